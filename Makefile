@@ -1,0 +1,39 @@
+# `make train` and `make test` do all the set-up themselves; a second call takes none.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: train test lint types check gpu-check clean
+
+train: .venv/.train
+	$(BIN)/adjoint train iris --hidden 50,50,50 --optimizer adam --lr 0.01 --epochs 60 --batch-size 30 --backend numpy --seed 0
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+check: lint types test
+
+# The whole suite on the GPU. Where CuPy or a GPU is missing it says so, and fails.
+gpu-check:
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
+
+.venv/.train: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/.train
+
+.venv:
+	$(PYTHON) -m venv .venv
+
+clean:
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

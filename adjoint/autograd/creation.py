@@ -1,0 +1,168 @@
+"""New tensors: from data, filled with one value, ranges. All take ``dtype``, ``device`` and ``requires_grad``.
+
+The dtype is float32 where it is not given (and int64 for whole numbers), the device is :func:`adjoint.use_backend`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backends
+from ..backends import DType, as_dtype, dtypes
+from .tensor import Tensor, leaf
+
+
+def _place(device: Any, dtype: Any) -> tuple[Any, DType | None]:
+    return (backends.default() if device is None else backends.get(device)), (None if dtype is None else as_dtype(dtype))
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``: a number, nested lists, a NumPy array, a backend's array or a Tensor.
+
+    Python floats become float32 and whole numbers int64; arrays keep their dtype.
+
+    Raises:
+        ValueError: the nested lists are ragged.
+        TypeError: the values are not numbers, or ``requires_grad`` is asked of integers.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> tensor([1.0, 2.0], requires_grad=True)
+    tensor([1., 2.], requires_grad=True)
+    """
+    if isinstance(data, Tensor):
+        data, source = data._array, data.backend
+    else:
+        found = backends.of_array(data)
+        source = found if found is not None else backends.get("numpy")
+        if found is None:
+            data = backends.parse(_plain(data))
+            if dtype is None and source.dtypes[data.dtype].kind == "float":
+                dtype = dtypes.float32
+    target, dtype = _place(device, dtype)
+    if data.dtype not in source.dtypes:
+        dtype = dtype or _nearest(data.dtype)
+    if source is target:
+        return leaf(target.asarray(data, dtype, copy=True), target, requires_grad)
+    return leaf(target.asarray(source.to_numpy(data), dtype, copy=True), target, requires_grad)
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with the tensors in them replaced by their values."""
+    if isinstance(data, Tensor):
+        return data.tolist()
+    return [_plain(part) for part in data] if isinstance(data, (list, tuple)) else data
+
+
+def _nearest(dtype: Any) -> DType:
+    """The dtype for an array of one that tensors lack: the signed integer that holds it. Raises ``TypeError`` if none does."""
+    if getattr(dtype, "kind", "") == "u" and dtype.itemsize < 8:
+        return dtypes.BY_NAME[f"int{16 * dtype.itemsize}"]
+    raise TypeError(f"tensor: cannot hold dtype {dtype} without loss; convert it to one of {', '.join(d.name for d in dtypes.ALL)}")
+
+
+def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """``data`` as a tensor without a copy where its memory can be shared: a Tensor itself, a backend's array by reference."""
+    if isinstance(data, Tensor):
+        same = (device is None or backends.get(device) is data.backend) and (dtype is None or as_dtype(dtype) is data.dtype)
+        return data if same else data.to(device=device, dtype=dtype)
+    found = backends.of_array(data)
+    if found is None or (device is not None and backends.get(device) is not found) or data.dtype not in found.dtypes:
+        return tensor(data, dtype=dtype, device=device)
+    if device is None and found is not backends.default():
+        return tensor(data, dtype=dtype)
+    return leaf(found.asarray(data, None if dtype is None else as_dtype(dtype)), found)
+
+
+def from_numpy(array: Any) -> Tensor:
+    """A CPU tensor over the NumPy array's own memory: a change to one shows in the other."""
+    backend = backends.get("numpy")
+    if not isinstance(array, backend.array_types[0]):
+        raise TypeError(f"from_numpy: takes a NumPy array, not {type(array).__name__}")
+    if array.dtype not in backend.dtypes:
+        raise TypeError(f"from_numpy: cannot share memory of dtype {array.dtype}; convert it with .astype first")
+    return leaf(array, backend)
+
+
+def full(
+    size: int | tuple[int, ...], fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``fill_value`` in every element."""
+    backend, dtype = _place(device, dtype)
+    name = (dtypes.of_number(fill_value) if dtype is None else dtype).name
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    return leaf(backend.xp.full(shape, fill_value, dtype=getattr(backend.xp, name)), backend, requires_grad)
+
+
+def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple.
+
+    >>> zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return full(_size(size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple."""
+    return full(_size(size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Memory whose values are whatever was there."""
+    backend, dtype = _place(device, dtype or dtypes.float32)
+    assert dtype is not None
+    return leaf(backend.xp.empty(_size(size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+
+
+def zeros_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape, dtype and on the device of ``x``."""
+    return zeros(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+
+
+def ones_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape, dtype and on the device of ``x``."""
+    return ones(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+
+
+def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """``fill_value`` in the shape, dtype and on the device of ``x``."""
+    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+
+
+def arange(
+    start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``start``, ``start + step``, … below ``end`` (below ``start`` from 0 where ``end`` is not given).
+
+    >>> arange(3), arange(0.0, 1.0, 0.5)
+    (tensor([0, 1, 2]), tensor([0.0000, 0.5000]))
+    """
+    backend, dtype = _place(device, dtype)
+    if end is None:
+        start, end = 0, start
+    if dtype is None:
+        dtype = dtypes.float32 if any(isinstance(v, float) for v in (start, end, step)) else dtypes.int64
+    return leaf(backend.xp.arange(start, end, step, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``steps`` numbers evenly from ``start`` to ``end``, both included."""
+    backend, dtype = _place(device, dtype or dtypes.float32)
+    assert dtype is not None
+    return leaf(backend.xp.linspace(start, end, steps, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal of an n by m matrix of zeros."""
+    backend, dtype = _place(device, dtype or dtypes.float32)
+    assert dtype is not None
+    return leaf(backend.xp.eye(n, n if m is None else m, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)

@@ -1,0 +1,216 @@
+"""The graph: what each operation leaves behind, and the walk that pulls cotangents back through it.
+
+A :class:`Node` stands for one executed operation. It knows its primitive, an edge to each input that needs a gradient (the
+node that made it, or the leaf tensor itself), and the arrays that the primitive's rules name. It never knows its own output
+tensor, so there are no reference cycles and a graph dies with its last tensor.
+
+Nodes and in-place writes take their number from one clock: creation order is a topological order, and an array written to
+after a node was made can be told by comparing two numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..backends import Array, Backend
+from ..errors import GraphError
+from .modes import enable_grad, state, user_line
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .tensor import Tensor
+
+Edge = Any  #: a Node, or a leaf Tensor
+_clock = itertools.count(1)
+
+
+class Node:
+    """One recorded operation. ``shape`` and ``dtype`` are its output's, which its cotangent must have too."""
+
+    __slots__ = ("arrays", "backend", "dtype", "edges", "hooks", "line", "out", "params", "primitive", "shape", "shapes", "time")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        edges: tuple[Edge | None, ...],
+        arrays: tuple[Any, ...] | None,
+        shapes: tuple[tuple[int, ...], ...] | None,
+        params: dict[str, Any],
+        backend: Backend,
+        out: Array,
+    ) -> None:
+        self.primitive, self.edges, self.params, self.backend = primitive, edges, params, backend
+        self.arrays, self.shapes = arrays, shapes
+        self.out: Array | None = None
+        self.shape, self.dtype = out.shape, out.dtype
+        self.hooks: list[Callable[[Tensor], Tensor | None]] | None = None
+        self.time = next(_clock)
+        self.line = user_line() if state.anomaly else None
+
+    def __repr__(self) -> str:
+        return f"<{self.primitive.name}>"
+
+
+# --- in-place writes ---------------------------------------------------------------------------------------------------------
+
+
+class _Writes:
+    """The last in-place write to each piece of memory: when, by what operation and on what line of the user's.
+
+    A write that the graph recorded also names the tensor whose node it became: that tensor's gradient knows of the write, and
+    no older one over the same memory does.
+    """
+
+    def __init__(self) -> None:
+        self.latest = 0
+        self.recorded: dict[int, weakref.ref[Tensor]] = {}
+        self._by_owner: dict[int, tuple[int, str, str, Any]] = {}
+
+    def note(self, backend: Backend, array: Array, operation: str, tensor: Tensor | None = None) -> None:
+        """A write by ``operation`` to the array's memory; recorded as ``tensor``'s where one is given."""
+        owner = backend.owner(array)
+        key = id(owner)
+        self.latest = next(_clock)
+        self._by_owner[key] = (self.latest, operation, user_line(), weakref.ref(owner, lambda _: self._forget(key)))
+        if tensor is not None:
+            self.recorded[key] = weakref.ref(tensor)
+
+    def _forget(self, key: int) -> None:
+        self._by_owner.pop(key, None)
+        self.recorded.pop(key, None)
+
+    def since(self, backend: Backend, array: Array, time: int) -> tuple[str, str] | None:
+        """The operation and line that wrote to the array's memory after ``time``, if one did."""
+        write = self._by_owner.get(id(backend.owner(array)))
+        return None if write is None or write[0] <= time else (write[1], write[2])
+
+
+writes = _Writes()
+
+
+def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
+    """Raise :class:`GraphError` where an input shares memory with a tensor that a recorded write went through since."""
+    for x in inputs:
+        if not hasattr(x, "_node"):
+            continue
+        through = writes.recorded.get(id(x.backend.owner(x._array)))
+        if through is None or through() is x:
+            continue
+        write = writes.since(x.backend, x._array, 0 if x._node is None else x._node.time)
+        if write:
+            raise GraphError(
+                f"{name}: an input shares its memory with a tensor that '{write[0]}' changed in place at {write[1]}, under a "
+                "gradient that this input does not have; take the view again after the change, or use .clone() before it"
+            )
+
+
+def check_unchanged(node: Node) -> None:
+    """Raise :class:`GraphError` where a value the node's rules read was written to since it was recorded."""
+    for array in (*node.arrays, node.out) if node.arrays else (node.out,):
+        if hasattr(array, "dtype") and (write := writes.since(node.backend, array, node.time)):
+            raise GraphError(
+                f"backward: a value that the derivative of '{node.primitive.name}' reads was changed in place by "
+                f"'{write[0]}' at {write[1]}; use the operation that returns a new tensor, or .clone() first"
+            )
+
+
+# --- the walk ----------------------------------------------------------------------------------------------------------------
+
+
+def reachable(roots: Iterable[Edge]) -> list[Node]:
+    """Every node behind ``roots``, latest first: each comes before all it was computed from."""
+    found: dict[Node, None] = {}
+    stack = [root for root in roots if isinstance(root, Node)]
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found[node] = None
+            stack.extend([edge for edge in node.edges if isinstance(edge, Node)])
+    return sorted(found, key=lambda node: node.time, reverse=True)
+
+
+def on_the_way(order: list[Node], targets: set[Edge]) -> set[Edge]:
+    """``targets`` and the nodes of ``order`` that have one of them behind them."""
+    wanted = set(targets)
+    for node in reversed(order):
+        if any(edge in wanted for edge in node.edges if edge is not None):
+            wanted.add(node)
+    return wanted
+
+
+def pull_back(
+    roots: list[tuple[Edge, Any]],
+    targets: list[Edge] | None = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Edge, Any]:
+    """Cotangents of ``targets`` (of every leaf where None), given those of ``roots`` as pairs of edge and cotangent.
+
+    Cotangents are arrays; with ``create_graph`` they are Tensors and the walk itself is recorded. Each node is visited once,
+    after all that was computed from it; what its rules saved is let go of on the way unless ``retain_graph``.
+    """
+    order = reachable(edge for edge, _ in roots)
+    wanted = None if targets is None else on_the_way(order, set(targets))
+    held: dict[Edge, Any] = {}
+    result: dict[Edge, Any] = {}
+    for edge, cotangent in roots:
+        held[edge] = held[edge] + cotangent if edge in held else cotangent
+    for node in order:
+        g = held.pop(node, None)
+        if g is None or (wanted is not None and node not in wanted):
+            continue
+        if node.hooks:
+            g = run_hooks(node.hooks, g, node.backend, create_graph)
+        if targets is not None and node in targets:
+            result[node] = g
+        if create_graph:
+            with enable_grad():
+                pulled = node.primitive.pull(node, g, wanted, True)
+                _gather(held, node, pulled)
+        else:
+            _gather(held, node, node.primitive.pull(node, g, wanted, False))
+        if not retain_graph:
+            release(node)
+    for edge, g in held.items():
+        if not isinstance(edge, Node) and (wanted is None or edge in wanted):
+            result[edge] = run_hooks(edge._hooks, g, edge.backend, create_graph) if edge._hooks else g
+    return result
+
+
+def _gather(held: dict[Edge, Any], node: Node, pulled: list[tuple[int, Any]]) -> None:
+    for i, cotangent in pulled:
+        edge = node.edges[i]
+        held[edge] = held[edge] + cotangent if edge in held else cotangent
+
+
+def release(node: Node) -> None:
+    """Let go of what the node's rules saved. Rules that need none of it still work."""
+    if node.arrays is not None or node.out is not None:
+        node.arrays = RELEASED
+        node.out = None
+
+
+RELEASED: tuple[Any, ...] = ("released",)
+
+
+def check_not_released(node: Node) -> None:
+    if node.arrays is RELEASED:
+        raise GraphError(
+            f"backward: the values saved for the derivative of '{node.primitive.name}' were freed by an earlier backward; "
+            "pass retain_graph=True to the first one to go through the graph again"
+        )
+
+
+def run_hooks(hooks: list[Callable[[Any], Any]], g: Any, backend: Backend, create_graph: bool) -> Any:
+    """The cotangent after each hook has seen it, and replaced it where it returned one."""
+    from .tensor import Tensor
+
+    tensor = g if create_graph else Tensor(g, backend)
+    for hook in list(hooks):
+        replacement = hook(tensor)
+        tensor = tensor if replacement is None else replacement
+    return tensor if create_graph else tensor._array

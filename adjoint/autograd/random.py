@@ -1,0 +1,130 @@
+"""Random tensors, and the generators they are drawn from: same seed, same backend, same bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backends
+from ..backends import Backend, as_dtype, dtypes
+from .creation import _size
+from .tensor import Tensor, leaf
+
+_seed = 0
+_default: dict[Backend, Generator] = {}
+
+
+class Generator:
+    """A stream of random numbers on one device.
+
+    >>> g = Generator().manual_seed(7)
+    >>> state = g.get_state()
+    >>> a = randn(3, generator=g)
+    >>> g.set_state(state)
+    >>> bool((randn(3, generator=g) == a).all())
+    True
+    """
+
+    def __init__(self, device: Any = None) -> None:
+        self.backend = backends.default() if device is None else backends.get(device)
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream again from ``seed``, a whole number from 0."""
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"manual_seed: a seed is a whole number from 0, not {seed!r}")
+        self._seed, self.stream = seed, self.backend.random(seed)
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed the stream started from."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The stream's position, of JSON's types only."""
+        return {"seed": self._seed, "stream": self.stream.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a position that :meth:`get_state` gave on the same backend."""
+        self._seed = state["seed"]
+        self.stream.set_state(state["stream"])
+
+
+def manual_seed(seed: int) -> None:
+    """Start the default generator of every backend again from ``seed``."""
+    global _seed
+    Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
+    _seed = seed
+    _default.clear()
+
+
+def default_generator(device: Any = None) -> Generator:
+    """The generator that draws where none is given, one a backend; seeded by :func:`manual_seed`, with 0 before any call."""
+    backend = backends.default() if device is None else backends.get(device)
+    if backend not in _default:
+        _default[backend] = Generator(backend).manual_seed(_seed)
+    return _default[backend]
+
+
+def _stream(generator: Generator | None, device: Any) -> tuple[Any, Backend]:
+    if generator is None:
+        generator = default_generator(device)
+    elif device is not None and backends.get(device) is not generator.backend:
+        asked = backends.get(device).device
+        raise ValueError(f"random: the generator is on '{generator.backend.device}' and the tensor is asked for on '{asked}'")
+    return generator.stream, generator.backend
+
+
+def _float(backend: Backend, dtype: Any, name: str) -> Any:
+    dtype = dtypes.float32 if dtype is None else as_dtype(dtype)
+    if dtype.kind != "float":
+        raise TypeError(f"{name}: draws floating-point numbers, not {dtype}")
+    return getattr(backend.xp, dtype.name)
+
+
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn evenly from [0, 1)."""
+    stream, backend = _stream(generator, device)
+    return leaf(stream.uniform(_size(size), _float(backend, dtype, "rand")), backend, requires_grad)
+
+
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    stream, backend = _stream(generator, device)
+    return leaf(stream.normal(_size(size), _float(backend, dtype, "randn")), backend, requires_grad)
+
+
+def randint(
+    low: int, high: int | tuple[int, ...], size: tuple[int, ...] | None = None, *, generator: Generator | None = None, device: Any = None
+) -> Tensor:
+    """int64 numbers drawn evenly from [low, high); ``randint(high, size)`` starts from 0."""
+    if size is None:
+        low, high, size = 0, low, high  # type: ignore[assignment]
+    if not isinstance(high, int) or low >= high:
+        raise ValueError(f"randint: draws from [low, high), and [{low}, {high}) is empty")
+    stream, backend = _stream(generator, device)
+    return leaf(stream.integers(low, high, _size((size,))), backend)
+
+
+def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
+    """The whole numbers from 0 to n - 1 in random order, int64."""
+    stream, backend = _stream(generator, device)
+    return leaf(stream.permutation(n), backend)
+
+
+def rand_like(x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """:func:`rand` in the shape, dtype and on the device of ``x``."""
+    return rand(x.shape, generator=generator, dtype=x.dtype, device=x.backend)
+
+
+def randn_like(x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """:func:`randn` in the shape, dtype and on the device of ``x``."""
+    return randn(x.shape, generator=generator, dtype=x.dtype, device=x.backend)
+
+
+def bernoulli(x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability each element of ``x`` states, else 0, in its dtype."""
+    return (rand_like(x, generator=generator) < x).to(x.dtype)

@@ -1,0 +1,96 @@
+"""Primitives that reduce or accumulate along axes, and their derivatives."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ...backends import Array
+from ..primitive import primitive
+
+Axes = int | tuple[int, ...] | None
+
+
+def reduced_axes(ndim: int, axis: Axes) -> tuple[int, ...]:
+    """The axes that ``axis`` means, counted from 0."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+
+
+def keep(xp: Any, reduced: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
+    """A reduction's result with the axes it lost put back at length one, to broadcast against the input's ``shape``."""
+    if keepdims or axis is None:
+        return reduced
+    lost = reduced_axes(len(shape), axis)
+    return xp.reshape(reduced, tuple(1 if i in lost else n for i, n in enumerate(shape)))
+
+
+def count(shape: tuple[int, ...], axis: Axes) -> int:
+    """How many elements go into one of the result's."""
+    return prod(shape[a] for a in reduced_axes(len(shape), axis))
+
+
+@primitive
+def sum(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(floating=True)
+def mean(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
+
+
+@primitive
+def max(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def min(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def cumulative_sum(xp: Any, x: Array, *, axis: int = -1) -> Array:
+    return xp.cumulative_sum(x, axis=axis)
+
+
+def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
+    """The cotangent to each element that attains the extreme, in equal parts."""
+    attains = x == keep(xp, out, x.shape, axis, keepdims)
+    ties = xp.sum(xp.astype(attains, g.dtype), axis=axis, keepdims=True)
+    return xp.where(attains, keep(xp, g, x.shape, axis, keepdims) / ties, 0.0)
+
+
+sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g, x_shape, axis, keepdims), x_shape))
+mean.vjp(
+    x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(
+        keep(xp, g / count(x_shape, axis), x_shape, axis, keepdims), x_shape
+    )
+)
+max.vjp(x=_shared_among_ties)
+min.vjp(x=_shared_among_ties)
+cumulative_sum.vjp(x=lambda xp, g, axis: xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis))
+
+# --- no derivative -----------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def argmax(xp: Any, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    return xp.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def argmin(xp: Any, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    return xp.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def all(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.all(xp.astype(x, xp.bool), axis=axis, keepdims=keepdims)
+
+
+@primitive
+def any(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    return xp.any(xp.astype(x, xp.bool), axis=axis, keepdims=keepdims)

@@ -1,0 +1,126 @@
+"""Primitives that rearrange, repeat, join or pick elements, and their derivatives: each one's adjoint puts them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backends import Array, Index
+from ..primitive import primitive
+from .reductions import Axes
+
+Shape = tuple[int, ...]
+
+
+@primitive
+def alias(xp: Any, x: Array) -> Array:
+    """``x`` itself, as a node of its own."""
+    return x
+
+
+@primitive
+def copy(xp: Any, x: Array) -> Array:
+    return xp.asarray(x, copy=True)
+
+
+@primitive
+def reshape(xp: Any, x: Array, *, shape: Shape) -> Array:
+    return xp.reshape(x, shape)
+
+
+@primitive
+def permute_dims(xp: Any, x: Array, *, axes: Shape) -> Array:
+    return xp.permute_dims(x, axes)
+
+
+@primitive
+def broadcast_to(xp: Any, x: Array, *, shape: Shape) -> Array:
+    return xp.broadcast_to(x, shape)
+
+
+@primitive
+def expand_dims(xp: Any, x: Array, *, axis: int) -> Array:
+    return xp.expand_dims(x, axis=axis)
+
+
+@primitive
+def squeeze(xp: Any, x: Array, *, axis: Axes) -> Array:
+    return xp.squeeze(x, axis=axis)
+
+
+@primitive
+def flip(xp: Any, x: Array, *, axis: Axes = None) -> Array:
+    return xp.flip(x, axis=axis)
+
+
+@primitive
+def roll(xp: Any, x: Array, *, shift: Any, axis: Axes = None) -> Array:
+    return xp.roll(x, shift, axis=axis)
+
+
+@primitive
+def tril(xp: Any, x: Array, *, k: int = 0) -> Array:
+    return xp.tril(x, k=k)
+
+
+@primitive
+def triu(xp: Any, x: Array, *, k: int = 0) -> Array:
+    return xp.triu(x, k=k)
+
+
+@primitive
+def concat(xp: Any, *arrays: Array, axis: int = 0) -> Array:
+    return xp.concat(list(arrays), axis=axis)
+
+
+@primitive
+def getitem(xp: Any, x: Array, *, index: Index) -> Array:
+    return xp.getitem(x, index)
+
+
+@primitive
+def scatter_add(xp: Any, x: Array, *, index: Index, shape: Shape) -> Array:
+    return xp.scatter_add(x, index, shape)
+
+
+@primitive
+def index_put(xp: Any, x: Array, value: Array, *, index: Index) -> Array:
+    return xp.index_put(x, value, index)
+
+
+def _split_like(g: Any, arrays_shapes: tuple[Shape, ...], axis: int) -> tuple[Any, ...]:
+    """``g`` cut along ``axis`` into pieces as long as the arrays that were joined."""
+    before = (slice(None),) * (axis % g.ndim)
+    pieces, start = [], 0
+    for shape in arrays_shapes:
+        stop = start + shape[axis]
+        pieces.append(g[(*before, slice(start, stop), ...)])
+        start = stop
+    return tuple(pieces)
+
+
+def inverse_permutation(axes: Shape) -> Shape:
+    return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+
+
+def negated(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+
+
+alias.vjp(x=lambda g: g)
+copy.vjp(x=lambda g: g)
+reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, inverse_permutation(axes)))
+broadcast_to.vjp(x=lambda g: g)
+expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+flip.vjp(x=lambda xp, g, axis: xp.flip(g, axis=axis))
+roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, negated(shift), axis=axis))
+tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
+triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))
+concat.vjp(_split_like)
+getitem.vjp(x=lambda xp, g, x_shape, index: xp.scatter_add(g, index, x_shape))
+scatter_add.vjp(x=lambda xp, g, index: xp.getitem(g, index))
+index_put.vjp(
+    x=lambda xp, g, index: xp.index_put(g, 0.0, index),
+    value=lambda xp, g, index: xp.getitem(g, index),
+)

@@ -1,0 +1,100 @@
+"""``GradientTape``: TensorFlow's way to ask the same graph for gradients."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from ..errors import GraphError
+from .graph import pull_back
+from .modes import enable_grad, state
+from .tensor import Tensor, _roots
+from .transforms import _gradient, leaves, rebuild
+
+
+class GradientTape:
+    """Record what happens in a ``with`` block, then ask for gradients.
+
+    Parameters (tensors with ``requires_grad``) are watched by themselves; other tensors by :meth:`watch`. A tape answers one
+    :meth:`gradient`, a ``persistent`` one any number. Asked inside another tape's block, the gradient is itself recorded.
+
+    >>> import adjoint as ad
+    >>> x = ad.tensor(3.0)
+    >>> with ad.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> tape.gradient(y, x)
+    tensor(6.)
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self.persistent = persistent
+        self.watch_accessed_variables = watch_accessed_variables
+        self._watched: list[Tensor] = []  # held as made differentiable by this tape, to be put back when it closes
+        self._named: dict[int, Tensor] = {}
+        self._open = self._spent = False
+        self._recording = enable_grad()
+
+    def __enter__(self) -> GradientTape:
+        if self._open:
+            raise GraphError("GradientTape: this tape is recording already; make another one")
+        self._open = True
+        self._recording.__enter__()
+        state.transforms += 1
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open = False
+        state.transforms -= 1
+        self._recording.__exit__(kind, error, trace)
+        for tensor in self._watched:
+            tensor._requires_grad = tensor._node is not None
+        self._watched.clear()
+
+    def watch(self, tensor: Any) -> None:
+        """Record operations on ``tensor``, or on each in a list, tuple or dict, from here to the end of the block.
+
+        Raises :class:`GraphError` outside the block, ``TypeError`` on integers.
+        """
+        if not self._open:
+            raise GraphError("GradientTape: watch works inside the tape's with block")
+        for leaf in leaves(tensor):
+            self._named[id(leaf)] = leaf
+            if not leaf.requires_grad:
+                leaf.requires_grad = True
+                self._watched.append(leaf)
+
+    def gradient(
+        self, target: Any, sources: Any, output_gradients: Tensor | None = None, unconnected_gradients: str = "none"
+    ) -> Any:
+        """The gradient of ``target`` (summed, where it has several elements) by ``sources``, in their structure.
+
+        Args:
+            output_gradients: weights of the target's elements in that sum.
+            unconnected_gradients: what stands for a source that the target does not depend on, ``"none"`` or ``"zero"``.
+
+        Raises :class:`GraphError` on the second call of a tape that is not persistent.
+        """
+        if self._spent:
+            raise GraphError("GradientTape: this tape has given its gradient; make it with persistent=True to ask again")
+        if unconnected_gradients not in ("none", "zero"):
+            raise ValueError(f"GradientTape: unconnected_gradients is 'none' or 'zero', not {unconnected_gradients!r}")
+        self._spent = not self.persistent
+        targets, inputs = leaves(target), leaves(sources)
+        create_graph = state.transforms > 0
+        roots: list[Any] = []
+        for tensor in targets:
+            if tensor.requires_grad or tensor._node is not None:
+                ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
+                roots += _roots("gradient", [tensor], [ones if output_gradients is None else output_gradients], create_graph)
+        edges = [x if x._node is None else x._node for x in inputs]
+        if not self.watch_accessed_variables:
+            edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]
+        with enable_grad():
+            found = pull_back(roots, edges, retain_graph=self.persistent or create_graph, create_graph=create_graph)
+        gradients: list[Tensor | None] = []
+        for x, edge in zip(inputs, edges, strict=True):
+            g = found.get(edge)
+            none = g is None and unconnected_gradients == "none"
+            gradients.append(None if none else _gradient(x, g, create_graph))
+        return rebuild(sources, iter(gradients))

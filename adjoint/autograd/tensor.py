@@ -1,0 +1,622 @@
+"""``Tensor``: an array that may require a gradient, and the node of the graph that made it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import backends
+from ..backends import Array, Backend, DType, as_dtype
+from ..errors import GraphError
+from . import functions as f
+from . import graph
+from .graph import Node
+from .modes import state
+from .rules import shapes, transfer
+
+Hook = Callable[["Tensor"], "Tensor | None"]
+
+
+class Tensor:
+    """An n-dimensional array on a backend, from which a gradient can be asked for.
+
+    Made by :func:`adjoint.tensor` and its like, or as the result of an operation. Its operators and methods are PyTorch's.
+
+    Attributes:
+        backend: the backend whose array it holds.
+        grad: what ``backward()`` has accumulated for a leaf that requires a gradient, or None.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "backend", "grad")
+    __array_ufunc__ = None  # NumPy leaves operators with an array on the left to this class
+
+    def __init__(self, array: Array, backend: Backend, node: Node | None = None) -> None:
+        self._array = array
+        self.backend = backend
+        self._node = node
+        self._requires_grad = node is not None
+        self.grad: Tensor | None = None
+        self._hooks: list[Hook] | None = None
+        self._grad_buffer: Array | None = None
+
+    # --- what it is ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        shape: tuple[int, ...] = self._array.shape
+        return shape
+
+    @property
+    def dtype(self) -> DType:
+        """The elements' type."""
+        return self.backend.dtypes[self._array.dtype]
+
+    @property
+    def device(self) -> str:
+        """Where the elements live: ``"cpu"``, ``"cuda:0"``, …"""
+        return self.backend.device
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self._array.shape)
+
+    def dim(self) -> int:
+        """How many axes it has."""
+        return self.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of axis ``dim``."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """How many elements it has."""
+        return int(self._array.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes an element."""
+        return self.dtype.itemsize
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it."""
+        return self._node is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made it, or None for a leaf."""
+        return self._node
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded, so that a gradient by it can be had."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.dtype.kind != "float":
+            raise TypeError(f"requires_grad: only floating-point tensors have gradients, not {self.dtype}")
+        if not value and self._node is not None:
+            raise GraphError("requires_grad: it can be unset on leaf tensors only; use .detach() for a tensor without a graph")
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set :attr:`requires_grad`, and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without the graph. Assign a tensor to replace the values, the graph none the wiser."""
+        return Tensor(self._array, self.backend)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self._array, self.backend = value._array, value.backend
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in reverse order."""
+        return f.permute(self, *reversed(range(self.ndim)))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return f.transpose(self, -2, -1)
+
+    # --- gradients -----------------------------------------------------------------------------------------------------------
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add to ``grad`` of every leaf behind this tensor the gradient of this tensor by it.
+
+        Args:
+            gradient: the cotangent of this tensor, in its shape; 1 where it has a single element.
+            retain_graph: keep what the rules saved, for another backward; True where ``create_graph`` is.
+            create_graph: record the gradient's own computation, so that it can be differentiated.
+
+        Raises:
+            GraphError: no graph, no cotangent for more than one element, a graph freed or changed in place since.
+        """
+        backward([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
+
+    def detach(self) -> Tensor:
+        """The same memory without the graph."""
+        if graph.writes.recorded and id(self.backend.owner(self._array)) in graph.writes.recorded:
+            return Tensor(self.backend.xp.asarray(self._array, copy=True), self.backend)  # memory that a gradient runs through
+        return Tensor(self._array, self.backend)
+
+    def detach_(self) -> Tensor:
+        """Leave the graph."""
+        self._node, self._requires_grad = None, False
+        return self
+
+    def retain_grad(self) -> None:
+        """Have ``backward`` fill :attr:`grad` of this tensor too, though it is not a leaf."""
+        if self._node is None:
+            return
+        me = weakref.ref(self)
+
+        def keep(g: Tensor) -> None:
+            if (tensor := me()) is not None:
+                tensor.grad = g if tensor.grad is None else tensor.grad + g
+
+        self.register_hook(keep)
+
+    def register_hook(self, hook: Hook) -> Callable[[], None]:
+        """Call ``hook`` with the gradient by this tensor whenever one is computed; what it returns, if not None, replaces it.
+
+        Returns a function that removes the hook.
+        """
+        if not self._requires_grad:
+            raise GraphError("register_hook: the tensor does not require a gradient")
+        holder: Any = self if self._node is None else self._node
+        name = "_hooks" if self._node is None else "hooks"
+        hooks: list[Hook] = getattr(holder, name) or []
+        setattr(holder, name, hooks)
+        hooks.append(hook)
+        return lambda: hooks.remove(hook)
+
+    # --- values out ----------------------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The single element as a Python number. Raises ``ValueError`` where there are more."""
+        if self._array.size != 1:
+            raise ValueError(f"item: a tensor of shape {self.shape} has {self.numel()} elements, not one")
+        return self.backend.to_numpy(self._array).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.backend.to_numpy(self._array).tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The elements as a NumPy array that shares memory with the tensor; with ``force``, of any tensor, copied as need be."""
+        if not force:
+            if self._requires_grad:
+                raise GraphError("numpy: the tensor requires a gradient, which NumPy would lose; use .detach().numpy()")
+            if self.backend.name != "numpy":
+                raise TypeError(f"numpy: the tensor is on '{self.device}' ({self.backend.name}); use .cpu().numpy()")
+        return self.backend.to_numpy(self._array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The differentiable namespace."""
+        from .primitive import differentiable
+
+        return differentiable
+
+    def __repr__(self) -> str:
+        text = backends.to_text(self.backend.to_numpy(self._array), "tensor(")
+        dtype = self.dtype
+        if dtype.name not in ("float32", "int64", "bool"):
+            text += f", dtype={dtype}"
+        if self.backend.device != "cpu":
+            text += f", device='{self.device}'"
+        if self._node is not None:
+            text += f", grad_fn={self._node!r}"
+        elif self._requires_grad:
+            text += ", requires_grad=True"
+        return f"tensor({text})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def _one(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError(f"a tensor of shape {self.shape} is neither true nor false; use .any(), .all() or compare one element")
+        return self.item()
+
+    def __bool__(self) -> bool:
+        return bool(self._one())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind == "float":
+            raise TypeError(f"only integer tensors can be an index, not {self.dtype}")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(f.unbind(self))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(f.any(f.eq(self, value)))
+
+    __hash__ = object.__hash__
+
+    # --- copies and moves ----------------------------------------------------------------------------------------------------
+
+    def to(self, *target: Any, device: Any = None, dtype: Any = None, copy: bool = False) -> Tensor:
+        """The tensor on another device, in another dtype, or both; itself where nothing changes and ``copy`` is not asked for.
+
+        ``x.to("cuda")``, ``x.to(ad.float64)``, ``x.to("cpu", ad.float32)``, ``x.to(other)`` for the device and dtype of
+        ``other``. The gradient passes through.
+        """
+        for word in target:
+            if isinstance(word, Tensor):
+                device, dtype = word.backend, word.dtype
+            elif hasattr(word, "xp") or (isinstance(word, str) and word not in backends.dtypes.BY_NAME):
+                device = word
+            else:
+                dtype = word
+        result = self if dtype is None else f.cast(self, dtype)
+        if device is not None and (backend := backends.get(device)) is not self.backend:
+            result = transfer.move(result, backend)
+        return f.clone(result) if copy and result is self else result
+
+    def cpu(self) -> Tensor:
+        """The tensor on the CPU."""
+        return self.to(device="cpu")
+
+    def cuda(self, index: int | None = None) -> Tensor:
+        """The tensor on the GPU."""
+        return self.to(device="cuda" if index is None else f"cuda:{index}")
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The tensor in the dtype of ``other``."""
+        return f.cast(self, other.dtype)
+
+    def float(self) -> Tensor:
+        """The tensor in float32."""
+        return f.cast(self, "float32")
+
+    def double(self) -> Tensor:
+        """The tensor in float64."""
+        return f.cast(self, "float64")
+
+    def half(self) -> Tensor:
+        """The tensor in float16."""
+        return f.cast(self, "float16")
+
+    def int(self) -> Tensor:
+        """The tensor in int32, fractions cut off."""
+        return f.cast(self, "int32")
+
+    def long(self) -> Tensor:
+        """The tensor in int64, fractions cut off."""
+        return f.cast(self, "int64")
+
+    def bool(self) -> Tensor:
+        """Which elements are not 0."""
+        return f.cast(self, "bool")
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself: backends take any layout."""
+        return self
+
+    def __copy__(self) -> Tensor:
+        result: Tensor = self._rebuild(self._array)
+        return result
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
+        if self._node is not None:
+            raise GraphError("deepcopy: only leaf tensors can be copied deeply; use .detach().clone(), or .clone() to keep the graph")
+        if id(self) not in memo:
+            memo[id(self)] = self._rebuild(self.backend.xp.asarray(self._array, copy=True))
+            memo[id(self)].grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        result: Tensor = memo[id(self)]
+        return result
+
+    def _rebuild(self, array: Array) -> Any:
+        made = type(self).__new__(type(self))
+        Tensor.__init__(made, array, self.backend, self._node)
+        made._requires_grad = self._requires_grad
+        return made
+
+    def __reduce__(self) -> Any:
+        if self._node is not None:
+            raise GraphError("pickle: only leaf tensors can be pickled; use .detach()")
+        return _unpickle, (type(self), self.backend.to_numpy(self._array), self.device, self._requires_grad)
+
+    # --- indexing and writing in place ---------------------------------------------------------------------------------------
+
+    __getitem__ = f.getitem
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        tracked = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+        if tracked and state.recording:
+            self._write(f.index_put(self, index, value), "__setitem__")
+            return
+        array = value._array if isinstance(value, Tensor) else value
+        if isinstance(value, Tensor) and value.backend is not self.backend:
+            raise f.backends_differ(self, value)
+        if isinstance(array, (list, tuple)):
+            array = self.backend.asarray(backends.parse(array), self.dtype)
+        self._make_writable()
+        xp = self.backend.xp
+        if hasattr(array, "dtype") and array.dtype != self._array.dtype:
+            array = self.backend.asarray(array, self.dtype)
+        try:
+            xp.setitem(self._array, array, f._plain_index(self, index))
+        except (ValueError, IndexError) as error:
+            raise type(error)(f"tensor[{index!r}] = …: {error} (the tensor has shape {self.shape})") from error
+        graph.writes.note(self.backend, self._array, "__setitem__")
+
+    def _make_writable(self) -> None:
+        """A 0-d result may be an immutable NumPy scalar; nothing else shares it."""
+        if not hasattr(self._array, "__setitem__"):
+            self._array = self.backend.xp.asarray(self._array, copy=True)
+
+    def _write(self, result: Tensor, operation: str) -> Tensor:
+        """Take the values of ``result``, and its place in the graph, in this tensor's own memory."""
+        if result.shape != self.shape:
+            raise ValueError(f"{operation}: the result has shape {result.shape}, which does not fit in place into {self.shape}")
+        if backends.dtypes.CATEGORY[result.dtype.kind] > backends.dtypes.CATEGORY[self.dtype.kind]:
+            raise TypeError(f"{operation}: the result is {result.dtype}, which does not fit in place into {self.dtype}")
+        recorded = state.recording and (self._requires_grad or result._requires_grad)
+        if recorded:
+            if self._node is None and self._requires_grad:
+                raise GraphError(
+                    f"{operation}: a leaf that requires a gradient would be changed in place; do it under ad.no_grad(), or out of place"
+                )
+            if self.backend.is_view(self._array):
+                raise GraphError(
+                    f"{operation}: the tensor is a view, and a recorded write through it would not reach the gradient of its base; "
+                    "write to the base (base[index] = …), or .clone() first"
+                )
+        self._make_writable()
+        self._array[...] = f.cast(result, self.dtype)._array
+        graph.writes.note(self.backend, self._array, operation, self if recorded else None)
+        if recorded:
+            self._node, self._requires_grad = f.cast(result, self.dtype)._node, True
+        return self
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """:func:`add`, in place."""
+        return self._write(f.add(self, other, alpha=alpha), "add_")
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """:func:`subtract`, in place."""
+        return self._write(f.subtract(self, other, alpha=alpha), "sub_")
+
+    def mul_(self, other: Any) -> Tensor:
+        """:func:`multiply`, in place."""
+        return self._write(f.multiply(self, other), "mul_")
+
+    def div_(self, other: Any) -> Tensor:
+        """:func:`divide`, in place."""
+        return self._write(f.divide(self, other), "div_")
+
+    def pow_(self, exponent: Any) -> Tensor:
+        """:func:`pow`, in place."""
+        return self._write(f.pow(self, exponent), "pow_")
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """:func:`clamp`, in place."""
+        return self._write(f.clamp(self, min, max), "clamp_")
+
+    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
+        """:func:`masked_fill`, in place."""
+        return self._write(f.masked_fill(self, mask, value), "masked_fill_")
+
+    def copy_(self, source: Any) -> Tensor:
+        """The values of ``source``, broadcast and cast, in place."""
+        source = source.to(device=self.backend, dtype=self.dtype) if isinstance(source, Tensor) else source
+        if not (state.recording and (self._requires_grad or getattr(source, "_requires_grad", False))):
+            self[...] = source
+            return self
+        return self._write(f.index_put(self, ..., source), "copy_")
+
+    def fill_(self, value: Any) -> Tensor:
+        """``value`` everywhere, in place."""
+        return self.copy_(value)
+
+    def zero_(self) -> Tensor:
+        """Zero everywhere, in place."""
+        return self.copy_(0)
+
+    __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
+
+    # --- operators -----------------------------------------------------------------------------------------------------------
+
+    __add__, __sub__, __mul__, __truediv__ = f.e.add, f.e.subtract, f.multiply, f.divide
+    __floordiv__, __mod__, __pow__, __matmul__ = f.floor_divide, f.remainder, f.pow, f.matmul
+    __neg__, __abs__, __invert__ = f.negative, f.abs, f.bitwise_not
+    __lt__, __le__, __gt__, __ge__ = f.lt, f.le, f.gt, f.ge
+    __and__, __or__, __xor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
+    __radd__, __rmul__ = f.e.add, f.multiply
+    __rand__, __ror__, __rxor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return f.subtract(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return f.divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return f.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return f.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return f.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return f.matmul(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return f.eq(self, other) if _comparable(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return f.ne(self, other) if _comparable(other) else NotImplemented
+
+    # --- methods: the functions under PyTorch's names ------------------------------------------------------------------------
+
+    add, sub, subtract = f.add, f.subtract, f.subtract
+    mul, multiply, div, divide, true_divide = f.multiply, f.multiply, f.divide, f.divide, f.divide
+    floor_divide, remainder, pow, square, sqrt, rsqrt = f.floor_divide, f.remainder, f.pow, f.square, f.sqrt, f.rsqrt
+    neg, negative, abs, absolute, reciprocal, sign = f.neg, f.negative, f.abs, f.abs, f.reciprocal, f.sign
+    exp, expm1, log, log1p, log2, log10, logaddexp = f.exp, f.expm1, f.log, f.log1p, f.log2, f.log10, f.logaddexp
+    sin, cos, tan, asin, acos, atan, atan2 = f.sin, f.cos, f.tan, f.asin, f.acos, f.atan, f.atan2
+    sinh, cosh, tanh, asinh, acosh, atanh = f.sinh, f.cosh, f.tanh, f.asinh, f.acosh, f.atanh
+    sigmoid, relu, erf, softmax, log_softmax = f.sigmoid, f.relu, f.erf, f.softmax, f.log_softmax
+    floor, ceil, round, trunc, clamp, clip = f.floor, f.ceil, f.round, f.trunc, f.clamp, f.clamp
+    maximum, minimum, eq, ne, lt, le, gt, ge = f.maximum, f.minimum, f.eq, f.ne, f.lt, f.le, f.gt, f.ge
+    logical_and, logical_or, logical_xor, logical_not = f.logical_and, f.logical_or, f.logical_xor, f.logical_not
+    isnan, isinf, isfinite = f.isnan, f.isinf, f.isfinite
+    sum, mean, var, std, prod, norm, logsumexp, cumsum = f.sum, f.mean, f.var, f.std, f.prod, f.norm, f.logsumexp, f.cumsum
+    max, min, amax, amin, argmax, argmin, all, any = f.max, f.min, f.amax, f.amin, f.argmax, f.argmin, f.all, f.any
+    reshape, view, flatten, permute, transpose, t = f.reshape, f.reshape, f.flatten, f.permute, f.transpose, f.t
+    squeeze, unsqueeze, expand, broadcast_to, repeat = f.squeeze, f.unsqueeze, f.expand, f.broadcast_to, f.repeat
+    movedim, flip, roll, tril, triu = f.movedim, f.flip, f.roll, f.tril, f.triu
+    split, chunk, narrow, unbind = f.split, f.chunk, f.narrow, f.unbind
+    gather, index_select, take_along_dim, masked_fill = f.gather, f.index_select, f.take_along_dim, f.masked_fill
+    matmul, mm, mv, bmm, dot, outer, clone = f.matmul, f.mm, f.mv, f.bmm, f.dot, f.outer, f.clone
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """The tensor where ``condition`` holds, else ``other``."""
+        return f.where(condition, self, other)
+
+
+def _comparable(other: object) -> Any:
+    return isinstance(other, (Tensor, int, float)) or backends.of_array(other) is not None
+
+
+def _unpickle(cls: type[Tensor], array: Any, device: str, requires_grad: bool) -> Tensor:
+    backend = backends.get(device)
+    made = cls.__new__(cls)
+    Tensor.__init__(made, backend.asarray(array), backend)
+    made._requires_grad = requires_grad
+    return made
+
+
+def leaf(array: Array, backend: Backend, requires_grad: Any = False) -> Tensor:
+    """A tensor over ``array`` that no operation made."""
+    made = Tensor(array, backend)
+    if requires_grad:
+        made.requires_grad = True
+    return made
+
+
+# --- backward, and PyTorch's autograd.grad -----------------------------------------------------------------------------------
+
+
+def _roots(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
+    """Each tensor's edge with its cotangent, checked."""
+    roots = []
+    for tensor, g in zip(tensors, cotangents, strict=True):
+        if not tensor._requires_grad:
+            raise GraphError(
+                f"{name}: the tensor has no graph: nothing it was computed from has requires_grad=True, or it was made under no_grad()"
+            )
+        if g is None:
+            if tensor.numel() != 1:
+                raise GraphError(
+                    f"{name}: a tensor of shape {tensor.shape} needs a cotangent of that shape (gradient=…); only a single element "
+                    "does without. Take .sum() or .mean() first for a scalar"
+                )
+            xp = tensor.backend.xp
+            g = Tensor(xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
+        else:
+            g = f.as_input(name, g)
+            if g.shape != tensor.shape:
+                raise ValueError(f"{name}: the cotangent has shape {g.shape} and the tensor {tensor.shape}; they must agree")
+            g = g.to(device=tensor.backend, dtype=tensor.dtype) if g.backend is tensor.backend else g
+            if g.backend is not tensor.backend:
+                raise backends.BackendError(f"{name}: the cotangent is on '{g.device}' and the tensor on '{tensor.device}'")
+        roots.append((tensor if tensor._node is None else tensor._node, g if create_graph else g._array))
+    return roots
+
+
+def backward(
+    tensors: list[Tensor], cotangents: list[Tensor | None], *, retain_graph: Any = None, create_graph: Any = False
+) -> None:
+    """:meth:`Tensor.backward` of several tensors in one walk."""
+    roots = _roots("backward", tensors, cotangents, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    for leaf_tensor, g in graph.pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
+        accumulate(leaf_tensor, g, create_graph)
+
+
+def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
+    """Add ``g`` to the leaf's ``grad``, in the buffer an optimizer keeps for it where there is one."""
+    if create_graph:
+        leaf_tensor.grad = g if leaf_tensor.grad is None else leaf_tensor.grad + g
+        return
+    backend, buffer = leaf_tensor.backend, leaf_tensor._grad_buffer
+    if leaf_tensor.grad is not None:
+        held = leaf_tensor.grad._array
+        if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
+            held += g
+        else:
+            leaf_tensor.grad = Tensor(held + g, backend)
+    elif buffer is not None:
+        buffer[...] = g
+        leaf_tensor.grad = Tensor(buffer, backend)
+    else:
+        leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True), backend)  # the walk may share g among leaves
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: Any = None,
+    create_graph: Any = False,
+    allow_unused: Any = False,
+) -> tuple[Tensor | None, ...]:
+    """``torch.autograd.grad``: the gradients of ``outputs`` by ``inputs``, without touching any ``grad``.
+
+    Raises :class:`GraphError` where an input is not behind the outputs, unless ``allow_unused`` (then its gradient is None).
+    """
+    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    given = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs or [None] * len(outs))
+    for x in ins:
+        if not x._requires_grad:
+            raise GraphError("grad: an input does not require a gradient; set requires_grad=True before it is used")
+    edges = [x if x._node is None else x._node for x in ins]
+    found = graph.pull_back(
+        _roots("grad", outs, given, create_graph),
+        edges,
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+    )
+    result = []
+    for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
+        g = found.get(edge)
+        if g is None and not allow_unused:
+            raise GraphError(f"grad: input {i} (shape {x.shape}) is not part of what the outputs were computed from; allow_unused=True gives None")
+        result.append(g if g is None or create_graph else Tensor(g, x.backend))
+    return tuple(result)

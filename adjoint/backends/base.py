@@ -1,0 +1,91 @@
+"""What a backend owes: its namespace, a few kernels the standard lacks, random numbers, transfers and bookkeeping."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .dtypes import DType
+from .standard import Namespace
+
+Array = Any  #: an array of whichever library the backend speaks for
+Index = Any  #: an int, slice, None, Ellipsis, bool or integer array, or a tuple of these
+
+
+class Extras(Protocol):
+    """The functions a backend adds to the standard's in its namespace, under these names and meanings."""
+
+    def astype(self, x: Array, dtype: Any) -> Array:
+        """``x`` converted to ``dtype``; ``x`` itself where it already is of that dtype."""
+
+    def getitem(self, x: Array, index: Index) -> Array:
+        """``x[index]`` with NumPy's full indexing: slices, ``None``, ``...``, masks and integer arrays, mixed."""
+
+    def setitem(self, x: Array, value: Array, index: Index) -> None:
+        """``x[index] = value``, in place, with NumPy's full indexing."""
+
+    def index_put(self, x: Array, value: Array, index: Index) -> Array:
+        """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
+
+    def scatter_add(self, x: Array, index: Index, shape: tuple[int, ...]) -> Array:
+        """Zeros of ``shape`` to which ``x`` was added at ``index``, repeated indices adding up: the adjoint of ``getitem``."""
+
+    def erf(self, x: Array) -> Array:
+        """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""
+
+
+class RandomState(Protocol):
+    """A stream of random numbers on one device: same seed, same backend, same bits."""
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers drawn evenly from [0, 1)."""
+
+    def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers drawn from the standard normal distribution."""
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
+        """int64 numbers drawn evenly from [low, high)."""
+
+    def permutation(self, n: int) -> Array:
+        """The int64 numbers 0 to n - 1 in random order."""
+
+    def get_state(self) -> dict[str, Any]:
+        """The stream's position, of JSON's types only, for :meth:`set_state`."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from where :meth:`get_state` was called."""
+
+
+class Backend(Protocol):
+    """One library on one device. Register another by the entry point ``adjoint.backends``, naming a function that takes
+    the device's index (or None) and returns one of these.
+    """
+
+    name: str  #: the library: "numpy", "cupy", …
+    device: str  #: where its arrays live, in PyTorch's words: "cpu", "cuda:0", …
+    xp: Namespace
+    dtypes: dict[Any, DType]  #: from the library's dtype objects to ours
+    array_types: tuple[type, ...]  #: classes whose instances are arrays of this backend
+
+    def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
+        """An array here from a NumPy array or one of this backend's; a new one where ``copy``."""
+
+    def to_numpy(self, array: Array) -> Any:
+        """The NumPy array of the same values; on a CPU backend the same memory."""
+
+    def owner(self, array: Array) -> object:
+        """The object that owns the memory ``array`` is a view of: equal identity, shared memory."""
+
+    def is_view(self, array: Array) -> bool:
+        """Whether another array owns this one's memory."""
+
+    def random(self, seed: int) -> RandomState:
+        """A new stream that starts from ``seed``."""
+
+    def device_count(self) -> int:
+        """How many such devices the library finds here."""
+
+    def synchronize(self) -> None:
+        """Return when all work issued so far is done."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes in use and reserved, where the library can tell: ``{"used": …, "reserved": …}``."""

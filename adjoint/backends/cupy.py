@@ -1,0 +1,135 @@
+"""NVIDIA GPUs: CuPy's functions under the standard's names. Imported only when it is chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ..errors import BackendError
+from . import special
+from .base import Array, Index, RandomState
+from .dtypes import ALL, DType
+from .numpy import is_basic
+from .standard import CREATION, STANDARD, Namespace, collect, constants
+
+try:
+    import cupy as cp
+except ImportError as error:
+    raise BackendError(
+        "the 'cupy' backend needs CuPy, which is not installed: pip install 'adjoint[cupy]' (CUDA 13) or 'adjoint[cupy12]'"
+    ) from error
+import numpy as np
+
+
+def namespace() -> Namespace:
+    import cupyx
+    from cupyx.scipy.special import erf
+
+    def astype(x: Array, dtype: Any) -> Array:
+        return x.astype(dtype, copy=False)
+
+    def getitem(x: Array, index: Index) -> Array:
+        return x[index]
+
+    def setitem(x: Array, value: Array, index: Index) -> None:
+        x[index] = value
+
+    def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
+        result = cp.zeros(shape, x.dtype)
+        if is_basic(index):
+            result[index] = x
+        else:
+            cupyx.scatter_add(result, index, x)
+        return result
+
+    functions = collect(cp, STANDARD + CREATION)
+    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "erf": erf}
+    xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
+    xp.index_put = partial(special.index_put, xp)
+    return xp
+
+
+class CupyRandom(RandomState):
+    """CuPy's XORWOW stream."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._drawn = seed, 0
+        self._generator = cp.random.Generator(cp.random.XORWOW(seed))
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self._draw(self._generator.random, shape, dtype)
+
+    def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self._draw(self._generator.standard_normal, shape, dtype)
+
+    def _draw(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+        self._next()
+        return draw(shape, dtype=np.float64 if dtype == np.float64 else np.float32).astype(dtype, copy=False)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
+        self._next()
+        return self._generator.integers(low, high, size=shape, dtype=np.int64)
+
+    def permutation(self, n: int) -> Array:
+        return cp.argsort(self.uniform((n,), np.float64)).astype(np.int64)
+
+    def _next(self) -> None:
+        """Each draw starts a stream of its own, numbered: so the position is two numbers, and can be saved."""
+        self._generator = cp.random.Generator(cp.random.XORWOW([self._seed, self._drawn]))
+        self._drawn += 1
+
+    def get_state(self) -> dict[str, Any]:
+        return {"seed": self._seed, "drawn": self._drawn}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._seed, self._drawn = state["seed"], state["drawn"]
+
+
+class CupyBackend:
+    """CuPy on one GPU, the one that is current when it is chosen."""
+
+    name = "cupy"
+    array_types = (cp.ndarray,)
+
+    def __init__(self, index: int) -> None:
+        self.device = f"cuda:{index}"
+        self._device = cp.cuda.Device(index)
+        self._device.use()
+        self.xp = namespace()
+        self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
+
+    def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
+        return cp.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+
+    def to_numpy(self, array: Array) -> Any:
+        return cp.asnumpy(array)
+
+    def owner(self, array: Array) -> object:
+        return array.data.mem
+
+    def is_view(self, array: Array) -> bool:
+        return array.base is not None
+
+    def random(self, seed: int) -> CupyRandom:
+        return CupyRandom(seed)
+
+    def device_count(self) -> int:
+        return int(cp.cuda.runtime.getDeviceCount())
+
+    def synchronize(self) -> None:
+        cp.cuda.get_current_stream().synchronize()
+
+    def memory(self) -> dict[str, int]:
+        pool = cp.get_default_memory_pool()
+        return {"used": pool.used_bytes(), "reserved": pool.total_bytes()}
+
+
+def create(index: int | None) -> CupyBackend:
+    """The backend's factory. Raises :class:`BackendError` where there is no GPU, or none of that number."""
+    try:
+        count = cp.cuda.runtime.getDeviceCount()
+    except cp.cuda.runtime.CUDARuntimeError as error:
+        raise BackendError(f"the 'cupy' backend: CuPy {cp.__version__} is installed but finds no GPU ({error})") from error
+    if index is not None and index >= count:
+        raise BackendError(f"there is no device 'cuda:{index}': CuPy finds {count} GPU(s), numbered from 0")
+    return CupyBackend(cp.cuda.Device().id if index is None else index)

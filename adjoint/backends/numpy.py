@@ -1,0 +1,142 @@
+"""The CPU: NumPy's own functions under the standard's names, and what the standard lacks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..errors import BackendError
+from . import special
+from .base import Array, Index, RandomState
+from .dtypes import ALL, DType
+from .standard import CREATION, STANDARD, Namespace, collect, constants
+
+
+def astype(x: Array, dtype: Any) -> Array:
+    return x.astype(dtype, copy=False)
+
+
+def getitem(x: Array, index: Index) -> Array:
+    return x[index]
+
+
+def setitem(x: Array, value: Array, index: Index) -> None:
+    x[index] = value
+
+
+def is_basic(index: Index) -> bool:
+    """Whether ``index`` is slices, whole numbers, ``None`` and ``...`` only, so that no element is picked twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+
+
+def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
+    result = np.zeros(shape, x.dtype)
+    if is_basic(index):
+        result[index] = x
+    else:
+        np.add.at(result, index, x)
+    return result
+
+
+def namespace() -> Namespace:
+    functions = collect(np, STANDARD + CREATION)
+    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
+    xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
+    xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
+    return xp
+
+
+class NumpyRandom(RandomState):
+    """NumPy's PCG64 stream."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.Generator(np.random.PCG64(seed))
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self._draw(self._generator.random, shape, dtype)
+
+    def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self._draw(self._generator.standard_normal, shape, dtype)
+
+    def _draw(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+        """From a drawing function that knows float32 and float64 only."""
+        drawn = draw(shape, np.float64 if dtype == np.float64 else np.float32)
+        return np.asarray(drawn, dtype)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
+        return np.asarray(self._generator.integers(low, high, shape, np.int64))
+
+    def permutation(self, n: int) -> Array:
+        return self._generator.permutation(n)
+
+    def get_state(self) -> dict[str, Any]:
+        return dict(self._generator.bit_generator.state)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
+
+
+class NumpyBackend:
+    """NumPy on the CPU."""
+
+    name = "numpy"
+    device = "cpu"
+    array_types = (np.ndarray, np.generic)
+
+    def __init__(self) -> None:
+        self.xp = namespace()
+        self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
+
+    def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
+        return np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+
+    def to_numpy(self, array: Array) -> Any:
+        return np.asarray(array)
+
+    def owner(self, array: Array) -> object:
+        while (base := getattr(array, "base", None)) is not None:
+            array = base
+        return array
+
+    def is_view(self, array: Array) -> bool:
+        return getattr(array, "base", None) is not None
+
+    def random(self, seed: int) -> NumpyRandom:
+        return NumpyRandom(seed)
+
+    def device_count(self) -> int:
+        return 1
+
+    def synchronize(self) -> None:
+        """NumPy returns when it is done."""
+
+    def memory(self) -> dict[str, int]:
+        return {}
+
+
+def parse(data: Any) -> Any:
+    """The NumPy array that nested lists or an array-like mean. Raises ``ValueError`` on ragged lists, ``TypeError`` on objects."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: the nested lists are ragged, every row must have the same length ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"tensor: cannot hold {type(data).__name__} values of dtype {array.dtype}; numbers and booleans only")
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def to_text(array: Any, prefix: str) -> str:
+    """The array's values as PyTorch prints them: four digits, a thousand elements at most, rows aligned behind ``prefix``."""
+    return np.array2string(np.asarray(array), precision=4, floatmode="maxprec_equal", separator=", ", prefix=prefix, threshold=1000)
+
+
+def create(index: int | None) -> NumpyBackend:
+    """The backend's factory; the CPU has one device."""
+    if index not in (None, 0):
+        raise BackendError(f"numpy: there is no device 'cpu:{index}', only 'cpu'")
+    return NumpyBackend()

@@ -1,0 +1,62 @@
+"""The names a kernel may use: the Array API standard's, and the few that every backend adds to it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from .dtypes import ALL
+
+UNARY = (
+    "abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor isfinite isinf isnan log log10 log1p log2 logical_not "
+    "negative round sign signbit sin sinh sqrt square tan tanh trunc bitwise_invert"
+).split()
+BINARY = (
+    "add atan2 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift copysign divide equal floor_divide "
+    "greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply not_equal "
+    "pow remainder subtract"
+).split()
+REDUCTIONS = "sum prod max min mean any all argmax argmin cumulative_sum".split()
+SHAPES = "reshape permute_dims broadcast_to expand_dims squeeze flip concat stack roll matrix_transpose".split()
+OTHERS = "where matmul tensordot take argsort sort zeros_like ones_like full_like empty_like nonzero tril triu searchsorted".split()
+CREATION = "zeros ones full empty arange linspace eye asarray".split()
+
+#: What a backend supplies beyond the standard. Signatures and meaning are in :class:`adjoint.backends.base.Extras`.
+EXTRAS = "astype getitem setitem index_put scatter_add erf".split()
+
+STANDARD = UNARY + BINARY + REDUCTIONS + SHAPES + OTHERS
+
+#: Names NumPy and CuPy had before the standard renamed them, for their older releases.
+OLD_NAMES = {
+    "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atanh": "arctanh",
+    "atan2": "arctan2", "bitwise_invert": "invert", "bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift",
+    "concat": "concatenate", "permute_dims": "transpose", "pow": "power", "cumulative_sum": "cumsum",
+}  # fmt: skip
+
+
+class Namespace(SimpleNamespace):
+    """What a kernel is handed as ``xp``: the standard's functions, dtypes and constants, and the :data:`EXTRAS`.
+
+    Its creation functions take no ``device``: the namespace is bound to one. A name it lacks is refused, so a kernel can not
+    come to lean on one library's own.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'{name}' is not in the array namespace that kernels are written against (Array API standard)")
+
+
+def collect(module: Any, names: list[str]) -> dict[str, Any]:
+    """The functions called ``names`` in ``module``, under an older name where that is the one it has."""
+    found = {}
+    for name in names:
+        function = getattr(module, name, None) or getattr(module, OLD_NAMES.get(name, name), None)
+        if function is not None:
+            found[name] = function
+    return found
+
+
+def constants(dtypes: dict[str, Any]) -> dict[str, Any]:
+    """Dtypes and constants of a namespace, from each dtype's name to the library's own object."""
+    return {dtype.name: dtypes[dtype.name] for dtype in ALL if dtype.name in dtypes} | {
+        "pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"), "nan": float("nan"), "newaxis": None,
+    }  # fmt: skip

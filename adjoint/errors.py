@@ -1,0 +1,22 @@
+"""The exceptions this library adds to Python's own."""
+
+from __future__ import annotations
+
+
+class BackendError(RuntimeError):
+    """A backend was asked for that is unknown, not installed or without a device, or two were mixed in one operation."""
+
+
+class MissingExtra(ImportError):
+    """A feature was used whose optional dependency is not installed; the message names the extra to install."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package '{package}': pip install 'adjoint[{extra}]'")
+
+
+class FileFormatError(ValueError):
+    """A file is truncated, corrupt or of another kind than the one asked for; the message names the file."""
+
+
+class GraphError(RuntimeError):
+    """The graph can not be differentiated: freed, changed in place since, absent, or without a scalar root."""
