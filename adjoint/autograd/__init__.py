@@ -5,7 +5,7 @@ To read it in the order in which things happen: ``primitive`` (an operation and 
 """
 
 from .tensor import Tensor, backward, grad  # first: it brings in the engine's modules in their order
-from . import namespace  # noqa: I001 - completes the differentiable namespace
+from . import namespace
 from .graph import Node
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .primitive import Primitive, primitive, registry

@@ -152,9 +152,7 @@ def arange(
     return leaf(backend.xp.arange(start, end, step, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
 
 
-def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None

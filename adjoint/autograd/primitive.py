@@ -105,7 +105,9 @@ class Primitive:
         rules: the derivative rule of each input that has one.
     """
 
-    def __init__(self, kernel: Kernel, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False) -> None:
+    def __init__(
+        self, kernel: Kernel, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False
+    ) -> None:
         code = kernel.__code__
         last = code.co_argcount + code.co_kwonlyargcount
         self.kernel, self.name, self.__doc__ = kernel, kernel.__name__, kernel.__doc__
@@ -210,7 +212,9 @@ class Primitive:
             return Tensor(out, backend, self._record(inputs, arrays, params, backend, out))
         return Tensor(out, backend)
 
-    def _record(self, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, Any], backend: Backend, out: Any) -> Node | None:
+    def _record(
+        self, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, Any], backend: Backend, out: Any
+    ) -> Node | None:
         edges: list[Edge | None] = []
         saves: set[Any] = set() if self.joint is None else self.joint.saves
         any_edge = False

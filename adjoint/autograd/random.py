@@ -98,7 +98,12 @@ def randn(
 
 
 def randint(
-    low: int, high: int | tuple[int, ...], size: tuple[int, ...] | None = None, *, generator: Generator | None = None, device: Any = None
+    low: int,
+    high: int | tuple[int, ...],
+    size: tuple[int, ...] | None = None,
+    *,
+    generator: Generator | None = None,
+    device: Any = None,
 ) -> Tensor:
     """int64 numbers drawn evenly from [low, high); ``randint(high, size)`` starts from 0."""
     if size is None:

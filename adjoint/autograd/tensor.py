@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import backends
-from ..backends import Array, Backend, DType, as_dtype
+from ..backends import Array, Backend, DType
 from ..errors import GraphError
 from . import functions as f
 from . import graph
 from .graph import Node
 from .modes import state
-from .rules import shapes, transfer
+from .rules import transfer
 
 Hook = Callable[["Tensor"], "Tensor | None"]
 
@@ -327,7 +327,9 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if self._node is not None:
-            raise GraphError("deepcopy: only leaf tensors can be copied deeply; use .detach().clone(), or .clone() to keep the graph")
+            raise GraphError(
+                "deepcopy: only leaf tensors can be copied deeply; use .detach().clone(), or .clone() to keep the graph"
+            )
         if id(self) not in memo:
             memo[id(self)] = self._rebuild(self.backend.xp.asarray(self._array, copy=True))
             memo[id(self)].grad = None if self.grad is None else self.grad.__deepcopy__(memo)
@@ -617,6 +619,8 @@ def grad(
     for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
         g = found.get(edge)
         if g is None and not allow_unused:
-            raise GraphError(f"grad: input {i} (shape {x.shape}) is not part of what the outputs were computed from; allow_unused=True gives None")
+            raise GraphError(
+                f"grad: input {i} (shape {x.shape}) is not part of what the outputs were computed from; allow_unused=True gives None"
+            )
         result.append(g if g is None or create_graph else Tensor(g, x.backend))
     return tuple(result)

@@ -65,9 +65,7 @@ def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: 
 
 sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g, x_shape, axis, keepdims), x_shape))
 mean.vjp(
-    x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(
-        keep(xp, g / count(x_shape, axis), x_shape, axis, keepdims), x_shape
-    )
+    x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g / count(x_shape, axis), x_shape, axis, keepdims), x_shape)
 )
 max.vjp(x=_shared_among_ties)
 min.vjp(x=_shared_among_ties)
