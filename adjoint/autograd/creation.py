@@ -40,12 +40,13 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             data = backends.parse(_plain(data))
             if dtype is None and source.dtypes[data.dtype].kind == "float":
                 dtype = dtypes.float32
+    array: Any = data  # an array of source's now
     target, dtype = _place(device, dtype)
-    if data.dtype not in source.dtypes:
-        dtype = dtype or _nearest(data.dtype)
+    if array.dtype not in source.dtypes:
+        dtype = dtype or _nearest(array.dtype)
     if source is target:
-        return leaf(target.asarray(data, dtype, copy=True), target, requires_grad)
-    return leaf(target.asarray(source.to_numpy(data), dtype, copy=True), target, requires_grad)
+        return leaf(target.asarray(array, dtype, copy=True), target, requires_grad)
+    return leaf(target.asarray(source.to_numpy(array), dtype, copy=True), target, requires_grad)
 
 
 def _plain(data: Any) -> Any:
@@ -78,7 +79,7 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 def from_numpy(array: Any) -> Tensor:
     """A CPU tensor over the NumPy array's own memory: a change to one shows in the other."""
     backend = backends.get("numpy")
-    if not isinstance(array, backend.array_types[0]):
+    if backends.of_array(array) is not backend:
         raise TypeError(f"from_numpy: takes a NumPy array, not {type(array).__name__}")
     if array.dtype not in backend.dtypes:
         raise TypeError(f"from_numpy: cannot share memory of dtype {array.dtype}; convert it with .astype first")

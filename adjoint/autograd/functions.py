@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import backends
 from ..backends import dtypes
+from ..errors import BackendError
 from .primitive import as_input, astype
 from .rules import elementwise as e
 from .rules import linalg, neural, reductions, shapes
@@ -256,7 +257,7 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None =
 
 
 def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
-    """The smallest value of all; along ``dim``, the smallest and where they are; against another tensor, the smaller of each pair."""
+    """The smallest value of all; along ``dim``, the smallest and where; against another tensor, the smaller of each pair."""
     return _extreme(amin, minimum, argmin, x, dim if axis is None else axis, keepdim or keepdims)
 
 
@@ -434,7 +435,7 @@ def repeat(x: Tensor, *sizes: Any) -> Tensor:
 
 
 def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Tensors joined along an axis they have; alike along all others. Raises ``ValueError`` on an empty list or shapes that differ."""
+    """Tensors joined along an axis they have. Raises ``ValueError`` on an empty list, or where other axes differ."""
     if not tensors:
         raise ValueError("concat: the list of tensors is empty")
     return shapes.concat(*tensors, axis=dim if axis is None else axis)
@@ -525,7 +526,7 @@ def _plain_index(x: Tensor, index: Any) -> Any:
 
 
 def backends_differ(x: Tensor, index: Tensor) -> Exception:
-    return backends.BackendError(
+    return BackendError(
         f"indexing: the tensor is on '{x.device}' ({x.backend.name}) and the index on '{index.device}' ({index.backend.name}); "
         "move one with .to(device)"
     )
@@ -591,10 +592,9 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
     shape_x, shape_y = getattr(x, "shape", ()), getattr(y, "shape", ())
     if not shape_x or not shape_y:
         raise ValueError(f"matmul: shapes {shape_x} and {shape_y}: both need at least one axis; use * to scale")
-    if shape_x[-1] != shape_y[-2 if len(shape_y) > 1 else 0]:
-        raise ValueError(
-            f"matmul: shapes {shape_x} and {shape_y} do not match: {shape_x[-1]} columns against {shape_y[-2 if len(shape_y) > 1 else 0]} rows"
-        )
+    columns, rows = shape_x[-1], shape_y[-2 if len(shape_y) > 1 else 0]
+    if columns != rows:
+        raise ValueError(f"matmul: shapes {shape_x} and {shape_y} do not match: {columns} columns against {rows} rows")
     if len(shape_x) > 1 and len(shape_y) > 1:
         return linalg.matmul(x, y)
     if len(shape_x) == 1 and len(shape_y) == 1:

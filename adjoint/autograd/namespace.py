@@ -1,4 +1,4 @@
-"""The differentiable namespace: the Array API's functions on Tensors, so kernels, rules and users' array code can be differentiated.
+"""The differentiable namespace: the Array API's functions on Tensors, which makes any code written against it differentiable.
 
 Its primitives entered it as they were declared. Here come the rest: creation, dtypes, constants, and what is composed.
 """

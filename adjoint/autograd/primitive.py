@@ -20,16 +20,21 @@ and any dtype; summing it to the input's shape and casting it to the input's dty
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from .. import backends
 from ..backends import Array, Backend, Namespace, dtypes
 from ..errors import BackendError, GraphError
 from . import graph
-from . import tensor as _tensor  # it imports this module in its turn; its Tensor is there when the first primitive is called
 from .graph import Edge, Node
 from .modes import state
+
+if TYPE_CHECKING:
+    from . import tensor as _tensor
+else:  # it imports this module in its turn; its Tensor is there by the time a primitive is called
+    _tensor = import_module(".tensor", __package__)
 
 #: Every primitive by name. The test suite walks it.
 registry: dict[str, Primitive] = {}
@@ -219,11 +224,9 @@ class Primitive:
         saves: set[Any] = set() if self.joint is None else self.joint.saves
         any_edge = False
         for i, x in enumerate(inputs):
-            edge = None
+            edge: Edge | None = None
             if isinstance(x, _tensor.Tensor) and x._requires_grad and (self.joint is not None or i in self.rules):
-                edge = x._node
-                if edge is None:
-                    edge = x
+                edge = x if x._node is None else x._node
                 if self.joint is None:
                     saves = saves | self.rules[i].saves
                 any_edge = True
@@ -327,6 +330,12 @@ def as_input(name: str, x: Any) -> Any:
     return _tensor.Tensor(x, backend)
 
 
+@overload
+def primitive(kernel: Kernel, /) -> Primitive: ...
+@overload
+def primitive(
+    *, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False
+) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
 

@@ -87,7 +87,7 @@ class GradientTape:
             if tensor.requires_grad or tensor._node is not None:
                 ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
                 roots += _roots("gradient", [tensor], [ones if output_gradients is None else output_gradients], create_graph)
-        edges = [x if x._node is None else x._node for x in inputs]
+        edges: list[Any] = [x if x._node is None else x._node for x in inputs]
         if not self.watch_accessed_variables:
             edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]
         with enable_grad():

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import backends
 from ..backends import Array, Backend, DType
-from ..errors import GraphError
+from ..errors import BackendError, GraphError
 from . import functions as f
 from . import graph
 from .graph import Node
 from .modes import state
-from .rules import transfer
+from .primitive import as_input
+from .rules import elementwise, transfer
 
 Hook = Callable[["Tensor"], "Tensor | None"]
+# The class has methods of these names.
+Bool: TypeAlias = bool
+Int: TypeAlias = int
+Float: TypeAlias = float
 
 
 class Tensor:
@@ -43,9 +48,9 @@ class Tensor:
     # --- what it is ----------------------------------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[Int, ...]:
         """The length of each axis."""
-        shape: tuple[int, ...] = self._array.shape
+        shape: tuple[Int, ...] = self._array.shape
         return shape
 
     @property
@@ -59,30 +64,30 @@ class Tensor:
         return self.backend.device
 
     @property
-    def ndim(self) -> int:
+    def ndim(self) -> Int:
         """How many axes it has."""
         return len(self._array.shape)
 
-    def dim(self) -> int:
+    def dim(self) -> Int:
         """How many axes it has."""
         return self.ndim
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: Int | None = None) -> Any:
         """The shape, or the length of axis ``dim``."""
         return self.shape if dim is None else self.shape[dim]
 
-    def numel(self) -> int:
+    def numel(self) -> Int:
         """How many elements it has."""
         return int(self._array.size)
 
     nelement = numel
 
-    def element_size(self) -> int:
+    def element_size(self) -> Int:
         """Bytes an element."""
         return self.dtype.itemsize
 
     @property
-    def is_leaf(self) -> bool:
+    def is_leaf(self) -> Bool:
         """Whether no recorded operation made it."""
         return self._node is None
 
@@ -92,19 +97,19 @@ class Tensor:
         return self._node
 
     @property
-    def requires_grad(self) -> bool:
+    def requires_grad(self) -> Bool:
         """Whether operations on it are recorded, so that a gradient by it can be had."""
         return self._requires_grad
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    def requires_grad(self, value: Bool) -> None:
         if value and self.dtype.kind != "float":
             raise TypeError(f"requires_grad: only floating-point tensors have gradients, not {self.dtype}")
         if not value and self._node is not None:
             raise GraphError("requires_grad: it can be unset on leaf tensors only; use .detach() for a tensor without a graph")
         self._requires_grad = bool(value)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
         """Set :attr:`requires_grad`, and return the tensor."""
         self.requires_grad = requires_grad
         return self
@@ -130,7 +135,7 @@ class Tensor:
 
     # --- gradients -----------------------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+    def backward(self, gradient: Tensor | None = None, retain_graph: Bool | None = None, create_graph: Bool = False) -> None:
         """Add to ``grad`` of every leaf behind this tensor the gradient of this tensor by it.
 
         Args:
@@ -192,7 +197,7 @@ class Tensor:
         """The elements as nested lists of Python numbers."""
         return self.backend.to_numpy(self._array).tolist()
 
-    def numpy(self, *, force: bool = False) -> Any:
+    def numpy(self, *, force: Bool = False) -> Any:
         """The elements as a NumPy array that shares memory with the tensor; with ``force``, of any tensor, copied as need be."""
         if not force:
             if self._requires_grad:
@@ -201,7 +206,7 @@ class Tensor:
                 raise TypeError(f"numpy: the tensor is on '{self.device}' ({self.backend.name}); use .cpu().numpy()")
         return self.backend.to_numpy(self._array)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: Any = None, copy: Bool | None = None) -> Any:
         array = self.numpy()
         return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
 
@@ -232,21 +237,21 @@ class Tensor:
             raise ValueError(f"a tensor of shape {self.shape} is neither true nor false; use .any(), .all() or compare one element")
         return self.item()
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Bool:
         return bool(self._one())
 
-    def __float__(self) -> float:
+    def __float__(self) -> Float:
         return float(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self) -> Int:
         return int(self.item())
 
-    def __index__(self) -> int:
+    def __index__(self) -> Int:
         if self.dtype.kind == "float":
             raise TypeError(f"only integer tensors can be an index, not {self.dtype}")
         return int(self.item())
 
-    def __len__(self) -> int:
+    def __len__(self) -> Int:
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
@@ -256,14 +261,14 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter(f.unbind(self))
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: Any) -> Bool:
         return bool(f.any(f.eq(self, value)))
 
     __hash__ = object.__hash__
 
     # --- copies and moves ----------------------------------------------------------------------------------------------------
 
-    def to(self, *target: Any, device: Any = None, dtype: Any = None, copy: bool = False) -> Tensor:
+    def to(self, *target: Any, device: Any = None, dtype: Any = None, copy: Bool = False) -> Tensor:
         """The tensor on another device, in another dtype, or both; itself where nothing changes and ``copy`` is not asked for.
 
         ``x.to("cuda")``, ``x.to(ad.float64)``, ``x.to("cpu", ad.float32)``, ``x.to(other)`` for the device and dtype of
@@ -285,7 +290,7 @@ class Tensor:
         """The tensor on the CPU."""
         return self.to(device="cpu")
 
-    def cuda(self, index: int | None = None) -> Tensor:
+    def cuda(self, index: Int | None = None) -> Tensor:
         """The tensor on the GPU."""
         return self.to(device="cuda" if index is None else f"cuda:{index}")
 
@@ -386,7 +391,7 @@ class Tensor:
         if recorded:
             if self._node is None and self._requires_grad:
                 raise GraphError(
-                    f"{operation}: a leaf that requires a gradient would be changed in place; do it under ad.no_grad(), or out of place"
+                    f"{operation}: a leaf that requires a gradient would be changed in place; use ad.no_grad(), or a new tensor"
                 )
             if self.backend.is_view(self._array):
                 raise GraphError(
@@ -448,12 +453,12 @@ class Tensor:
 
     # --- operators -----------------------------------------------------------------------------------------------------------
 
-    __add__, __sub__, __mul__, __truediv__ = f.e.add, f.e.subtract, f.multiply, f.divide
+    __add__, __sub__, __mul__, __truediv__ = elementwise.add, elementwise.subtract, f.multiply, f.divide
     __floordiv__, __mod__, __pow__, __matmul__ = f.floor_divide, f.remainder, f.pow, f.matmul
     __neg__, __abs__, __invert__ = f.negative, f.abs, f.bitwise_not
     __lt__, __le__, __gt__, __ge__ = f.lt, f.le, f.gt, f.ge
     __and__, __or__, __xor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
-    __radd__, __rmul__ = f.e.add, f.multiply
+    __radd__, __rmul__ = elementwise.add, f.multiply
     __rand__, __ror__, __rxor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
 
     def __pos__(self) -> Tensor:
@@ -540,7 +545,7 @@ def _roots(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], cr
     for tensor, g in zip(tensors, cotangents, strict=True):
         if not tensor._requires_grad:
             raise GraphError(
-                f"{name}: the tensor has no graph: nothing it was computed from has requires_grad=True, or it was made under no_grad()"
+                f"{name}: the tensor has no graph: nothing it was computed from requires a gradient, or it was made under no_grad()"
             )
         if g is None:
             if tensor.numel() != 1:
@@ -551,12 +556,12 @@ def _roots(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], cr
             xp = tensor.backend.xp
             g = Tensor(xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
         else:
-            g = f.as_input(name, g)
+            g = as_input(name, g)
             if g.shape != tensor.shape:
                 raise ValueError(f"{name}: the cotangent has shape {g.shape} and the tensor {tensor.shape}; they must agree")
             g = g.to(device=tensor.backend, dtype=tensor.dtype) if g.backend is tensor.backend else g
             if g.backend is not tensor.backend:
-                raise backends.BackendError(f"{name}: the cotangent is on '{g.device}' and the tensor on '{tensor.device}'")
+                raise BackendError(f"{name}: the cotangent is on '{g.device}' and the tensor on '{tensor.device}'")
         roots.append((tensor if tensor._node is None else tensor._node, g if create_graph else g._array))
     return roots
 
@@ -619,8 +624,6 @@ def grad(
     for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
         g = found.get(edge)
         if g is None and not allow_unused:
-            raise GraphError(
-                f"grad: input {i} (shape {x.shape}) is not part of what the outputs were computed from; allow_unused=True gives None"
-            )
+            raise GraphError(f"grad: input {i} (shape {x.shape}) is not behind the outputs; allow_unused=True gives None for it")
         result.append(g if g is None or create_graph else Tensor(g, x.backend))
     return tuple(result)

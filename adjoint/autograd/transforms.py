@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .functions import as_input
 from .graph import pull_back
 from .modes import enable_grad, state
+from .primitive import as_input
 from .rules.shapes import alias
 from .tensor import Tensor, _roots
 
@@ -54,8 +54,8 @@ def _own(x: Tensor) -> Tensor:
 def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns what ``function`` returns and its gradient by the arguments ``argnums``.
 
-    Arguments may be tensors, numbers, or nested lists, tuples and dicts of tensors; the gradient has their structure. With ``has_aux``,
-    ``function`` returns a pair whose first half is differentiated.
+    Arguments may be tensors, numbers, or nested lists, tuples and dicts of tensors; the gradient has their structure. With
+    ``has_aux``, ``function`` returns a pair whose first half is differentiated.
 
     Raises:
         GraphError: the value is not a single element.
