@@ -1,0 +1,49 @@
+"""The whole suite on CuPy, where there is a GPU; its result is kept in ``benchmarks/results/gpu-check.txt``.
+
+``make gpu-check`` runs it. Where CuPy or a GPU is missing it says so in a line and exits with 2: nothing was checked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from adjoint import __version__, backends  # noqa: E402
+from adjoint.errors import BackendError  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "gpu-check.txt"
+SUITES = ["tests/autograd", "tests/backends", "tests/nn", "tests/optim", "tests/data"]
+
+
+def main() -> int:
+    try:
+        backend = backends.get("cupy")
+    except BackendError as error:
+        print(f"gpu-check: not run. {error}", file=sys.stderr)
+        return 2
+    import cupy
+
+    name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    head = [
+        f"adjoint {__version__} on {backend.device}: {name}",
+        f"{datetime.date.today()}, Python {platform.python_version()}, CuPy {cupy.__version__}, "
+        f"CUDA runtime {cupy.cuda.runtime.runtimeGetVersion()}",
+    ]
+    command = [sys.executable, "-m", "pytest", "--backend", "cupy", "-p", "no:doctest", "-o", "addopts=", "-q", *SUITES]
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = run.stdout.splitlines()
+    print("\n".join([*head, *lines]))
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n".join([*head, *failed, *lines[-1:]]) + "\n", encoding="utf-8")
+    return run.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
