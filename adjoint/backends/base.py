@@ -73,7 +73,7 @@ class Backend(Protocol):
         """The NumPy array of the same values; on a CPU backend the same memory."""
 
     def owner(self, array: Array) -> object:
-        """The object that owns the memory ``array`` is a view of: equal identity, shared memory."""
+        """The array, one that can be weakly referred to, that owns the memory ``array`` is a view of: itself, if no other."""
 
     def is_view(self, array: Array) -> bool:
         """Whether another array owns this one's memory."""

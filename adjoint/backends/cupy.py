@@ -105,7 +105,9 @@ class CupyBackend:
         return cp.asnumpy(array)
 
     def owner(self, array: Array) -> object:
-        return array.data.mem
+        while array.base is not None:
+            array = array.base
+        return array
 
     def is_view(self, array: Array) -> bool:
         return array.base is not None

@@ -97,7 +97,7 @@ class NumpyBackend:
         return np.asarray(array)
 
     def owner(self, array: Array) -> object:
-        while (base := getattr(array, "base", None)) is not None:
+        while isinstance(base := getattr(array, "base", None), np.ndarray):
             array = base
         return array
 

@@ -108,7 +108,7 @@ class StrictBackend:
 
     def owner(self, array: Array) -> object:
         array = unwrap(array)
-        while array.base is not None:
+        while isinstance(array.base, np.ndarray):
             array = array.base
         return array
 
