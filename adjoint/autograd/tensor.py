@@ -274,13 +274,7 @@ class Tensor:
         ``x.to("cuda")``, ``x.to(ad.float64)``, ``x.to("cpu", ad.float32)``, ``x.to(other)`` for the device and dtype of
         ``other``. The gradient passes through.
         """
-        for word in target:
-            if isinstance(word, Tensor):
-                device, dtype = word.backend, word.dtype
-            elif hasattr(word, "xp") or (isinstance(word, str) and word not in backends.dtypes.BY_NAME):
-                device = word
-            else:
-                dtype = word
+        device, dtype = destination(target, device, dtype)
         result = self if dtype is None else f.cast(self, dtype)
         if device is not None and (backend := backends.get(device)) is not self.backend:
             result = transfer.move(result, backend)
@@ -514,6 +508,18 @@ class Tensor:
     def where(self, condition: Any, other: Any) -> Tensor:
         """The tensor where ``condition`` holds, else ``other``."""
         return f.where(condition, self, other)
+
+
+def destination(words: tuple[Any, ...], device: Any, dtype: Any) -> tuple[Any, Any]:
+    """The device and dtype that the arguments of ``to`` mean, in any order; None where one is left as it is."""
+    for word in words:
+        if isinstance(word, Tensor):
+            device, dtype = word.backend, word.dtype
+        elif hasattr(word, "xp") or (isinstance(word, str) and word not in backends.dtypes.BY_NAME):
+            device = word
+        else:
+            dtype = word
+    return device, dtype
 
 
 def _comparable(other: object) -> Any:
