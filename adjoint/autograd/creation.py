@@ -38,7 +38,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         source = found if found is not None else backends.get("numpy")
         if found is None:
             data = backends.parse(_plain(data))
-            if dtype is None and source.dtypes[data.dtype].kind == "float":
+            if dtype is None and data.dtype.kind == "f":
                 dtype = dtypes.float32
     array: Any = data  # an array of source's now
     target, dtype = _place(device, dtype)
@@ -97,7 +97,7 @@ def full(
 
 
 def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+    return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

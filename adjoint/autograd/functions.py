@@ -95,6 +95,8 @@ def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | 
     if min is None and max is None:
         raise ValueError("clamp: give min, max or both")
     if (min is None or type(min) in _NUMBERS) and (max is None or type(max) in _NUMBERS):
+        if x.dtype.kind != "float" and float in (type(min), type(max)):
+            x = cast(x, dtypes.float32)
         return e.clip(x, min=min, max=max)
     if min is not None:
         x = where(x < min, min, x)
@@ -128,10 +130,23 @@ def _axes(dim: Dims, axis: Dims) -> Any:
     return chosen if chosen is None or isinstance(chosen, int) else tuple(chosen)
 
 
+def _tensor(name: str, x: Any) -> Tensor:
+    """``x`` as a tensor. Raises ``TypeError`` on a Python number, which has no shape to work on."""
+    x = as_input(name, x)
+    if type(x) in _NUMBERS:
+        raise TypeError(f"{name}: takes tensors, not the number {x}; ad.tensor({x}) makes one")
+    return x
+
+
 def _floating(name: str, x: Tensor) -> Tensor:
     if x.dtype.kind != "float":
         raise TypeError(f"{name}: takes floating-point tensors, not {x.dtype}; convert with .float() first")
     return x
+
+
+def _widened(x: Tensor) -> Tensor:
+    """Integers and booleans in int64, the dtype that sums and products of them have."""
+    return x if x.dtype.kind == "float" else cast(x, dtypes.int64)
 
 
 def _nonempty(name: str, x: Tensor, axis: Any) -> None:
@@ -148,19 +163,15 @@ def sum(
     >>> ad.sum(ad.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
-    x = as_input("sum", x)
-    if dtype is not None:
-        x = x.to(dtype)
-    elif x.dtype.kind == "uint" or x.dtype is dtypes.bool_:
-        x = x.to(dtypes.int64)
-    return reductions.sum(x, axis=_axes(dim, axis), keepdims=keepdim or keepdims)
+    x = _tensor("sum", x)
+    return reductions.sum(_widened(x) if dtype is None else x.to(dtype), axis=_axes(dim, axis), keepdims=keepdim or keepdims)
 
 
 def mean(
     x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, axis: Dims = None, keepdims: bool = False
 ) -> Tensor:
     """The mean over ``dim`` (all axes where None). Raises ``TypeError`` on integers, as PyTorch does."""
-    x = as_input("mean", x)
+    x = _tensor("mean", x)
     x = _floating("mean", x if dtype is None else x.to(dtype))
     return reductions.mean(x, axis=_axes(dim, axis), keepdims=keepdim or keepdims)
 
@@ -170,28 +181,31 @@ def var(
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
     """Variance: the sum of squared distances from the mean over (n - correction)."""
+    if isinstance(dim, bool):  # var(unbiased), as PyTorch has it
+        dim, unbiased = None, dim
     axes, x = _axes(dim, axis), _floating("var", x)
     n = reductions.count(x.shape, axes)
     correction = correction if unbiased is None else int(unbiased)
     distance = x - reductions.mean(x, axis=axes, keepdims=True)
     total = reductions.sum(e.square(distance), axis=axes, keepdims=keepdim or keepdims)
-    return total / n * (n / (n - correction)) if n > correction else total * float("nan")
+    return total / (n - correction) if n > correction else total * float("nan")
 
 
 def std(
     x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Standard deviation, the square root of :func:`var`."""
-    return e.sqrt(var(x, dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims))
+    """Standard deviation, the square root of :func:`var`; where it is 0 its gradient is 0."""
+    variance = var(x, dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims)
+    none = variance == 0
+    return where(none, 0.0, e.sqrt(where(none, 1.0, variance)))
 
 
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The product over one axis, or over all. Multiplied pairwise, so that derivatives of every order hold at zeros too."""
     along = dim if axis is None else axis
     keep = keepdim or keepdims
-    if x.dtype.kind in ("bool", "uint"):
-        x = x.to(dtypes.int64)
+    x = _widened(x)
     shape = x.shape
     if along is None:
         rows = shapes.reshape(x, shape=(-1,))
@@ -238,6 +252,8 @@ def _extreme(whole: Any, pairwise: Any, arg: Any, x: Tensor, dim: Any, keepdim: 
         return whole(x)
     if not isinstance(dim, int):
         return pairwise(x, dim)
+    if x.ndim == 0:
+        return ValuesIndices(whole(x, dim), arg(x, dim))
     indices = arg(x, dim, True)
     values = take_along_dim(x, indices, dim)
     if keepdim:
@@ -287,13 +303,16 @@ def any(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None
 
 def cumsum(x: Tensor, dim: int = -1, *, axis: int | None = None) -> Tensor:
     """The running sum along ``dim``."""
-    return reductions.cumulative_sum(x, axis=dim if axis is None else axis)
+    along = dim if axis is None else axis
+    if x.ndim == 0:
+        return squeeze(cumsum(unsqueeze(x, 0), along), 0)
+    return reductions.cumulative_sum(_widened(x), axis=along)
 
 
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp(x) over ``dim``, without overflow."""
     axes = _axes(dim, None)
-    x = as_input("logsumexp", x)
+    x = _tensor("logsumexp", x)
     top = amax(x, axes, True).detach()
     top = where(isfinite(top), top, 0.0)
     total = e.log(reductions.sum(e.exp(x - top), axis=axes, keepdims=True)) + top
@@ -333,7 +352,7 @@ def _dim(name: str, dim: int, ndim: int) -> int:
 
 
 def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+    return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
@@ -410,17 +429,23 @@ def flip(x: Tensor, *dims: Any) -> Tensor:
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Shifted along ``dims``, what falls off coming in at the other end."""
-    return shapes.roll(x, shift=shifts, axis=dims)
+    return shapes.roll(x, shift=tuple(shifts) if isinstance(shifts, list) else shifts, axis=_axes(dims, None))
+
+
+def _matrix(name: str, x: Tensor) -> Tensor:
+    if x.ndim < 2:
+        raise ValueError(f"{name}: takes matrices, of at least 2 axes, not shape {x.shape}")
+    return x
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle, up to and with the given diagonal; zeros above."""
-    return shapes.tril(x, k=diagonal)
+    return shapes.tril(_matrix("tril", x), k=diagonal)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle, from the given diagonal on; zeros below."""
-    return shapes.triu(x, k=diagonal)
+    return shapes.triu(_matrix("triu", x), k=diagonal)
 
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
@@ -445,7 +470,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     """Tensors of one shape joined along a new axis."""
     if not tensors:
         raise ValueError("stack: the list of tensors is empty")
-    arrays = [as_input("stack", x) for x in tensors]
+    arrays = [_tensor("stack", x) for x in tensors]
     found = dict.fromkeys(x.shape for x in arrays)
     if len(found) > 1:
         raise ValueError(f"stack: every tensor must have the same shape, not {' and '.join(map(str, found))}")
@@ -461,7 +486,7 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
         size = split_size_or_sections
         if size <= 0:
             raise ValueError(f"split: a piece has at least one element, not {size}")
-        sizes = [size] * (n // size) + ([n % size] if n % size else [])
+        sizes = [size] * (n // size) + ([n % size] if n % size or n == 0 else [])
     else:
         sizes = list(split_size_or_sections)
         if sum_of(sizes) != n:
@@ -490,6 +515,9 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """``length`` elements along ``dim`` from ``start``."""
     along = _dim("narrow", dim, x.ndim)
+    start = start + x.shape[along] if start < 0 else start
+    if not 0 <= start <= start + length <= x.shape[along]:
+        raise IndexError(f"narrow: {length} elements from {start} do not fit into axis {dim} of shape {x.shape}")
     return shapes.getitem(x, index=(*(slice(None),) * along, slice(start, start + length)))
 
 

@@ -367,6 +367,8 @@ def fit(xp: Any, g: Any, edge: Edge, create_graph: bool) -> Any:
 def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The adjoint of broadcasting from ``shape``: ``g`` summed over the axes that were added or repeated."""
     lead = g.ndim - len(shape)
+    if lead < 0:  # an index_put dropped the value's leading axes of length one
+        return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
     repeated = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if repeated:
         g = xp.sum(g, axis=repeated, keepdims=True)

@@ -95,7 +95,7 @@ def combine(stronger: DType | None, weaker: DType | None) -> DType | None:
 
 def of_number(value: bool | int | float) -> DType:
     """The dtype a Python number brings to an operation: bool, int64 or the default float32."""
-    return _FOR_PYTHON[type(value)]
+    return bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else float32
 
 
 RANK = {"bool": 0, "uint": 1, "int": 2, "float": 3}

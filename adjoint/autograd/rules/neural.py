@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...backends import Array
+from ...backends import Array, Index
 from ..primitive import primitive
+
+SQRT_HALF = 0.7071067811865476
+ONE_OVER_SQRT_2PI = 0.3989422804014327
+SQRT_2_OVER_PI = 0.7978845608028654
+LOG_FLOOR = -100.0  #: what binary cross entropy takes for the logarithm of 0, as PyTorch does
+
+# --- layers ------------------------------------------------------------------------------------------------------------------
 
 
 @primitive
@@ -14,9 +21,52 @@ def linear(xp: Any, x: Array, weight: Array, bias: Array) -> Array:
     return xp.matmul(x, xp.matrix_transpose(weight)) + bias
 
 
+def _rows(xp: Any, x: Any) -> Any:
+    """All leading axes as one."""
+    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+
+
+linear.vjp(
+    x=lambda xp, g, weight: xp.matmul(g, weight),
+    weight=lambda xp, g, x: xp.matmul(xp.matrix_transpose(_rows(xp, g)), _rows(xp, x)),
+    bias=lambda g: g,
+)
+
+# --- activations -------------------------------------------------------------------------------------------------------------
+
+
 @primitive
 def relu(xp: Any, x: Array) -> Array:
     return xp.maximum(x, 0)
+
+
+@primitive(floating=True)
+def leaky_relu(xp: Any, x: Array, *, negative_slope: float) -> Array:
+    return xp.where(x > 0, x, negative_slope * x)
+
+
+@primitive(floating=True)
+def elu(xp: Any, x: Array, *, alpha: float) -> Array:
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
+
+
+@primitive(floating=True)
+def softplus(xp: Any, x: Array, *, beta: float, threshold: float) -> Array:
+    """log(1 + exp(beta x)) / beta; x itself where beta x is above ``threshold``."""
+    scaled = beta * x
+    return xp.where(scaled > threshold, x, (xp.log1p(xp.exp(-xp.abs(scaled))) + xp.maximum(scaled, 0.0)) / beta)
+
+
+@primitive(floating=True)
+def normal_cdf(xp: Any, x: Array) -> Array:
+    """How much of the standard normal distribution lies below x."""
+    return 0.5 + 0.5 * xp.erf(SQRT_HALF * x)
+
+
+@primitive(floating=True)
+def normal_cdf_tanh(xp: Any, x: Array) -> Array:
+    """:func:`normal_cdf` to within 3e-4, without the error function."""
+    return 0.5 + 0.5 * xp.tanh(SQRT_2_OVER_PI * x * (1.0 + 0.044715 * x * x))
 
 
 @primitive(floating=True)
@@ -31,16 +81,70 @@ def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
-def _rows(xp: Any, x: Any) -> Any:
-    """All leading axes as one."""
-    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
-
-
-linear.vjp(
-    x=lambda xp, g, weight: xp.matmul(g, weight),
-    weight=lambda xp, g, x: xp.matmul(xp.matrix_transpose(_rows(xp, g)), _rows(xp, x)),
-    bias=lambda g: g,
-)
 relu.vjp(x=lambda xp, g, out: xp.where(out > 0, g, 0.0))
+leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, negative_slope * g))
+elu.vjp(x=lambda xp, g, out, x, alpha: xp.where(x > 0, g, g * (out + alpha)))
+softplus.vjp(x=lambda xp, g, out, x, beta, threshold: xp.where(beta * x > threshold, g, -g * xp.expm1(-beta * out)))
+normal_cdf.vjp(x=lambda xp, g, x: g * (ONE_OVER_SQRT_2PI * xp.exp(-0.5 * x * x)))
+normal_cdf_tanh.vjp(x=lambda g, out, x: g * (2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * x * x)) * (out * (1.0 - out)))
 softmax.vjp(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+
+# --- losses ------------------------------------------------------------------------------------------------------------------
+
+
+@primitive(promotes=("x", "scale"), floating=True)
+def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Array:
+    """scale (log sum exp x - x[index]) for each row of logits (N, C), summed where ``total`` is asked for.
+
+    ``index`` is the pair of arrays that picks each row's own class; a row of scale 0 counts nothing, infinite or not.
+    """
+    shifted = x - xp.max(x, axis=1, keepdims=True)
+    losses = xp.log(xp.sum(xp.exp(shifted), axis=1)) - xp.getitem(shifted, index)
+    if not isinstance(scale, float):
+        losses = xp.where(scale == 0, 0.0, losses)
+    losses = scale * losses
+    return xp.sum(losses) if total else losses
+
+
+def _softmax_less_one_hot(xp: Any, g: Any, x: Any, scale: Any, index: Index) -> Any:
+    weights = xp.exp(x - xp.max(x, axis=1, keepdims=True))
+    distance = weights / xp.sum(weights, axis=1, keepdims=True)
+    distance = xp.index_put(distance, xp.getitem(distance, index) - 1.0, index)
+    each = scale * g
+    return distance * (xp.expand_dims(each, axis=1) if each.ndim else each)
+
+
+def _clamped_log(xp: Any, x: Any) -> Any:
+    positive = x > 0
+    return xp.where(positive, xp.maximum(xp.log(xp.where(positive, x, 1.0)), LOG_FLOOR), LOG_FLOOR)
+
+
+@primitive(floating=True)
+def binary_cross_entropy(xp: Any, x: Array, y: Array) -> Array:
+    """-y log x - (1 - y) log(1 - x), no logarithm below -100."""
+    return (y - 1.0) * _clamped_log(xp, 1.0 - x) - y * _clamped_log(xp, x)
+
+
+@primitive(floating=True)
+def binary_cross_entropy_with_logits(xp: Any, x: Array, y: Array, positive: Array) -> Array:
+    """-positive y log p - (1 - y) log(1 - p) where p = sigmoid x, without overflow or cancellation."""
+    surprise = xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(-x, 0.0)  # -log p
+    return (1.0 - y) * x + (1.0 + (positive - 1.0) * y) * surprise
+
+
+def _surprise(xp: Any, x: Any) -> Any:
+    """-log sigmoid x, smooth at 0 in its derivatives too."""
+    return xp.logaddexp(-x, 0.0)
+
+
+cross_entropy.vjp(x=_softmax_less_one_hot)
+binary_cross_entropy.vjp(
+    x=lambda xp, g, x, y: g * (x - y) / xp.maximum(x * (1.0 - x), 1e-12),
+    y=lambda xp, g, x: g * (_clamped_log(xp, 1.0 - x) - _clamped_log(xp, x)),
+)
+binary_cross_entropy_with_logits.vjp(
+    x=lambda xp, g, x, y, positive: g * ((1.0 - y) - (1.0 + (positive - 1.0) * y) * xp.exp(-_surprise(xp, -x))),
+    y=lambda xp, g, x, positive: g * ((positive - 1.0) * _surprise(xp, x) - x),
+    positive=lambda xp, g, x, y: g * (y * _surprise(xp, x)),
+)

@@ -12,10 +12,14 @@ Axes = int | tuple[int, ...] | None
 
 
 def reduced_axes(ndim: int, axis: Axes) -> tuple[int, ...]:
-    """The axes that ``axis`` means, counted from 0."""
+    """The axes that ``axis`` means, counted from 0. A 0-d array takes axis 0 too. Raises ``IndexError`` on an axis not there."""
     if axis is None:
         return tuple(range(ndim))
-    return tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    chosen = (axis,) if isinstance(axis, int) else axis
+    for a in chosen:
+        if not -ndim <= a < ndim and (ndim or a not in (0, -1)):
+            raise IndexError(f"there is no axis {a} in {ndim} axes")
+    return tuple(a % ndim for a in chosen) if ndim else ()
 
 
 def keep(xp: Any, reduced: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
@@ -65,7 +69,9 @@ def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: 
 
 sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g, x_shape, axis, keepdims), x_shape))
 mean.vjp(
-    x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g / count(x_shape, axis), x_shape, axis, keepdims), x_shape)
+    x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(
+        keep(xp, g / (count(x_shape, axis) or 1), x_shape, axis, keepdims), x_shape
+    )
 )
 max.vjp(x=_shared_among_ties)
 min.vjp(x=_shared_among_ties)
