@@ -550,7 +550,7 @@ def _plain_index(x: Tensor, index: Any) -> Any:
         host = host.astype("int64")
     if host.dtype.kind == "f":
         raise IndexError(f"indexing: an index is {host.dtype}; it must be integers or booleans")
-    return x.backend.asarray(host)
+    return x.backend.asarray(host, copy=found is not None)  # the caller may write to its array before backward reads it
 
 
 def backends_differ(x: Tensor, index: Tensor) -> Exception:

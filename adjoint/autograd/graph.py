@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..backends import Array, Backend
@@ -30,7 +30,10 @@ _clock = itertools.count(1)
 class Node:
     """One recorded operation. ``shape`` and ``dtype`` are its output's, which its cotangent must have too."""
 
-    __slots__ = ("arrays", "backend", "dtype", "edges", "hooks", "line", "out", "params", "primitive", "shape", "shapes", "time")
+    __slots__ = (
+        "arrays", "backend", "dtype", "edges", "hooks", "line", "out", "params", "primitive", "retained_by", "shape", "shapes",
+        "time",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Node:
         self.out: Array | None = None
         self.shape, self.dtype = out.shape, out.dtype
         self.hooks: list[Callable[[Tensor], Tensor | None]] | None = None
+        self.retained_by: weakref.ref[Tensor] | None = None  # the tensor whose grad this node's cotangent is to fill
         self.time = next(_clock)
         self.line = user_line() if state.anomaly else None
 
@@ -107,9 +111,18 @@ def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
             )
 
 
+def _in(params: Any) -> Iterator[Any]:
+    """Whatever is in nested tuples: an index may hold arrays."""
+    for param in params:
+        if isinstance(param, tuple):
+            yield from _in(param)
+        else:
+            yield param
+
+
 def check_unchanged(node: Node) -> None:
     """Raise :class:`GraphError` where a value the node's rules read was written to since it was recorded."""
-    for array in (*node.arrays, node.out) if node.arrays else (node.out,):
+    for array in (*(node.arrays or ()), node.out, *_in(tuple(node.params.values()))):
         if hasattr(array, "dtype") and (write := writes.since(node.backend, array, node.time)):
             raise GraphError(
                 f"backward: a value that the derivative of '{node.primitive.name}' reads was changed in place by "
@@ -153,28 +166,33 @@ def pull_back(
     Cotangents are arrays; with ``create_graph`` they are Tensors and the walk itself is recorded. Each node is visited once,
     after all that was computed from it; what its rules saved is let go of on the way unless ``retain_graph``.
     """
+    if not roots:
+        return {}
     order = reachable(edge for edge, _ in roots)
-    wanted = None if targets is None else on_the_way(order, set(targets))
+    aims = None if targets is None else set(targets)
+    wanted = None if aims is None else on_the_way(order, aims)
     held: dict[Edge, Any] = {}
     result: dict[Edge, Any] = {}
     for edge, cotangent in roots:
         held[edge] = held[edge] + cotangent if edge in held else cotangent
-    for node in order:
-        g = held.pop(node, None)
-        if g is None or (wanted is not None and node not in wanted):
-            continue
-        if node.hooks:
-            g = run_hooks(node.hooks, g, node.backend, create_graph)
-        if targets is not None and node in targets:
-            result[node] = g
-        if create_graph:
-            with enable_grad():
-                pulled = node.primitive.pull(node, g, wanted, True)
-                _gather(held, node, pulled)
-        else:
-            _gather(held, node, node.primitive.pull(node, g, wanted, False))
-        if not retain_graph:
-            release(node)
+    with roots[0][0].backend.quiet():
+        for node in order:
+            g = held.pop(node, None)
+            if g is None or (wanted is not None and node not in wanted):
+                continue
+            if node.hooks:
+                g = run_hooks(node.hooks, g, node.backend, create_graph)
+            if node.retained_by is not None and (tensor := node.retained_by()) is not None:
+                tensor._retain(g, create_graph)
+            if aims is not None and node in aims:
+                result[node] = g
+            if create_graph:
+                with enable_grad():
+                    _gather(held, node, node.primitive.pull(node, g, wanted, True))
+            else:
+                _gather(held, node, node.primitive.pull(node, g, wanted, False))
+            if not retain_graph:
+                release(node)
     for edge, g in held.items():
         if not isinstance(edge, Node) and (wanted is None or edge in wanted):
             result[edge] = run_hooks(edge._hooks, g, edge.backend, create_graph) if edge._hooks else g
@@ -212,5 +230,9 @@ def run_hooks(hooks: list[Callable[[Any], Any]], g: Any, backend: Backend, creat
     tensor = g if create_graph else Tensor(g, backend)
     for hook in list(hooks):
         replacement = hook(tensor)
-        tensor = tensor if replacement is None else replacement
+        if replacement is None:
+            continue
+        if replacement.shape != tensor.shape:
+            raise ValueError(f"backward: a hook returned a gradient of shape {replacement.shape} for one of {tensor.shape}")
+        tensor = replacement
     return tensor if create_graph else tensor._array

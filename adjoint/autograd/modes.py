@@ -25,6 +25,15 @@ class _Switch:
     attribute = ""
     value: Any = True
 
+    def __new__(cls, function: Any = None) -> Any:
+        switch = super().__new__(cls)
+        return switch(function) if callable(function) else switch  # @no_grad without parentheses
+
+    def again(self) -> _Switch:
+        """Another one like this, for one call of the function it decorates."""
+        switch: _Switch = type(self)()
+        return switch
+
     def __enter__(self) -> None:
         self._before = getattr(state, self.attribute)
         setattr(state, self.attribute, self.value)
@@ -35,7 +44,7 @@ class _Switch:
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def switched(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
+            with self.again():
                 return function(*args, **kwargs)
 
         return switched
@@ -61,7 +70,7 @@ class enable_grad(_Switch):
 
 
 class set_grad_enabled(_Switch):
-    """Record or not, by ``mode``: from here on when called, or inside a ``with`` block."""
+    """Record or not, by ``mode``: from here on when called, inside a ``with`` block, or in the function it decorates."""
 
     attribute = "recording"
 
@@ -69,8 +78,15 @@ class set_grad_enabled(_Switch):
         self._before = state.recording
         self.value = state.recording = bool(mode)
 
+    def again(self) -> set_grad_enabled:
+        return set_grad_enabled(self.value)
+
     def __enter__(self) -> None:
         state.recording = self.value
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        state.recording = self._before  # the function's calls alone run under the mode
+        return super().__call__(function)
 
 
 class detect_anomaly(_Switch):

@@ -202,7 +202,7 @@ class Primitive:
             arrays.append(array)
         if backend is None:
             backend = backends.default()
-        if graph.writes.recorded:
+        if graph.writes.recorded and state.recording:
             graph.check_not_stale(self.name, inputs)
         if self.promotes and not (plain and (not self.floating or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
@@ -264,7 +264,7 @@ class Primitive:
     # --- what goes wrong ---
 
     def _check_nan(self, node: Node, i: int, gx: Any, create_graph: bool) -> None:
-        xp = node.backend.xp
+        xp = node.edges[i].backend.xp  # type: ignore[union-attr]
         if bool(xp.any(xp.isnan(gx._array if create_graph else gx))):
             name = self.inputs[i] if i < len(self.inputs) else f"input {i}"
             raise GraphError(f"{self.name}: its derivative by '{name}' made a NaN; called at {node.line}")

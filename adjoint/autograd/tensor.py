@@ -160,21 +160,21 @@ class Tensor:
         return self
 
     def retain_grad(self) -> None:
-        """Have ``backward`` fill :attr:`grad` of this tensor too, though it is not a leaf."""
-        if self._node is None:
-            return
-        me = weakref.ref(self)
+        """Have ``backward`` fill :attr:`grad` of this tensor too, though it is not a leaf. Raises where it needs no gradient."""
+        if not self._requires_grad:
+            raise GraphError("retain_grad: the tensor does not require a gradient")
+        if self._node is not None:
+            self._node.retained_by = weakref.ref(self)
 
-        def keep(g: Tensor) -> None:
-            if (tensor := me()) is not None:
-                tensor.grad = g if tensor.grad is None else tensor.grad + g
+    def _retain(self, g: Any, create_graph: Bool) -> None:
+        """Add the cotangent ``g`` to :attr:`grad`; the walk may share it, so it is copied."""
+        found = g if create_graph else Tensor(self.backend.xp.asarray(g, copy=True), self.backend)
+        self.grad = found if self.grad is None else self.grad + found
 
-        self.register_hook(keep)
-
-    def register_hook(self, hook: Hook) -> Callable[[], None]:
+    def register_hook(self, hook: Hook) -> HookHandle:
         """Call ``hook`` with the gradient by this tensor whenever one is computed; what it returns, if not None, replaces it.
 
-        Returns a function that removes the hook.
+        Returns a handle whose ``remove()`` takes the hook off again.
         """
         if not self._requires_grad:
             raise GraphError("register_hook: the tensor does not require a gradient")
@@ -183,7 +183,7 @@ class Tensor:
         hooks: list[Hook] = getattr(holder, name) or []
         setattr(holder, name, hooks)
         hooks.append(hook)
-        return lambda: hooks.remove(hook)
+        return HookHandle(hooks, hook)
 
     # --- values out ----------------------------------------------------------------------------------------------------------
 
@@ -217,17 +217,16 @@ class Tensor:
         return differentiable
 
     def __repr__(self) -> str:
-        text = backends.to_text(self.backend.to_numpy(self._array), "tensor(")
-        dtype = self.dtype
-        if dtype.name not in ("float32", "int64", "bool"):
-            text += f", dtype={dtype}"
+        facts = []
         if self.backend.device != "cpu":
-            text += f", device='{self.device}'"
+            facts.append(f"device='{self.device}'")
+        if self.dtype.name not in ("float32", "int64", "bool"):
+            facts.append(f"dtype={self.dtype}")
         if self._node is not None:
-            text += f", grad_fn={self._node!r}"
+            facts.append(f"grad_fn={self._node!r}")
         elif self._requires_grad:
-            text += ", requires_grad=True"
-        return f"tensor({text})"
+            facts.append("requires_grad=True")
+        return backends.to_text(self.backend.to_numpy(self._array), facts)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -358,6 +357,8 @@ class Tensor:
         array = value._array if isinstance(value, Tensor) else value
         if isinstance(value, Tensor) and value.backend is not self.backend:
             raise f.backends_differ(self, value)
+        if graph.writes.recorded and state.recording:
+            graph.check_not_stale("__setitem__", (self, value))
         if isinstance(array, (list, tuple)):
             array = self.backend.asarray(backends.parse(array), self.dtype)
         self._make_writable()
@@ -392,12 +393,23 @@ class Tensor:
                     f"{operation}: the tensor is a view, and a recorded write through it would not reach the gradient of its base; "
                     "write to the base (base[index] = …), or .clone() first"
                 )
+        result = f.cast(result, self.dtype)
         self._make_writable()
-        self._array[...] = f.cast(result, self.dtype)._array
+        if recorded:
+            self._keep_values_for(result._node)
+        self._array[...] = result._array
         graph.writes.note(self.backend, self._array, operation, self if recorded else None)
         if recorded:
-            self._node, self._requires_grad = f.cast(result, self.dtype)._node, True
+            if self._node is not None and result._node is not None:
+                result._node.retained_by = self._node.retained_by
+            self._node, self._requires_grad = result._node, result._requires_grad
         return self
+
+    def _keep_values_for(self, node: Node | None) -> None:
+        """Have ``node``, whose result is about to replace this tensor's values, keep a copy where it saved them."""
+        if node is not None and node.arrays:
+            copy = self.backend.xp.asarray
+            node.arrays = tuple(copy(a, copy=True) if a is self._array else a for a in node.arrays)
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """:func:`add`, in place."""
@@ -522,6 +534,19 @@ def destination(words: tuple[Any, ...], device: Any, dtype: Any) -> tuple[Any, A
     return device, dtype
 
 
+class HookHandle:
+    """What :meth:`Tensor.register_hook` returns."""
+
+    __slots__ = ("_hook", "_hooks")
+
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Take the hook off; nothing happens the second time."""
+        self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
+
+
 def _comparable(other: object) -> Any:
     return isinstance(other, (Tensor, int, float)) or backends.of_array(other) is not None
 
@@ -563,6 +588,8 @@ def _roots(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], cr
             g = Tensor(xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
         else:
             g = as_input(name, g)
+            if not isinstance(g, Tensor):
+                raise TypeError(f"{name}: a cotangent is a tensor, not {type(g).__name__}")
             if g.shape != tensor.shape:
                 raise ValueError(f"{name}: the cotangent has shape {g.shape} and the tensor {tensor.shape}; they must agree")
             g = g.to(device=tensor.backend, dtype=tensor.dtype) if g.backend is tensor.backend else g

@@ -15,8 +15,9 @@ from typing import Any
 from ..errors import BackendError
 from .base import Array, Backend, Index, RandomState
 from .dtypes import DType, as_dtype
-from .numpy import parse, to_text
+from .numpy import parse
 from .standard import Namespace
+from .text import to_text
 
 __all__ = [
     "Array", "Backend", "DType", "Index", "Namespace", "RandomState",
@@ -105,7 +106,7 @@ class use_backend:
 
     def __init__(self, device: str | Backend) -> None:
         global _default
-        self._before = default()
+        self._before = _default
         self.backend = _default = get(device)
 
     def __enter__(self) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from .dtypes import DType
@@ -86,6 +87,9 @@ class Backend(Protocol):
 
     def synchronize(self) -> None:
         """Return when all work issued so far is done."""
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        """A context in which division by zero, overflow and the like give inf and NaN without a warning."""
 
     def memory(self) -> dict[str, int]:
         """Bytes in use and reserved, where the library can tell: ``{"used": …, "reserved": …}``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -120,6 +121,9 @@ class CupyBackend:
 
     def synchronize(self) -> None:
         cp.cuda.get_current_stream().synchronize()
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        return nullcontext()  # CuPy never warns
 
     def memory(self) -> dict[str, int]:
         pool = cp.get_default_memory_pool()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,10 @@ def astype(x: Array, dtype: Any) -> Array:
 
 
 def getitem(x: Array, index: Index) -> Array:
-    return x[index]
+    found = x[index]
+    if isinstance(found, np.ndarray) or not isinstance(x, np.ndarray):
+        return found
+    return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]  # a view of one element, not its value
 
 
 def setitem(x: Array, value: Array, index: Index) -> None:
@@ -113,6 +117,9 @@ class NumpyBackend:
     def synchronize(self) -> None:
         """NumPy returns when it is done."""
 
+    def quiet(self) -> AbstractContextManager[Any]:
+        return np.errstate(all="ignore")
+
     def memory(self) -> dict[str, int]:
         return {}
 
@@ -128,11 +135,6 @@ def parse(data: Any) -> Any:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("="))
     return array
-
-
-def to_text(array: Any, prefix: str) -> str:
-    """The array's values as PyTorch prints them: four digits, a thousand elements at most, rows aligned behind ``prefix``."""
-    return np.array2string(np.asarray(array), precision=4, floatmode="maxprec_equal", separator=", ", prefix=prefix, threshold=1000)
 
 
 def create(index: int | None) -> NumpyBackend:

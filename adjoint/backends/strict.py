@@ -5,6 +5,7 @@ Every implicit conversion to NumPy fails here as it does on CuPy, so code that p
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .numpy import NumpyRandom, scatter_add
+from .numpy import getitem as numpy_getitem
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 try:
@@ -45,7 +47,7 @@ def namespace() -> Namespace:
         return strict.astype(x, dtype, copy=False)
 
     def getitem(x: Array, index: Index) -> Array:
-        return wrap(unwrap(x)[unwrap(index)])
+        return wrap(numpy_getitem(unwrap(x), unwrap(index)))
 
     def setitem(x: Array, value: Array, index: Index) -> None:
         unwrap(x)[unwrap(index)] = unwrap(value)
@@ -100,8 +102,8 @@ class StrictBackend:
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
         if dtype is not None and not hasattr(strict, dtype.name):
             raise TypeError(f"strict: the standard has no {dtype}")
-        on_host = np.array(unwrap(array), None if dtype is None else dtype.name, copy=True if copy else None)
-        return wrap(on_host)
+        moved = not isinstance(array, StrictArray)  # memory is not shared between devices
+        return wrap(np.array(unwrap(array), None if dtype is None else dtype.name, copy=True if copy or moved else None))
 
     def to_numpy(self, array: Array) -> Any:
         return np.array(unwrap(array))
@@ -123,6 +125,9 @@ class StrictBackend:
 
     def synchronize(self) -> None:
         """The host computes, and is done when it returns."""
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        return np.errstate(all="ignore")
 
     def memory(self) -> dict[str, int]:
         return {}
