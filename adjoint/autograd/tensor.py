@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from sys import getrefcount
 from typing import Any, TypeAlias
 
 from .. import backends
@@ -609,21 +610,28 @@ def backward(
         accumulate(leaf_tensor, g, create_graph)
 
 
+#: References to a gradient's buffer while nobody holds a gradient in it: the tensor's, the optimizer's and ``getrefcount``'s own.
+GRADIENT_AT_REST = 3
+
+
 def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
-    """Add ``g`` to the leaf's ``grad``, in the buffer an optimizer keeps for it where there is one."""
+    """Add ``g`` to the leaf's ``grad``, in the buffer an optimizer keeps for it where there is one.
+
+    A buffer in which someone still holds an earlier gradient is left alone.
+    """
     if create_graph:
         leaf_tensor.grad = g if leaf_tensor.grad is None else leaf_tensor.grad + g
         return
-    backend, buffer = leaf_tensor.backend, leaf_tensor._grad_buffer
+    backend = leaf_tensor.backend
     if leaf_tensor.grad is not None:
         held = leaf_tensor.grad._array
         if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
             held += g
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
-    elif buffer is not None:
-        buffer[...] = g
-        leaf_tensor.grad = Tensor(buffer, backend)
+    elif leaf_tensor._grad_buffer is not None and getrefcount(leaf_tensor._grad_buffer) <= GRADIENT_AT_REST:
+        leaf_tensor._grad_buffer[...] = g
+        leaf_tensor.grad = Tensor(leaf_tensor._grad_buffer, backend)
     else:
         leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True), backend)  # the walk may share g among leaves
 
