@@ -123,6 +123,7 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         self._array, self.backend = value._array, value.backend
+        self._grad_buffer = None  # it may be of another shape, dtype or device
 
     @property
     def T(self) -> Tensor:
