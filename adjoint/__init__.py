@@ -7,6 +7,8 @@
 tensor([2., 4.])
 """
 
+from typing import TYPE_CHECKING
+
 from . import autograd, backends
 from .autograd import (
     GradientTape,
@@ -166,8 +168,21 @@ from .autograd.random import (
 from .autograd.transforms import grad
 from .backends import use_backend
 from .backends.dtypes import bool_, float16, float32, float64, int8, int16, int32, int64, uint8
+from .files import load, save
 
 cat, clip, div, mul, sub, true_divide = concat, clamp, divide, multiply, subtract, divide
 half, double, long = float16, float64, int64
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import data
+else:
+
+    def __getattr__(name):
+        """``ad.data`` is imported when it is first asked for, so that a program without it starts sooner."""
+        if name == "data":
+            from importlib import import_module
+
+            return import_module(".data", __name__)
+        raise AttributeError(f"module 'adjoint' has no attribute '{name}'")

@@ -1,0 +1,73 @@
+"""Many samples into one batch: tensors and numbers are stacked, what holds them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import backends
+from ..autograd import Tensor
+from ..autograd.creation import as_tensor, tensor
+from ..autograd.functions import stack
+
+
+def combine(samples: Sequence[Any], leaf: Callable[[list[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
+    """What ``leaf`` makes of the samples at each place of the dicts, named tuples, tuples and lists that they all are.
+
+    ``tuples`` makes the container of a plain tuple's parts. Raises ``RuntimeError`` where samples differ in length.
+    """
+    first = samples[0]
+    if isinstance(first, Mapping):
+        return {key: combine([sample[key] for sample in samples], leaf, tuples) for key in first}
+    if isinstance(first, (tuple, list)):
+        if lengths := {len(sample) for sample in samples} - {len(first)}:
+            raise RuntimeError(f"collate: one sample has {len(first)} parts and another {lengths.pop()}; all must have as many")
+        parts = [combine(part, leaf, tuples) for part in zip(*samples, strict=True)]
+        if hasattr(first, "_fields"):
+            return type(first)(*parts)
+        return tuples(parts) if isinstance(first, tuple) else parts
+    return leaf(list(samples))
+
+
+def _stacked(values: list[Any]) -> Any:
+    first = values[0]
+    if isinstance(first, Tensor):
+        return stack(values)
+    if isinstance(first, (str, bytes)):
+        return values
+    if isinstance(first, float):
+        return tensor(values, dtype="float64")
+    if isinstance(first, int):
+        return tensor(values)
+    if backends.of_array(first) is not None:
+        return stack([as_tensor(value) for value in values])
+    raise TypeError(
+        f"collate: a sample holds a {type(first).__name__}; batches are made of tensors, arrays, numbers, strings, and tuples, "
+        "lists and dicts of them (collate_fn=… says how to batch others)"
+    )
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """The batch of a list of samples, with a new first axis: tensors, arrays and numbers stacked, strings as a list.
+
+    Dicts, lists and named tuples are kept; a tuple becomes a list. As in PyTorch, Python floats give float64.
+
+    Raises:
+        RuntimeError: samples have different numbers of parts.
+        ValueError: tensors of different shapes.
+        TypeError: something else than the above.
+
+    >>> default_collate([{"x": 1, "name": "a"}, {"x": 2, "name": "b"}])
+    {'x': tensor([1, 2]), 'name': ['a', 'b']}
+    """
+    return combine(batch, _stacked, list)
+
+
+def default_convert(data: Any) -> Any:
+    """One sample with the arrays in it as tensors, for loaders that do not batch."""
+
+    def converted(values: list[Any]) -> Any:
+        value = values[0]
+        return value if isinstance(value, (Tensor, float, int)) or backends.of_array(value) is None else as_tensor(value)
+
+    return combine([data], converted, list)

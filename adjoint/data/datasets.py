@@ -1,0 +1,157 @@
+"""Small real data sets by name: bundled with scikit-learn, in a folder of one's own, or downloaded once and verified."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from ..autograd import Tensor
+from ..autograd.creation import tensor
+from ..errors import FileFormatError, MissingExtra
+from .dataset import TensorDataset
+from .idx import read_idx
+from .table import nearest
+
+_RDATASETS = "https://vincentarelbundock.github.io/Rdatasets/csv/"
+_MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
+
+class Source(NamedTuple):
+    """Where a file comes from, and the SHA-256 of its bytes."""
+
+    url: str
+    sha256: str
+
+
+FILES = {
+    "airquality.csv": Source(
+        _RDATASETS + "datasets/airquality.csv", "65d2c4afd976c169af9bb0bd97e9e78e1e8a185f1b52e2e3153e30f90c7fb5f8"
+    ),
+    "iris.csv": Source(_RDATASETS + "datasets/iris.csv", "398fadb8f48750d386d670e0b15c65944919682373bcaba59650c33eb5474362"),
+    "penguins.csv": Source(
+        _RDATASETS + "palmerpenguins/penguins.csv", "3c4c14fd9d1b3466dff2e046627cc32814ab6226c0e228c55f24e896a93a89b1"
+    ),
+    "titanic.csv": Source(
+        _RDATASETS + "carData/TitanicSurvival.csv", "2c93ffc67aadb131ce5f56ef4e1abcd32b8eaf405af9ed550eb1aaf696f95106"
+    ),
+    "names.txt": Source(
+        "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+        "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+    ),
+    "tinyshakespeare.txt": Source(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    "train-images-idx3-ubyte.gz": Source(
+        _MNIST + "train-images-idx3-ubyte.gz", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1-ubyte.gz": Source(
+        _MNIST + "train-labels-idx1-ubyte.gz", "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    "t10k-images-idx3-ubyte.gz": Source(
+        _MNIST + "t10k-images-idx3-ubyte.gz", "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    "t10k-labels-idx1-ubyte.gz": Source(
+        _MNIST + "t10k-labels-idx1-ubyte.gz", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
+}
+
+
+def fetch(name: str) -> str:
+    """The path of the data file ``name`` (its ending may be left out), verified by its SHA-256.
+
+    Looks in the folder that the variable ``ADJOINT_DATA`` names, then in the user's cache, and downloads it there if need be.
+
+    Raises:
+        ValueError: there is no such data set; the message names the nearest.
+        FileFormatError: the file is not the one it should be, in the folder or as downloaded.
+        MissingExtra: pooch, which downloads, is not installed.
+        ConnectionError: the download failed.
+    """
+    stems = {file.partition(".")[0]: file for file in FILES if not file.endswith(".gz")}
+    file = stems.get(name, name)
+    if file not in FILES:
+        known = [*stems, *(other for other in FILES if other.endswith(".gz"))]
+        raise ValueError(f"there is no data set {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    folder = os.environ.get("ADJOINT_DATA")
+    if folder and os.path.exists(path := os.path.join(folder, file)):
+        _verify(path, FILES[file].sha256)
+        return path
+    return _download(file)
+
+
+def _verify(path: str, sha256: str) -> None:
+    import hashlib
+
+    with open(path, "rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != sha256:
+        raise FileFormatError(f"{path}: its SHA-256 is {found}, not {sha256}; replace the file, or remove it to download it")
+
+
+def _download(file: str) -> str:
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtra("pooch", "data", f"downloading {file}") from error
+    source = FILES[file]
+    try:
+        path: str = pooch.retrieve(source.url, f"sha256:{source.sha256}", file, pooch.os_cache("adjoint"))
+    except ValueError as error:
+        raise FileFormatError(f"{file}: what {source.url} gave is not the expected file ({error})") from error
+    except OSError as error:
+        raise ConnectionError(
+            f"{file}: the download from {source.url} failed ({error}); or set ADJOINT_DATA to a folder that has the file"
+        ) from error
+    return path
+
+
+class LabelledDataset(TensorDataset):
+    """Rows ``x`` with class numbers ``y``, and what the features and classes are called."""
+
+    def __init__(self, x: Tensor, y: Tensor, feature_names: list[str], class_names: list[str]) -> None:
+        super().__init__(x, y)
+        self.x, self.y, self.feature_names, self.class_names = x, y, feature_names, class_names
+
+
+def iris() -> LabelledDataset:
+    """Fisher's iris (1936): 150 flowers, x the lengths and widths of sepal and petal in cm (150, 4), y one of 3 species.
+
+    scikit-learn's bundled copy. Raises :class:`MissingExtra` where it is not installed.
+    """
+    return _bundled("iris")
+
+
+def digits() -> LabelledDataset:
+    """1,797 handwritten digits (Alpaydin and Kaynak, 1998): x the 8 by 8 pixels from 0 to 16 in a row (1797, 64), y the digit.
+
+    scikit-learn's bundled copy. Raises :class:`MissingExtra` where it is not installed.
+    """
+    return _bundled("digits")
+
+
+def _bundled(name: str) -> LabelledDataset:
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "data", f"the data set {name}") from error
+    bunch = getattr(datasets, f"load_{name}")()
+    return LabelledDataset(
+        tensor(bunch.data, dtype="float32"),
+        tensor(bunch.target, dtype="int64"),
+        [str(feature) for feature in bunch.feature_names],
+        [str(label) for label in bunch.target_names],
+    )
+
+
+def mnist(train: bool = True) -> LabelledDataset:
+    """MNIST (LeCun, Bottou, Bengio and Haffner, 1998): 60,000 training or 10,000 test digits.
+
+    x: the pixels from 0 to 1, float32, of shape (n, 1, 28, 28); y: the digit, int64. Raises as :func:`fetch` and
+    :func:`read_idx` do.
+    """
+    part = "train" if train else "t10k"
+    images, labels = read_idx(fetch(f"{part}-images-idx3-ubyte.gz")), read_idx(fetch(f"{part}-labels-idx1-ubyte.gz"))
+    x = (images.float() / 255.0).unsqueeze(1)
+    pixels = [f"pixel {row},{column}" for row in range(28) for column in range(28)]
+    return LabelledDataset(x, labels.long(), pixels, [str(digit) for digit in range(10)])

@@ -1,0 +1,152 @@
+"""Preparing tensors: standardizing, one-hot encoding, splitting into training and test rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..autograd import Tensor
+from ..autograd.creation import arange, as_tensor
+from ..autograd.functions import amax, amin, var, where
+from ..autograd.random import Generator, randperm
+
+
+class Standardized(NamedTuple):
+    """What :func:`standardize` returns."""
+
+    values: Tensor
+    mean: Tensor
+    std: Tensor
+
+
+def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None, *, dim: int = 0) -> Standardized:
+    """(x - mean) / std along ``dim``, std with n in the denominator; where x is constant the std is 0 and the result is 0.
+
+    The mean and std returned have length 1 along ``dim``.
+
+    Give the training data's mean and std for new data: ``standardize(test, train.mean, train.std).values``.
+
+    Raises ``ValueError`` where one of the two is given without the other, or there are no rows; ``TypeError`` on integers.
+
+    >>> import adjoint as ad
+    >>> train = standardize(ad.tensor([[1.0, 5.0], [3.0, 5.0]]))
+    >>> train.values
+    tensor([[-1.,  0.],
+            [ 1.,  0.]])
+    >>> standardize(ad.tensor([[2.0, 6.0]]), train.mean, train.std).values
+    tensor([[0., 1.]])
+    """
+    if x.dtype.kind != "float":
+        raise TypeError(f"standardize: takes floating-point tensors, not {x.dtype}; convert with .float() first")
+    if (mean is None) != (std is None):
+        raise ValueError("standardize: give both the mean and the std, or neither")
+    if mean is None or std is None:
+        if x.shape[dim] == 0:
+            raise ValueError(f"standardize: a tensor of shape {x.shape} has no mean along axis {dim}")
+        top = amax(x, dim, True)
+        constant = top == amin(x, dim, True)  # told exactly, since a rounded mean gives a std that is not quite 0
+        mean = where(constant, top, x.mean(dim, keepdim=True))
+        std = where(constant, 0.0, var(x, dim, 0, True).sqrt())
+    return Standardized((x - mean) / where(std == 0, 1.0, std), mean, std)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at each class number and 0 elsewhere, int64, along a new last axis of ``num_classes`` (the largest number + 1).
+
+    Raises ``TypeError`` where the numbers are no integers, ``ValueError`` where one is negative or too large for ``num_classes``.
+
+    >>> import adjoint as ad
+    >>> one_hot(ad.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    if tensor.dtype.kind not in ("int", "uint"):
+        raise TypeError(f"one_hot: takes class numbers, which are integers, not {tensor.dtype}")
+    if tensor.numel() == 0:
+        if num_classes < 1:
+            raise ValueError("one_hot: there are no class numbers to tell how many classes there are; give num_classes")
+    else:
+        low, high = tensor.min().item(), tensor.max().item()
+        num_classes = high + 1 if num_classes == -1 else num_classes
+        if low < 0 or high >= num_classes:
+            raise ValueError(f"one_hot: a class number is from 0 to {num_classes - 1}, and there is {low if low < 0 else high}")
+    return (tensor.unsqueeze(-1) == arange(num_classes, dtype=tensor.dtype, device=tensor.backend)).long()
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:
+    """:func:`one_hot` in float32, of a tensor, an array or a list: Keras' name for it."""
+    return one_hot(as_tensor(x), -1 if num_classes is None else num_classes).float()
+
+
+def train_test_split(
+    *tensors: Tensor,
+    test_size: float = 0.25,
+    stratify: Tensor | Sequence[Any] | None = None,
+    shuffle: bool = True,
+    generator: Generator | None = None,
+) -> list[Tensor]:
+    """Rows drawn at random for a test: train and test part of the first tensor, train and test part of the second, …
+
+    Args:
+        tensors: of equal length along the first axis; the same rows are drawn from all.
+        test_size: a fraction of the rows (rounded up), or their number.
+        stratify: a label for each row; each label gets its share of the test rows, to within one.
+        shuffle: False leaves the rows in order and takes the last ones for the test.
+        generator: what the rows are drawn from.
+
+    Raises ``ValueError`` where the lengths differ, a part would be empty, a label has a single row, or there are more labels
+    than rows in a part.
+
+    >>> import adjoint as ad
+    >>> train, test = train_test_split(ad.arange(8), test_size=0.25, shuffle=False)
+    >>> train, test
+    (tensor([0, 1, 2, 3, 4, 5]), tensor([6, 7]))
+    """
+    if not tensors or len({len(tensor) for tensor in tensors}) > 1:
+        lengths = " and ".join(str(len(tensor)) for tensor in tensors) or "no"
+        raise ValueError(f"train_test_split: takes tensors with as many rows each, not {lengths} rows")
+    n = len(tensors[0])
+    n_test = test_size if isinstance(test_size, int) else math.ceil(test_size * n)
+    if not 0 < n_test < n or (isinstance(test_size, float) and not 0 < test_size < 1):
+        raise ValueError(
+            f"train_test_split: test_size={test_size} of {n} rows leaves {n - n_test} to train on and {n_test} to test; "
+            "it is a fraction between 0 and 1 or a number of rows, and neither part may be empty"
+        )
+    if not shuffle:
+        if stratify is not None:
+            raise ValueError("train_test_split: stratify needs shuffle=True")
+        return [part for tensor in tensors for part in (tensor[: n - n_test], tensor[n - n_test :])]
+    order = randperm(n, generator=generator)
+    if stratify is not None:
+        test = _stratified(order.tolist(), stratify, n_test)
+        chosen = set(test)
+        order = as_tensor([row for row in order.tolist() if row not in chosen] + test, dtype="int64")
+    result = []
+    for tensor in tensors:
+        here = order.to(tensor.backend)
+        result += [tensor[here[: n - n_test]], tensor[here[n - n_test :]]]
+    return result
+
+
+def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int) -> list[int]:
+    """``n_test`` of the rows ``order``, each label's share rounded down and the rest to the largest remainders."""
+    labels = stratify.tolist() if isinstance(stratify, Tensor) else list(stratify)
+    if len(labels) != len(order):
+        raise ValueError(f"train_test_split: stratify has {len(labels)} labels for {len(order)} rows")
+    rows: dict[Any, list[int]] = {}
+    for row in order:
+        rows.setdefault(labels[row], []).append(row)
+    if single := [label for label, own in rows.items() if len(own) < 2]:
+        raise ValueError(f"train_test_split: label {single[0]!r} has a single row, which can not be in both parts")
+    if min(n_test, len(order) - n_test) < len(rows):
+        raise ValueError(
+            f"train_test_split: {len(rows)} labels do not fit into parts of {len(order) - n_test} and {n_test} rows; "
+            "each part needs one row a label"
+        )
+    shares = {label: divmod(len(own) * n_test, len(order)) for label, own in rows.items()}
+    extra = n_test - sum(whole for whole, _ in shares.values())
+    first = sorted(shares, key=lambda label: shares[label][1], reverse=True)[:extra]
+    taken = [row for label, own in rows.items() for row in own[: shares[label][0] + (label in first)]]
+    place = {row: i for i, row in enumerate(order)}
+    return sorted(taken, key=place.__getitem__)

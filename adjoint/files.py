@@ -1,0 +1,133 @@
+"""Weights in files: named tensors saved as safetensors, whole or not at all, and loaded without running anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .autograd import Tensor
+from .autograd.creation import tensor
+from .backends.dtypes import ALL
+from .errors import FileFormatError, MissingExtra
+
+PathLike = str | os.PathLike[str]
+
+#: From the format's names of element types to ours.
+_DTYPES = {f"{dtype.kind[0].upper()}{dtype.bits}": dtype.name for dtype in ALL if dtype.kind != "bool"} | {"BOOL": "bool"}
+
+
+@contextmanager
+def atomic_write(path: PathLike) -> Iterator[str]:
+    """The name of a temporary file, beside ``path`` and with its ending, to write to; it takes the place of ``path`` at the end.
+
+    Where the block raises, or is interrupted, the temporary file is removed and what was at ``path`` stays as it was.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(folder + "/note.txt") as temporary, open(temporary, "w") as file:
+    ...         _ = file.write("done")
+    ...     os.listdir(folder)
+    ['note.txt']
+    """
+    path = os.fspath(path)
+    folder, name = os.path.split(path)
+    if folder and not os.path.isdir(folder):
+        raise FileNotFoundError(f"{path}: there is no folder {folder} to write it to")
+    stem, ending = os.path.splitext(name)
+    temporary = os.path.join(folder, f".{stem}-{os.getpid()}-{os.urandom(4).hex()}{ending}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
+def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors, such as a module's ``state_dict()``, to a safetensors file, from any device and in any layout.
+
+    The write is atomic: a file of that name is replaced by the whole new one or not at all.
+
+    Args:
+        metadata: text to keep beside them, for :func:`load_metadata`.
+
+    Raises:
+        TypeError: a name or metadata that is not text, or a value that is not a tensor.
+        FileNotFoundError: there is no such folder.
+        MissingExtra: safetensors is not installed.
+    """
+    safetensors = _safetensors()
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"save: takes a dict of named tensors such as model.state_dict(), not a {type(tensors).__name__}")
+    for name, value in tensors.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise TypeError(f"save: takes tensors by name, and {name!r} is a {type(value).__name__}")
+    for key, text in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(f"save: metadata is text by name, and {key!r} is a {type(text).__name__}")
+    arrays = {name: _in_rows(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        safetensors.numpy.save_file(arrays, temporary, dict(metadata) if metadata else None)
+
+
+def _in_rows(array: Any) -> Any:
+    """The NumPy array in row-major order, which is what the format writes whatever the strides say."""
+    return array if array.flags.c_contiguous else array.copy()
+
+
+def load(path: PathLike, device: Any = None) -> dict[str, Tensor]:
+    """The tensors in a safetensors file by name, on ``device`` (the default one).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FileFormatError: it is truncated, corrupt, of another format, or has a tensor of a dtype that there is none for here.
+        MissingExtra: safetensors is not installed.
+    """
+    with _opened(path) as file:
+        names = list(file.keys())
+        for name in names:
+            if (dtype := file.get_slice(name).get_dtype()) not in _DTYPES:
+                raise FileFormatError(
+                    f"{os.fspath(path)}: tensor {name!r} is {dtype}, a dtype that tensors do not have; convert it where it was written"
+                )
+        return {name: tensor(file.get_tensor(name), device=device) for name in names}
+
+
+def load_metadata(path: PathLike) -> dict[str, str]:
+    """The text kept in a safetensors file beside its tensors; raises as :func:`load` does."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ImportError as error:
+        raise MissingExtra("safetensors", "files", "saving and loading weights") from error
+    return safetensors
+
+
+@contextmanager
+def _opened(path: PathLike) -> Iterator[Any]:
+    """The file, opened by safetensors, whose own errors are turned into ours."""
+    safetensors = _safetensors()
+    with open(path, "rb") as file:
+        begin = file.read(9)
+    if begin[8:] != b"{":
+        kind = "is empty" if not begin else "is a pickle, which is never read" if _is_pickle(begin) else "is of another format"
+        raise FileFormatError(f"{os.fspath(path)}: not a safetensors file, it {kind}")
+    try:
+        with safetensors.safe_open(path, framework="np") as opened:
+            yield opened
+    except safetensors.SafetensorError as error:
+        raise FileFormatError(f"{os.fspath(path)}: the safetensors file is truncated or corrupt ({error})") from error
+
+
+def _is_pickle(begin: bytes) -> bool:
+    return begin.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04"))
