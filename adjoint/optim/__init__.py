@@ -1,0 +1,21 @@
+"""Optimizers and learning rate schedules, under PyTorch's names.
+
+>>> import adjoint as ad
+>>> w = ad.tensor([3.0], requires_grad=True)
+>>> optimizer = ad.optim.Adam([w], lr=0.5)
+>>> for _ in range(50):
+...     optimizer.zero_grad()
+...     ((w - 1.0) ** 2).sum().backward()
+...     optimizer.step()
+>>> abs(w.item() - 1.0) < 0.1
+True
+"""
+
+from . import lr_scheduler
+from .adagrad import Adagrad
+from .adam import Adam, Adamax, AdamW
+from .optimizer import Optimizer
+from .rmsprop import RMSprop
+from .sgd import SGD
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "Optimizer", "RMSprop", "lr_scheduler"]

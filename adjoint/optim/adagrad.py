@@ -1,0 +1,71 @@
+"""``Adagrad``: steps divided by the root of the sum of squared gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import Array
+from .optimizer import Group, Optimizer, Params, objective
+
+
+class Adagrad(Optimizer):
+    """Adaptive subgradient descent (Duchi, Hazan and Singer, 2011).
+
+    With ``g`` the gradient, plus ``weight_decay * p``, at step ``t``::
+
+        s = s + g**2
+        p = p - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
+
+    Args:
+        params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
+        lr: the learning rate.
+        lr_decay: how fast it falls with the number of steps.
+        weight_decay: the strength of the penalty on squared parameters.
+        initial_accumulator_value: ``s`` before the first step.
+        eps: added to the denominator.
+        maximize: climb rather than descend.
+
+    Raises ``ValueError`` where a hyperparameter is out of range.
+    """
+
+    state_names = ("sum",)
+    state_from_the_start = True
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps,
+                "initial_accumulator_value": initial_accumulator_value, "maximize": maximize,
+            },
+        )  # fmt: skip
+
+    def check(self, group: Group) -> None:
+        self._require_not_negative(group, "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+
+    def initial(self, group: Group) -> float:
+        return float(group["initial_accumulator_value"])
+
+    def numbers(self, group: Group, step: int) -> dict[str, Any]:
+        return {
+            "step_size": group["lr"] / (1 + (step - 1) * group["lr_decay"]), "weight_decay": group["weight_decay"],
+            "eps": group["eps"], "maximize": group["maximize"],
+        }  # fmt: skip
+
+    @staticmethod
+    def update(
+        xp: Any, p: Array, g: Array, *, sum: Array, step_size: float, weight_decay: float, eps: float, maximize: bool
+    ) -> tuple[Array, dict[str, Array]]:
+        g = objective(p, g, weight_decay, maximize)
+        s = sum + g * g
+        return p - step_size * g / (xp.sqrt(s) + eps), {"sum": s}

@@ -1,0 +1,141 @@
+"""``Flat``: parameters laid end to end in one buffer, and beside it one for their gradients and one for each state quantity.
+
+Each parameter's array becomes a view of the buffer, so that an update rule runs over all parameters at once, and no view
+needs to be gathered or scattered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import getrefcount
+from typing import Any
+
+from ..autograd import Tensor
+from ..autograd.tensor import GRADIENT_AT_REST
+from ..backends import Array
+from ..errors import BackendError
+
+#: Elements of each array that a rule sees at once on a CPU: so many that a dozen temporaries stay in the second-level cache.
+CHUNK = 16384
+
+Rule = Callable[..., tuple[Array, dict[str, Array]]]
+
+
+class Flat:
+    """The parameters of one group that share a dtype and a device.
+
+    Attributes:
+        params: the parameters, in the group's order.
+        steps: how many updates the state of each has seen.
+        values, gradients: the two buffers, of as many elements as all the parameters have.
+        states: the buffer of each state quantity, by its name.
+    """
+
+    def __init__(self, params: list[Tensor]) -> None:
+        self.params, self.steps = params, [0] * len(params)
+        self.backend, self.dtype = params[0].backend, params[0]._array.dtype
+        self.shapes = [p.shape for p in params]
+        self.bounds: list[tuple[int, int]] = []
+        stop = 0
+        for p in params:
+            self.bounds.append((stop, stop + p.numel()))
+            stop += p.numel()
+        xp = self.backend.xp
+        self.values, self.gradients = xp.empty(stop, dtype=self.dtype), xp.zeros(stop, dtype=self.dtype)
+        self.states: dict[str, Array] = {}
+        self._values = [self.view(self.values, i) for i in range(len(params))]
+        self._gradients = [self.view(self.gradients, i) for i in range(len(params))]
+        for i in range(len(params)):
+            self._home(i)
+
+    def view(self, buffer: Array, i: int) -> Array:
+        """Parameter ``i``'s part of one of the buffers, in its shape and in the buffer's memory."""
+        start, stop = self.bounds[i]
+        return self.backend.xp.reshape(buffer[start:stop], self.shapes[i])
+
+    def state(self, name: str, initial: float) -> Array:
+        """The buffer of the state quantity ``name``, filled with ``initial`` where there was none."""
+        if name not in self.states:
+            self.states[name] = self.backend.xp.full(self.values.shape, initial, dtype=self.dtype)
+        return self.states[name]
+
+    def _home(self, i: int) -> None:
+        """Take the parameter's values into the buffer, and make it a view of its place there."""
+        p, view = self.params[i], self._values[i]
+        if p.shape != self.shapes[i]:
+            raise ValueError(
+                f"step: parameter {i} now has shape {p.shape}; the optimizer was given it in shape {self.shapes[i]}. "
+                "Make a new optimizer for it"
+            )
+        view[...] = p._array
+        p._array, p._grad_buffer = view, self._gradients[i]
+
+    # --- what there is to update ---------------------------------------------------------------------------------------------
+
+    def runs(self) -> list[tuple[int, int]] | None:
+        """The runs of neighbours that have gradients and equal step counts, as first and last (not included) parameter.
+
+        Their values and gradients are in the buffers when this returns: what was replaced since has been copied in. None
+        where a parameter has moved to another dtype or device, and does not belong here any more.
+        """
+        found: list[tuple[int, int]] = []
+        first, last, steps = 0, 0, self.steps
+        for i, p in enumerate(self.params):
+            grad = p.grad
+            if grad is None:
+                continue
+            if p._array is not self._values[i]:
+                if p.backend is not self.backend or p._array.dtype != self.dtype:
+                    return None
+                self._home(i)
+            if getattr(grad, "_array", None) is not self._gradients[i]:
+                self._take(i, grad)
+            if i != last or steps[i] != steps[first]:
+                if last > first:
+                    found.append((first, last))
+                first = i
+            last = i + 1
+        if last > first:
+            found.append((first, last))
+        return found
+
+    def _take(self, i: int, grad: Any) -> None:
+        """Copy in a gradient that is not in the buffer: it was assigned, recorded, or accumulated elsewhere."""
+        p = self.params[i]
+        if not isinstance(grad, Tensor):
+            raise TypeError(f"step: the gradient of parameter {i} is a {type(grad).__name__}; it must be a tensor or None")
+        if grad.backend is not self.backend:
+            raise BackendError(
+                f"step: parameter {i} is on '{p.device}' ({self.backend.name}) and its gradient on '{grad.device}' "
+                f"({grad.backend.name}); move one with .to(device)"
+            )
+        if grad.shape != p.shape or grad.dtype is not p.dtype:
+            raise ValueError(
+                f"step: parameter {i} is {p.shape} {p.dtype} and its gradient {grad.shape} {grad.dtype}; they must agree"
+            )
+        p._grad_buffer = self._gradients[i]
+        if getrefcount(self._gradients[i]) > GRADIENT_AT_REST:
+            self._leave_gradients()
+        self._gradients[i][...] = grad._array
+
+    def _leave_gradients(self) -> None:
+        """Leave the gradients' memory to whoever still holds an earlier gradient in it, and go on in a copy."""
+        self.gradients = self.backend.xp.asarray(self.gradients, copy=True)
+        self._gradients = [self.view(self.gradients, i) for i in range(len(self.params))]
+        for p, view in zip(self.params, self._gradients, strict=True):
+            p._grad_buffer = view
+
+    # --- the update ----------------------------------------------------------------------------------------------------------
+
+    def update(self, rule: Rule, first: int, last: int, states: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Replace values and ``states`` of the parameters from ``first`` up to ``last`` by what ``rule`` makes of them."""
+        xp, values, gradients = self.backend.xp, self.values, self.gradients
+        start, stop = self.bounds[first][0], self.bounds[last - 1][1]
+        chunk = CHUNK if self.backend.device == "cpu" else max(stop - start, 1)
+        with self.backend.quiet():
+            for a in range(start, stop, chunk):
+                part = slice(a, min(a + chunk, stop))
+                now = {name: buffer[part] for name, buffer in states.items()}
+                values[part], new = rule(xp, values[part], gradients[part], **now, **numbers)
+                for name, array in new.items():
+                    states[name][part] = array

@@ -1,0 +1,81 @@
+"""``SGD``: stochastic gradient descent, with momentum and Nesterov's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import Array
+from .optimizer import Group, Optimizer, Params, objective
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent (Robbins and Monro, 1951), with momentum as in Sutskever et al. (2013).
+
+    With ``g`` the gradient, plus ``weight_decay * p``::
+
+        b = momentum * b + (1 - dampening) * g        (b = g at the first step)
+        p = p - lr * b                                (nesterov: g + momentum * b instead of b; without momentum: g)
+
+    Args:
+        params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
+        lr: the learning rate.
+        momentum: how much of the last step's direction is kept.
+        dampening: how much the gradient counts less for it.
+        weight_decay: the strength of the penalty on squared parameters.
+        nesterov: take the gradient's direction after the momentum's.
+        maximize: climb rather than descend.
+
+    Raises ``ValueError`` where a hyperparameter is out of range.
+
+    >>> import adjoint as ad
+    >>> p = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = SGD([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p
+    tensor([0.8000, 1.6000], requires_grad=True)
+    """
+
+    state_names = ("momentum_buffer",)
+    counts_steps = False
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+                "maximize": maximize,
+            },
+        )  # fmt: skip
+
+    def check(self, group: Group) -> None:
+        self._require_not_negative(group, "lr", "momentum", "weight_decay")
+        plain = not group["nesterov"] or (group["momentum"] > 0 and group["dampening"] == 0)
+        self._require(group, "nesterov", plain, "used with a momentum above 0 and dampening 0")
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        return self.state_names if group["momentum"] else ()
+
+    def numbers(self, group: Group, step: int) -> dict[str, Any]:
+        return {name: group[name] for name in self.defaults} | {"first": step == 1}
+
+    @staticmethod
+    def update(
+        xp: Any, p: Array, g: Array, *, momentum_buffer: Array = None, lr: float, momentum: float, dampening: float,
+        weight_decay: float, nesterov: bool, maximize: bool, first: bool,
+    ) -> tuple[Array, dict[str, Array]]:  # fmt: skip
+        g = objective(p, g, weight_decay, maximize)
+        if not momentum:
+            return p - lr * g, {}
+        b = g if first else momentum * momentum_buffer + (1 - dampening) * g
+        return p - lr * (g + momentum * b if nesterov else b), {"momentum_buffer": b}
