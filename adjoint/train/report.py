@@ -1,0 +1,98 @@
+"""What a training run shows: its progress, the layer table, the confusion matrix, the learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import nn
+from ..errors import MissingExtra
+from ..files import atomic_write
+from .loop import Epoch
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console() -> Console:
+    """Where everything is printed."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        raise MissingExtra("rich", "cli", "the command line") from None
+    return Console(highlight=False)
+
+
+@contextmanager
+def progress(screen: Console, epochs: int, rows: int, score_name: str) -> Iterator[Any]:
+    """A bar with loss, score and rate that moves with each epoch; lines instead, ten in all, where there is no terminal.
+
+    Yields the function to call after each epoch with its number and its :class:`Epoch`.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=epochs)
+
+        def advance(number: int, epoch: Epoch) -> None:
+            speed = bar.tasks[task].speed
+            rate = f"  {speed * rows:,.0f} rows/s" if speed else ""
+            text = f"loss {epoch.loss:.4f}  {score_name} {epoch.score:.4g}"
+            bar.update(task, advance=1, description=text + rate)
+            if not screen.is_terminal and (number % max(1, epochs // 10) == 0 or number == epochs):
+                screen.print(f"epoch {number}/{epochs}  {text}")
+
+        yield advance
+
+
+def layer_table(model: nn.Sequential) -> Any:
+    """Each layer with its shape and how many parameters it has."""
+    from rich.table import Table
+
+    table = Table("layer", "module", title="Model")
+    table.add_column("parameters", justify="right")
+    for name, layer in model.named_children():
+        table.add_row(name, repr(layer), f"{sum(p.numel() for p in layer.parameters()):,}")
+    table.add_section()
+    table.add_row("", "total", f"{sum(p.numel() for p in model.parameters()):,}")
+    return table
+
+
+def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str]) -> Any:
+    """How many rows of each true class (down) were taken for each class (across)."""
+    from rich.table import Table
+
+    counts = [[0] * len(classes) for _ in classes]
+    for t, p in zip(true, predicted, strict=True):
+        counts[t][p] += 1
+    table = Table(title="Confusion matrix, held-out rows")
+    table.add_column("true \\ predicted")
+    for name in classes:
+        table.add_column(name, justify="right")
+    for name, row in zip(classes, counts, strict=True):
+        table.add_row(name, *map(str, row))
+    return table
+
+
+def learning_curve(history: Sequence[Epoch], score_name: str, path: Path) -> None:
+    """A PNG of loss (training and held-out) and score by epoch, written whole or not at all."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("matplotlib", "plot", "a learning curve") from None
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, scores = figure.subplots(1, 2)
+    epochs = range(1, len(history) + 1)
+    losses.plot(epochs, [e.loss for e in history], label="training")
+    losses.plot(epochs, [e.held_out_loss for e in history], label="held-out")
+    losses.set(xlabel="epoch", ylabel="loss", yscale="log")
+    losses.legend()
+    scores.plot(epochs, [e.score for e in history], color="C1")
+    scores.set(xlabel="epoch", ylabel=f"held-out {score_name}")
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
