@@ -257,7 +257,7 @@ class Module:
             for parameter in _parameters_of(module).values():
                 changed = change(parameter.data)
                 if changed._array is not parameter._array:
-                    parameter.data, parameter._grad_buffer = changed, None
+                    parameter.data = changed
                 if parameter.grad is not None:
                     parameter.grad = change(parameter.grad.detach())
             for name, buffer in _buffers_of(module).items():
