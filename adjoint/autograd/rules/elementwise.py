@@ -84,11 +84,11 @@ def clip(xp: Any, x: Array, *, min: float | None, max: float | None) -> Array:
 
 
 def _power_by_base(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """g y x^(y-1), and 0 where y is 0, at x = 0 too."""
+    """g y x^(y-1), and 0 where y is 0, at x = 0 too; there alone, so that its own derivative by y holds for every other x."""
     if isinstance(y, (int, float)):
         return g * (y * xp.pow(x, y - 1)) if y != 0 else xp.zeros_like(g)
-    none = y == 0
-    return xp.where(none, 0.0, g * y * xp.pow(x, xp.where(none, 1.0, y - 1)))
+    both = xp.logical_and(x == 0, y == 0)
+    return g * y * xp.pow(xp.where(both, 1.0, x), y - 1)
 
 
 def _power_by_exponent(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:

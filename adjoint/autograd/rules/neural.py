@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ...backends import Array, Index
@@ -23,7 +24,7 @@ def linear(xp: Any, x: Array, weight: Array, bias: Array) -> Array:
 
 def _rows(xp: Any, x: Any) -> Any:
     """All leading axes as one."""
-    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+    return x if x.ndim == 2 else xp.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
 linear.vjp(
@@ -81,7 +82,7 @@ def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
-relu.vjp(x=lambda xp, g, out: xp.where(out > 0, g, 0.0))
+relu.vjp(x=lambda xp, g, out: xp.where(out <= 0, 0.0, g))
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, negative_slope * g))
 elu.vjp(x=lambda xp, g, out, x, alpha: xp.where(x > 0, g, g * (out + alpha)))
 softplus.vjp(x=lambda xp, g, out, x, beta, threshold: xp.where(beta * x > threshold, g, -g * xp.expm1(-beta * out)))
