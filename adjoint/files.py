@@ -93,7 +93,7 @@ def load(path: PathLike, device: Any = None) -> dict[str, Tensor]:
         for name in names:
             if (dtype := file.get_slice(name).get_dtype()) not in _DTYPES:
                 raise FileFormatError(
-                    f"{os.fspath(path)}: tensor {name!r} is {dtype}, a dtype that tensors do not have; convert it where it was written"
+                    f"{os.fspath(path)}: tensor {name!r} is {dtype}, which tensors can not hold; convert it where it was written"
                 )
         return {name: tensor(file.get_tensor(name), device=device) for name in names}
 

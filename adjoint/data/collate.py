@@ -11,7 +11,7 @@ from ..autograd.creation import as_tensor, tensor
 from ..autograd.functions import stack
 
 
-def combine(samples: Sequence[Any], leaf: Callable[[list[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
+def combine(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
     """What ``leaf`` makes of the samples at each place of the dicts, named tuples, tuples and lists that they all are.
 
     ``tuples`` makes the container of a plain tuple's parts. Raises ``RuntimeError`` where samples differ in length.
@@ -26,10 +26,10 @@ def combine(samples: Sequence[Any], leaf: Callable[[list[Any]], Any], tuples: Ca
         if hasattr(first, "_fields"):
             return type(first)(*parts)
         return tuples(parts) if isinstance(first, tuple) else parts
-    return leaf(list(samples))
+    return leaf(samples)
 
 
-def _stacked(values: list[Any]) -> Any:
+def _stacked(values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, Tensor):
         return stack(values)
@@ -48,7 +48,7 @@ def _stacked(values: list[Any]) -> Any:
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """The batch of a list of samples, with a new first axis: tensors, arrays and numbers stacked, strings as a list.
+    """The batch of a list of samples, with a new first axis: tensors, arrays and numbers stacked, strings left as they are.
 
     Dicts, lists and named tuples are kept; a tuple becomes a list. As in PyTorch, Python floats give float64.
 
@@ -66,7 +66,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 def default_convert(data: Any) -> Any:
     """One sample with the arrays in it as tensors, for loaders that do not batch."""
 
-    def converted(values: list[Any]) -> Any:
+    def converted(values: Sequence[Any]) -> Any:
         value = values[0]
         return value if isinstance(value, (Tensor, float, int)) or backends.of_array(value) is None else as_tensor(value)
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor
-from ..autograd.functions import concat
+from ..autograd.functions import concat, where
 from ..autograd.random import Generator, default_generator, rand, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
@@ -139,7 +139,8 @@ class WeightedRandomSampler(Sampler[int]):
             found = Tensor(xp.searchsorted(bounds._array, drawn._array, side="right"), backend)
             return found.clamp(max=self._last)  # rounding may put a draw on the last bound
         exponential = -(1.0 - rand(len(weights), generator=generator, dtype="float64")).log()
-        return Tensor(xp.argsort((exponential / weights)._array), backend)[: self.num_samples]
+        keys = where(weights > 0, exponential / where(weights > 0, weights, 1.0), math.inf)
+        return Tensor(xp.argsort(keys._array), backend)[: self.num_samples]
 
     def __len__(self) -> int:
         return self.num_samples
