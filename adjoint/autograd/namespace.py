@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends import dtypes
-from . import creation
+from . import creation, functions
 from .primitive import differentiable as xp
 from .tensor import Tensor
 
 
 def _concat(arrays: list[Tensor], *, axis: int = 0) -> Tensor:
-    from .functions import concat
-
-    return concat(arrays, axis)
+    return functions.concat(arrays, axis)
 
 
 def _like(make: Any) -> Any:
@@ -43,6 +41,7 @@ def complete() -> None:
         setattr(xp, dtype.name, dtype)
     xp.pi, xp.e, xp.inf, xp.nan, xp.newaxis = 3.141592653589793, 2.718281828459045, float("inf"), float("nan"), None
     xp.concat, xp.asarray, xp.astype = _concat, _asarray, _astype
+    xp.matmul = functions.matmul  # with vectors too, which the primitive leaves to it
     xp.zeros, xp.ones, xp.full, xp.empty = creation.zeros, creation.ones, creation.full, creation.empty
     xp.arange, xp.linspace, xp.eye = creation.arange, creation.linspace, creation.eye
     xp.zeros_like, xp.ones_like, xp.full_like = _like(creation.zeros), _like(creation.ones), _like(creation.full)
