@@ -296,7 +296,7 @@ def _by_rows(
     if _check_classes(name, target, classes, ignore_index):
         kept = own != ignore_index
         own, each = xp.where(kept, own, 0), Tensor(xp.astype(kept, input._array.dtype), backend)
-    scale = each if weight is None else f.getitem(weight.detach().to(input.dtype), own) * each
+    scale = each if weight is None else f.getitem(weight.detach().to(input.dtype), Tensor(own, backend)) * each
     if reduction == "mean":
         total = scale.sum().item() if isinstance(scale, Tensor) else target.numel()
         each, scale = (part * (1.0 / total if total else float("nan")) for part in (each, scale))

@@ -145,7 +145,7 @@ binary_cross_entropy.vjp(
     y=lambda xp, g, x: g * (_clamped_log(xp, 1.0 - x) - _clamped_log(xp, x)),
 )
 binary_cross_entropy_with_logits.vjp(
-    x=lambda xp, g, x, y, positive: g * ((1.0 - y) - (1.0 + (positive - 1.0) * y) * xp.exp(-_surprise(xp, -x))),
+    x=lambda xp, g, x, y, positive: g * ((1.0 + (positive - 1.0) * y) * xp.exp(-_surprise(xp, x)) - positive * y),
     y=lambda xp, g, x, positive: g * ((positive - 1.0) * _surprise(xp, x) - x),
     positive=lambda xp, g, x, y: g * (y * _surprise(xp, x)),
 )

@@ -1,0 +1,241 @@
+"""Losses: PyTorch's values, gradients and second derivatives in every option, and an error for what does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import adjoint as ad
+from adjoint import nn
+from adjoint.nn import functional as F
+
+from .helpers import check_like_torch, values
+
+torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
+TF = torch.nn.functional
+pytestmark = pytest.mark.usefixtures("backend")
+
+reductions = st.sampled_from(["none", "mean", "sum"])
+shapes = array_shapes(min_dims=0, max_dims=3, max_side=4)
+
+
+@st.composite
+def pairs(draw: Any, elements: Any) -> tuple[Any, Any]:
+    """Two arrays of one shape."""
+    shape = draw(shapes)
+    return draw(arrays(np.float64, shape, elements=elements)), draw(arrays(np.float64, shape, elements=elements))
+
+
+@st.composite
+def classified(draw: Any) -> tuple[Any, Any, Any]:
+    """Logits of shape (C,), (N, C) or (N, C, d…), class indices that fit, and class weights or None."""
+    classes = draw(st.integers(1, 5))
+    batch = draw(array_shapes(min_dims=0, max_dims=3, max_side=3))
+    logits = draw(arrays(np.float64, (*batch[:1], classes, *batch[1:]), elements=st.floats(-5, 5)))
+    target = draw(arrays(np.int64, batch, elements=st.integers(0, classes - 1)))
+    weight = draw(st.none() | arrays(np.float64, classes, elements=st.floats(0.1, 2)))
+    return logits, target, weight
+
+
+def both(weight: Any) -> tuple[Any, Any]:
+    """The same constant in both libraries."""
+    return (None, None) if weight is None else (ad.tensor(weight), torch.tensor(weight))
+
+
+@settings(max_examples=25)
+@given(pair=pairs(st.floats(-3, 3)), reduction=reductions)
+def test_mse_is_pytorchs(pair: Any, reduction: str) -> None:
+    check_like_torch(nn.MSELoss(reduction=reduction), torch.nn.MSELoss(reduction=reduction), *pair)
+
+
+@settings(max_examples=25)
+@given(pair=pairs(st.floats(-3, 3)), reduction=reductions)
+def test_l1_is_pytorchs(pair: Any, reduction: str) -> None:
+    check_like_torch(nn.L1Loss(reduction=reduction), torch.nn.L1Loss(reduction=reduction), *pair)
+
+
+@settings(max_examples=25)
+@given(pair=pairs(st.floats(-3, 3)), reduction=reductions, delta=st.floats(0.1, 4))
+def test_huber_is_pytorchs(pair: Any, reduction: str, delta: float) -> None:
+    assume((np.abs(np.abs(pair[0] - pair[1]) - delta) > 1e-6).all())
+    check_like_torch(nn.HuberLoss(reduction, delta), torch.nn.HuberLoss(reduction, delta), *pair)
+
+
+@settings(max_examples=25)
+@given(pair=pairs(st.floats(0.05, 0.95)), reduction=reductions, weighted=st.booleans())
+def test_binary_cross_entropy_is_pytorchs(pair: Any, reduction: str, weighted: bool) -> None:
+    ours, theirs = both(np.full(pair[0].shape[-1:], 0.5) if weighted else None)
+    check_like_torch(
+        lambda x: nn.BCELoss(ours, reduction=reduction)(x, ad.tensor(pair[1])),
+        lambda x: torch.nn.BCELoss(theirs, reduction=reduction)(x, torch.tensor(pair[1])),
+        pair[0],
+    )
+    check_like_torch(  # PyTorch has no second derivative by the target
+        lambda x, y: F.binary_cross_entropy(x, y, ours, reduction=reduction),
+        lambda x, y: TF.binary_cross_entropy(x, y, theirs, reduction=reduction),
+        *pair,
+        second=False,
+    )
+
+
+def test_binary_cross_entropy_ends_its_logarithms_at_minus_100() -> None:
+    x, y = np.asarray([0.0, 0.0, 1.0, 1.0, 0.5]), np.asarray([0.0, 1.0, 0.0, 1.0, 0.5])
+    check_like_torch(
+        lambda x: F.binary_cross_entropy(x, ad.tensor(y), reduction="none"),
+        lambda x: TF.binary_cross_entropy(x, torch.tensor(y), reduction="none"),
+        x,
+        second=False,
+        rtol=1e-7,  # PyTorch's bound on x (1 - x) is 1e-12 in float32
+    )
+
+
+@settings(max_examples=25)
+@given(pair=pairs(st.floats(-4, 4)), reduction=reductions, weighted=st.booleans(), positive=st.booleans())
+def test_binary_cross_entropy_with_logits_is_pytorchs(pair: Any, reduction: str, weighted: bool, positive: bool) -> None:
+    x, y = pair[0], np.abs(pair[1]) / 4
+    weight = both(np.full(x.shape[-1:], 0.5) if weighted else None)
+    pos_weight = both(np.full(x.shape[-1:], 3.0) if positive else None)
+    check_like_torch(
+        nn.BCEWithLogitsLoss(weight[0], reduction=reduction, pos_weight=pos_weight[0]),
+        torch.nn.BCEWithLogitsLoss(weight[1], reduction=reduction, pos_weight=pos_weight[1]),
+        x,
+        y,
+    )
+
+
+def test_binary_cross_entropy_with_logits_is_exact_and_quiet_for_large_logits() -> None:
+    x = np.asarray([-1e4, -50.0, 0.0, 50.0, 1e4] * 2, np.float32)
+    y = np.asarray([0.0] * 5 + [1.0] * 5, np.float32)
+    ours, theirs = ad.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    loss = F.binary_cross_entropy_with_logits(ours, ad.tensor(y), reduction="none")
+    reference = TF.binary_cross_entropy_with_logits(theirs, torch.tensor(y), reduction="none")
+    loss.sum().backward()
+    reference.sum().backward()
+    np.testing.assert_allclose(values(loss), values(reference), rtol=1e-6)
+    np.testing.assert_allclose(values(ours.grad), values(theirs.grad), rtol=1e-5)
+
+
+@settings(max_examples=40)
+@given(case=classified(), reduction=reductions, ignored=st.booleans(), smoothing=st.sampled_from([0.0, 0.0, 0.1, 1.0]))
+def test_cross_entropy_of_class_indices_is_pytorchs(case: Any, reduction: str, ignored: bool, smoothing: float) -> None:
+    logits, target, weight = case
+    options: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": 0 if ignored else -100}
+    assume(not (ignored and reduction == "mean" and (target == 0).all()))
+    ours, theirs = both(weight)
+    check_like_torch(
+        lambda x: nn.CrossEntropyLoss(ours, **options)(x, ad.tensor(target)),
+        lambda x: torch.nn.CrossEntropyLoss(theirs, **options)(x, torch.tensor(target)),
+        logits,
+    )
+
+
+@settings(max_examples=25)
+@given(case=classified(), reduction=reductions, smoothing=st.sampled_from([0.0, 0.2]), data=st.data())
+def test_cross_entropy_of_probabilities_is_pytorchs(case: Any, reduction: str, smoothing: float, data: Any) -> None:
+    logits, _, weight = case
+    target = data.draw(arrays(np.float64, logits.shape, elements=st.floats(0, 1)))
+    options: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
+    ours, theirs = both(weight)
+    check_like_torch(nn.CrossEntropyLoss(ours, **options), torch.nn.CrossEntropyLoss(theirs, **options), logits, target)
+
+
+@settings(max_examples=25)
+@given(case=classified(), reduction=reductions, ignored=st.booleans())
+def test_nll_is_pytorchs(case: Any, reduction: str, ignored: bool) -> None:
+    logits, target, weight = case
+    ignore_index = 0 if ignored else -100
+    assume(not (ignored and reduction == "mean" and (target == 0).all()))
+    ours, theirs = both(weight)
+    check_like_torch(
+        lambda x: nn.NLLLoss(ours, ignore_index=ignore_index, reduction=reduction)(x, ad.tensor(target)),
+        lambda x: torch.nn.NLLLoss(theirs, ignore_index=ignore_index, reduction=reduction)(x, torch.tensor(target)),
+        logits,
+    )
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss"])
+def test_the_mean_over_no_target_at_all_is_nan_as_in_pytorch(loss: str) -> None:
+    x = np.zeros((2, 3))
+    assert np.isnan(getattr(F, loss)(ad.tensor(x), ad.tensor([-100, -100])).item())
+    assert np.isnan(getattr(F, loss)(ad.tensor(x[:0]), ad.zeros(0, dtype=int)).item())
+    assert getattr(F, loss)(ad.tensor(x), ad.tensor([-100, -100]), reduction="sum").item() == 0
+
+
+def test_an_ignored_row_counts_nothing_even_where_its_logits_are_infinite() -> None:
+    x = ad.tensor([[-np.inf, 0.0], [1.0, 2.0]], requires_grad=True)
+    loss = F.cross_entropy(x, ad.tensor([-100, 1]))
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), np.log1p(np.exp(-1)), rtol=1e-6)
+    np.testing.assert_array_equal(values(x.grad)[0], [0, 0])
+
+
+def test_a_masked_class_has_no_part_in_the_others_loss() -> None:
+    x = ad.tensor([[1.0, -np.inf, 2.0]], requires_grad=True)
+    loss = F.cross_entropy(x, ad.tensor([2]))
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), np.log1p(np.exp(-1)), rtol=1e-6)
+    assert values(x.grad)[0, 1] == 0
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize(("target", "named"), [([0, 3], "class 3"), ([-1, 2], "class -1"), ([-100, 7], "class 7")])
+def test_a_class_out_of_range_is_named_with_the_number_of_classes(loss: str, target: list[int], named: str) -> None:
+    with pytest.raises(IndexError, match=f"{named}, and the input has 3 classes"):
+        getattr(F, loss)(ad.zeros(2, 3), ad.tensor(target))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss"])
+def test_class_targets_that_do_not_fit_are_refused(loss: str) -> None:
+    function = getattr(F, loss)
+    with pytest.raises(ValueError, match=r"\(4, 3\).*\(3,\).*must be \(4,\)"):
+        function(ad.zeros(4, 3), ad.tensor([0, 1, 2]))
+    with pytest.raises((TypeError, ValueError), match=r"\.long\(\)"):
+        function(ad.zeros(2, 3), ad.tensor([0.0, 1.0]))
+    with pytest.raises(TypeError, match=r"\.long\(\)"):
+        function(ad.zeros(2, 3), ad.tensor([True, False]))
+    with pytest.raises(TypeError, match=r"\.float\(\)"):
+        function(ad.zeros(2, 3, dtype=int), ad.tensor([0, 1]))
+    with pytest.raises(ValueError, match="each of the 3 classes"):
+        function(ad.zeros(2, 3), ad.tensor([0, 1]), ad.ones(2))
+    with pytest.raises(ValueError, match="reduction"):
+        function(ad.zeros(2, 3), ad.tensor([0, 1]), reduction="average")
+    with pytest.raises(ValueError, match="0-d"):
+        function(ad.tensor(1.0), ad.tensor(0))
+
+
+def test_a_target_on_another_device_is_refused_by_name() -> None:
+    other = "strict" if ad.backends.default().name == "numpy" else "cpu"
+    with pytest.raises(ad.errors.BackendError, match="move one"):
+        F.cross_entropy(ad.zeros(2, 3), ad.tensor([0, 1], device=other))
+
+
+PAIRED = ["mse_loss", "l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"]
+
+
+@pytest.mark.parametrize("loss", PAIRED)
+def test_a_loss_between_tensors_wants_one_shape_and_floating_point(loss: str) -> None:
+    function = getattr(F, loss)
+    with pytest.raises(ValueError, match=r"\(3,\).*\(3, 1\)"):
+        function(ad.zeros(3), ad.zeros(3, 1))
+    with pytest.raises(TypeError, match=r"target is .*int64.*\.float\(\)"):
+        function(ad.zeros(3), ad.zeros(3, dtype=int))
+    with pytest.raises(TypeError, match=r"input is .*int64"):
+        function(ad.zeros(3, dtype=int), ad.zeros(3))
+    with pytest.raises(ValueError, match="reduction"):
+        function(ad.zeros(3), ad.zeros(3), reduction="average")
+
+
+def test_options_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="probabilities are from 0 to 1"):
+        F.binary_cross_entropy(ad.tensor([0.5, 1.5]), ad.ones(2))
+    with pytest.raises(ValueError, match="delta"):
+        F.huber_loss(ad.ones(2), ad.ones(2), delta=0.0)
+    with pytest.raises(ValueError, match="label_smoothing"):
+        F.cross_entropy(ad.zeros(1, 2), ad.tensor([0]), label_smoothing=1.5)
+    with pytest.raises(ValueError, match="reduction"):
+        nn.MSELoss(reduction="average")
