@@ -207,7 +207,8 @@ def prod(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int 
     keep = keepdim or keepdims
     x = _widened(x)
     shape = x.shape
-    if along is None:
+    if along is None or not shape:
+        reductions.reduced_axes(len(shape), along)
         rows = shapes.reshape(x, shape=(-1,))
         kept: tuple[int, ...] = (1,) * len(shape) if keep else ()
     else:
