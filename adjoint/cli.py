@@ -47,6 +47,10 @@ def rate(text: str) -> float:
     return number
 
 
+def penalty(text: str) -> float:
+    return 0.0 if text in ("0", "0.0") else rate(text)
+
+
 def share(text: str) -> float:
     number = rate(text)
     if number >= 1.0:
@@ -67,7 +71,10 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--hidden", type=widths, default=[50, 50, 50], metavar="N,N,…", help="widths of the hidden layers")
     train.add_argument("--activation", default="relu", choices=("relu", "tanh", "sigmoid", "gelu", "silu", "elu"))
     train.add_argument("--optimizer", default="adam", help="sgd, adam, adamw, adamax, rmsprop or adagrad")
-    train.add_argument("--lr", type=rate, default=0.01, help="learning rate")
+    train.add_argument(
+        "--lr", type=rate, default=0.01, help="learning rate at the start; it falls to 0 along a cosine (default: 0.01)"
+    )
+    train.add_argument("--penalty", type=penalty, default=5.0, help="weight decay times the number of rows (default: 5)")
     train.add_argument("--epochs", type=positive, default=60)
     train.add_argument("--batch-size", type=positive, default=30)
     train.add_argument("--held-out", type=share, default=0.2, help="share of the rows that is kept for testing")

@@ -64,12 +64,14 @@ def train(options: argparse.Namespace) -> None:
         score_name = "mean absolute error" if regression else "accuracy"
         with report.progress(screen, options.epochs, len(parts[0].x), score_name) as watch:
             history = fit(
-                model, *parts, optimizer=options.optimizer, lr=options.lr, epochs=options.epochs,
-                batch_size=options.batch_size, unit=encoder.scale[1], watch=watch,
+                model, *parts, optimizer=options.optimizer, lr=options.lr, penalty=options.penalty,
+                epochs=options.epochs, batch_size=options.batch_size, unit=encoder.scale[1], watch=watch,
             )  # fmt: skip
         screen.print(report.layer_table(model))
         if regression:
-            screen.print(f"held-out mean absolute error {history[-1].score:.4g}; a linear model's {linear_error(encoder, *parts):.4g}")
+            screen.print(
+                f"held-out mean absolute error {history[-1].score:.4g}; a linear model's {linear_error(encoder, *parts):.4g}"
+            )
         else:
             with no_grad():
                 predicted = model(parts[1].x).argmax(dim=1)

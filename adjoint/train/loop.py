@@ -61,6 +61,7 @@ def fit(
     *,
     optimizer: str,
     lr: float,
+    penalty: float,
     epochs: int,
     batch_size: int,
     unit: float = 1.0,
@@ -68,11 +69,16 @@ def fit(
 ) -> list[Epoch]:
     """Train by mini-batches in random order: cross entropy for class numbers, mean squared error for values.
 
+    The learning rate falls from ``lr`` to 0 along half a cosine (Loshchilov and Hutter, 2017), so that the last weights are settled.
+    ``penalty`` is shared among the rows: the optimizer's weight decay is ``penalty`` over their number, so that it counts for
+    less the more there is to learn from.
+
     ``watch`` is called after each epoch with its number, from 1, and its :class:`Epoch`; all of them are returned.
     """
     loss_fn = nn.MSELoss() if train.y.dtype.kind == "float" else nn.CrossEntropyLoss()
     loader = DataLoader(TensorDataset(*train), batch_size=batch_size, shuffle=True)
-    rule = OPTIMIZERS[optimizer](model.parameters(), lr=lr)
+    rule = OPTIMIZERS[optimizer](model.parameters(), lr=lr, weight_decay=penalty / len(train.x))
+    schedule = optim.lr_scheduler.CosineAnnealingLR(rule, T_max=epochs)
     history = []
     for number in range(1, epochs + 1):
         model.train()
@@ -83,6 +89,7 @@ def fit(
             loss.backward()
             rule.step()
             total += loss.item() * len(x)
+        schedule.step()
         model.eval()
         with no_grad():
             output = model(held_out.x)
