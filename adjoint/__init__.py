@@ -176,13 +176,13 @@ half, double, long = float16, float64, int64
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, optim
 else:
 
     def __getattr__(name):
-        """``ad.data`` is imported when it is first asked for, so that a program without it starts sooner."""
-        if name == "data":
+        """``ad.data`` and ``ad.optim`` are imported when first asked for, so that a program without them starts sooner."""
+        if name in ("data", "optim"):
             from importlib import import_module
 
-            return import_module(".data", __name__)
+            return import_module(f".{name}", __name__)
         raise AttributeError(f"module 'adjoint' has no attribute '{name}'")
