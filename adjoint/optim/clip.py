@@ -14,7 +14,6 @@ def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in every if p.grad is not None]
 
 
-@no_grad()
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
@@ -32,20 +31,21 @@ def clip_grad_norm_(
     if not gradients:
         return tensor(0.0)
     home = gradients[0].backend
-    total = f.norm(f.stack([f.norm(g, order).to(device=home) for g in gradients]), order)
-    if error_if_nonfinite and not bool(f.isfinite(total)):
-        raise RuntimeError(
-            f"clip_grad_norm_: the gradients' norm of order {order} is {total.item()}, by which they can not be scaled; "
-            "error_if_nonfinite=False scales them all the same"
-        )
-    factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
-    for g in gradients:
-        g.mul_(factor.to(device=g.backend))
+    with no_grad(), home.quiet():
+        total = f.norm(f.stack([f.norm(g, order).to(device=home) for g in gradients]), order)
+        if error_if_nonfinite and not bool(f.isfinite(total)):
+            raise RuntimeError(
+                f"clip_grad_norm_: the gradients' norm of order {order} is {total.item()}, by which they can not be scaled; "
+                "error_if_nonfinite=False scales them all the same"
+            )
+        factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
+        for g in gradients:
+            g.mul_(factor.to(device=g.backend))
     return total
 
 
-@no_grad()
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Clamp every element of every gradient, in place, to the range from ``-clip_value`` to ``clip_value``."""
-    for g in _with_gradient(parameters):
-        g.clamp_(-float(clip_value), float(clip_value))
+    with no_grad():
+        for g in _with_gradient(parameters):
+            g.clamp_(-float(clip_value), float(clip_value))

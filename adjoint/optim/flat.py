@@ -16,7 +16,7 @@ from ..backends import Array
 from ..errors import BackendError
 
 #: Elements of each array that a rule sees at once on a CPU: so many that a dozen temporaries stay in the second-level cache.
-CHUNK = 16384
+CHUNK = 32768
 
 Rule = Callable[..., tuple[Array, dict[str, Array]]]
 

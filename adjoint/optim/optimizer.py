@@ -298,6 +298,16 @@ class Optimizer:
             self._flats[i] = self._lay_out(group)
             self._put_states(i, read[i])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: the state by parameter, not the buffers that views of it are in."""
+        return {**self.__dict__, "_flats": None, "state": self.state}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__dict__.update({key: value for key, value in saved.items() if key != "state"})
+        self._flats = [self._lay_out(group) for group in self.param_groups]
+        for i, group in enumerate(self.param_groups):
+            self._put_states(i, {id(p): _read(p, saved["state"].get(p, {})) for p in group["params"]})
+
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):

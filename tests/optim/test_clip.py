@@ -1,0 +1,74 @@
+"""Clipping gradients, beside PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint.optim.clip import clip_grad_norm_, clip_grad_value_
+
+torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def both(shapes: list[tuple[int, ...]], scale: float = 1.0) -> tuple[list[Any], list[Any]]:
+    """The same gradients on tensors of ours and of PyTorch's, and on both one tensor that has none."""
+    rng = np.random.default_rng(len(shapes))
+    ours, theirs = [ad.zeros(2, requires_grad=True)], [torch.zeros(2, requires_grad=True)]
+    for shape in shapes:
+        g = scale * rng.normal(size=shape)
+        ours.append(ad.tensor(np.zeros(shape), requires_grad=True))
+        theirs.append(torch.tensor(np.zeros(shape), requires_grad=True))
+        ours[-1].grad, theirs[-1].grad = ad.tensor(g), torch.tensor(g)
+    return ours, theirs
+
+
+def assert_same_gradients(ours: list[Any], theirs: list[Any]) -> None:
+    assert ours[0].grad is None
+    for p, q in zip(ours[1:], theirs[1:], strict=True):
+        np.testing.assert_allclose(p.grad.cpu().numpy(), q.grad.numpy(), rtol=1e-12)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from([(), (3,), (2, 4)]), min_size=1, max_size=3),
+    st.sampled_from([0.01, 1.0, 100.0]),
+    st.sampled_from([1, 2, 2.0, 3, float("inf"), "inf"]),
+)
+def test_the_norm_and_the_scaled_gradients_are_torchs(shapes: list[tuple[int, ...]], max_norm: float, norm_type: Any) -> None:
+    ours, theirs = both(shapes)
+    total = clip_grad_norm_(ours, max_norm, norm_type)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm, norm_type)
+    np.testing.assert_allclose(total.item(), expected.item(), rtol=1e-12)
+    assert_same_gradients(ours, theirs)
+
+
+@pytest.mark.parametrize("clip_value", [0.0, 0.3, 5])
+def test_elements_are_clamped_as_in_torch(clip_value: float) -> None:
+    ours, theirs = both([(), (5,), (2, 3)])
+    clip_grad_value_(iter(ours), clip_value)
+    torch.nn.utils.clip_grad_value_(theirs, clip_value)
+    assert_same_gradients(ours, theirs)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_norm_that_is_not_finite_raises_where_asked_for_and_changes_nothing(bad: float) -> None:
+    p = ad.zeros(2, requires_grad=True)
+    p.grad = ad.tensor([bad, 1.0])
+    with pytest.raises(RuntimeError, match="norm of order 2"):
+        clip_grad_norm_(p, 1.0, error_if_nonfinite=True)
+    assert p.grad[1].item() == 1.0
+    assert not np.isfinite(clip_grad_norm_(p, 1.0).item())
+
+
+def test_a_single_tensor_is_taken_and_no_gradients_have_norm_zero() -> None:
+    p = ad.tensor([3.0, 4.0], requires_grad=True)
+    assert clip_grad_norm_([p], 1.0).item() == 0.0
+    (p * p).sum().backward()
+    assert clip_grad_norm_(p, 1.0).item() == pytest.approx(10.0)
+    assert p.grad.norm().item() == pytest.approx(1.0, abs=1e-5)
