@@ -166,7 +166,7 @@ def test_the_order_moves_to_the_device_of_the_tensors():
 def test_a_plain_list_of_samples_is_collated():
     x, name = next(iter(DataLoader([(1.0, "a"), (2.0, "b")], 2)))
     assert x.tolist() == [1.0, 2.0]
-    assert name == ["a", "b"]
+    assert name == ("a", "b")
 
 
 def test_getitems_is_asked_for_all_samples_of_a_batch():
@@ -296,7 +296,7 @@ def test_an_error_in_a_worker_is_raised_here_with_its_traceback(context):
 
 @can_fork
 def test_an_error_that_can_not_be_sent_is_told_in_words():
-    with pytest.raises(RuntimeError, match="(?s)in __getitem__.*Awkward: trouble at 0"):
+    with pytest.raises(RuntimeError, match=r"(?s)in __getitem__.*Awkward: trouble at 0"):
         list(DataLoader(Raising(2), 2, num_workers=1, multiprocessing_context="fork"))
 
 
