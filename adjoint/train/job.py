@@ -82,7 +82,7 @@ def train(options: argparse.Namespace) -> None:
         report.learning_curve(history, score_name, folder / CURVE)
         description = {"hidden": options.hidden, "activation": options.activation, "encoder": encoder.to_dict()}
         save(model.state_dict(), folder / WEIGHTS, {"adjoint": adjoint.__version__, "model": json.dumps(description)})
-        screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}", soft_wrap=True)
+        screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}")
 
 
 def split(table: data.Table, target: str, options: argparse.Namespace) -> tuple[data.Encoder, tuple[Split, Split]]:

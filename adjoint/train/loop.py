@@ -69,7 +69,7 @@ def fit(
 ) -> list[Epoch]:
     """Train by mini-batches in random order: cross entropy for class numbers, mean squared error for values.
 
-    The learning rate falls from ``lr`` to 0 along half a cosine (Loshchilov and Hutter, 2017), so that the last weights are settled.
+    The learning rate falls from ``lr`` to 0 along half a cosine (Loshchilov and Hutter, 2017): the last weights settle.
     ``penalty`` is shared among the rows: the optimizer's weight decay is ``penalty`` over their number, so that it counts for
     less the more there is to learn from.
 

@@ -22,7 +22,7 @@ def console() -> Console:
         from rich.console import Console
     except ImportError:
         raise MissingExtra("rich", "cli", "the command line") from None
-    return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True)
 
 
 @contextmanager

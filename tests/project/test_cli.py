@@ -1,0 +1,189 @@
+"""The command line trains, saves, predicts and says what is wrong in one line, with exit code 2."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import adjoint as ad
+from adjoint.cli import main
+
+pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
+QUICK = ["--hidden", "8", "--epochs", "3"]
+
+
+def write(path: Path, header: str, rows: list[str]) -> str:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def flowers(tmp_path: Path) -> str:
+    """Two kinds that differ in size and in colour, three rows with something missing, and a constant column."""
+    rows = [f"{i % 10 + (0 if i % 2 else 20)},{'red' if i % 2 else 'blue'},7,{'rose' if i % 2 else 'iris'}" for i in range(60)]
+    return write(tmp_path / "flowers.csv", "size,colour,same,kind", [*rows, ",red,7,rose", "3,NA,7,rose", "4,blue,7,"])
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> str:
+    return write(tmp_path / "line.csv", "x,y", [f"{i},{2 * i + 1}" for i in range(80)])
+
+
+def test_training_on_iris_is_accurate_and_the_same_for_the_same_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("a", "b"):
+        assert main(["train", "iris", "--seed", "0", "--out", str(tmp_path / folder)]) == 0
+    shown = capsys.readouterr().out
+    accuracies = [float(row.split()[-1]) for row in shown.splitlines() if row.startswith("held-out accuracy")]
+    assert len(accuracies) == 2
+    assert accuracies[0] == accuracies[1] >= 0.93
+    assert "5,503" in shown
+    assert "virginica" in shown
+    a, b = ((tmp_path / folder / "weights.safetensors").read_bytes() for folder in ("a", "b"))
+    assert a == b
+    assert (tmp_path / "a" / "learning-curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_csv_with_text_and_missing_values_is_classified_and_predicted(
+    flowers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", flowers, "--target", "kind", "--out", out, "--hidden", "16", "--epochs", "30"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 of 63 rows have missing values" in shown
+    assert "constant columns, left out: same" in shown
+    assert "held-out accuracy 1.0000" in shown
+    assert main(["predict", out, flowers]) == 0
+    captured = capsys.readouterr()
+    rows = list(csv.DictReader(captured.out.splitlines()))
+    assert captured.err.startswith("2 of 63 rows have missing values")  # the third lacks only what is predicted
+    assert [row["kind"] for row in rows[:60]] == ["rose" if i % 2 else "iris" for i in range(60)]
+    assert [row["row"] for row in rows[-2:]] == ["60", "63"]
+
+
+def test_a_numeric_target_is_a_regression_with_a_linear_model_beside_it(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", line, "--target", "y", "--out", str(out), "--epochs", "40", "--penalty", "0"]) == 0
+    assert "held-out mean absolute error" in capsys.readouterr().out
+    predictions = tmp_path / "predictions.csv"
+    assert main(["predict", str(out / "weights.safetensors"), line, "--out", str(predictions)]) == 0
+    rows = list(csv.DictReader(predictions.read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 80
+    assert sum(abs(float(row["y"]) - (2 * i + 1)) for i, row in enumerate(rows)) / 80 < 5
+
+
+def test_task_overrides_the_type_of_the_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "n.csv", "x,y", [f"{i},{i % 2}" for i in range(40)])
+    assert main(["train", path, "--target", "y", "--task", "classification", "--out", str(tmp_path / "r"), *QUICK]) == 0
+    assert "Confusion matrix" in capsys.readouterr().out
+
+
+def test_the_backend_flag_chooses_for_the_run_alone(flowers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("array_api_strict", reason="the strict backend is in the extra 'test'")
+    before = ad.backends.default()
+    assert main(["train", flowers, "--target", "kind", "--backend", "strict", "--out", str(tmp_path / "r"), *QUICK]) == 0
+    assert "backend strict" in capsys.readouterr().out
+    assert ad.backends.default() is before
+
+
+def test_info_names_versions_and_backends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    shown = capsys.readouterr().out
+    assert f"adjoint {ad.__version__}" in shown
+    assert "numpy: 1 device(s), 'cpu'" in shown
+    assert "cupy" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        ("a,b\n1,2\n3\n", [], ["line 3"]),
+        ("", [], ["empty"]),
+        ("a,b\n", [], ["no rows"]),
+        ("a,b\n1,x\n2,x\n3,x\n", [], ["single class"]),
+        ("a,b\n1,5\n2,5\n3,5\n", [], ["constant"]),
+        ("a,b\n7,1\n7,2\n7,3\n", [], ["no feature is left"]),
+        ("a,b\n1,1\n2,2\n", ["--target", "bb"], ["no column 'bb'", "did you mean 'b'"]),
+        ("a,b\n1,1\n2,2\n3,4\n", ["--backend", "nympy"], ["unknown backend", "nympy"]),
+        ("a,b\n1,1\n2,2\n3,4\n", ["--optimizer", "adm"], ["unknown optimizer", "did you mean 'adam'"]),
+        ("a,b\n1,x\n2,y\n3,x\n4,y\n", ["--task", "regression"], ["text"]),
+    ],
+)
+def test_bad_tables_and_options_give_one_line_and_leave_nothing(
+    content: str, arguments: list[str], words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content, encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["train", str(path), "--target", "b", "--out", str(out), *QUICK, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert all(word in error for word in words), error
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--hidden", "5,x"], ["--lr", "-1"], ["--epochs", "0"], ["--held-out", "1"], ["--seed", "-1"]]
+)
+def test_an_option_out_of_range_is_refused_by_name(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "iris", *arguments])
+    assert caught.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_unknown_data_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "pengins", "--target", "species"]) == 2
+    assert "did you mean 'penguins'" in capsys.readouterr().err
+
+
+def test_weights_that_are_broken_or_foreign_are_refused_by_name(
+    flowers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", flowers, "--target", "kind", "--out", str(out), *QUICK]) == 0
+    weights = out / "weights.safetensors"
+    whole = weights.read_bytes()
+    foreign = tmp_path / "foreign.safetensors"
+    ad.save({"w": ad.ones(2)}, foreign)
+    pickled = tmp_path / "model.pt"
+    pickled.write_bytes(b"\x80\x04\x95abcdefgh")
+    weights.write_bytes(whole[: len(whole) // 2])
+    for path in (weights, foreign, pickled, tmp_path / "absent.safetensors"):
+        capsys.readouterr()
+        assert main(["predict", str(path), flowers]) == 2
+        error = capsys.readouterr().err
+        assert path.name in error
+        assert error.count("\n") == 1
+
+
+def test_predicting_with_a_column_missing_names_it(
+    flowers: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", flowers, "--target", "kind", "--out", out, *QUICK]) == 0
+    assert main(["predict", out, line]) == 2
+    assert "'size'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_ctrl_c_in_training_ends_with_one_line_and_no_file(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "adjoint.cli", "train", "iris", "--epochs", "1000000", "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("classification")  # it has begun
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert error == "adjoint: stopped; nothing was written\n"
+    assert not out.exists()
