@@ -94,7 +94,7 @@ log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis
 # --- losses ------------------------------------------------------------------------------------------------------------------
 
 
-@primitive(promotes=("x", "scale"), floating=True)
+@primitive(promotes=False)
 def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Array:
     """scale (log sum exp x - x[index]) for each row of logits (N, C), summed where ``total`` is asked for.
 
