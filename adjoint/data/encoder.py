@@ -122,6 +122,8 @@ class Encoder:
         self._check_fitted()
         values = _complete(table, self.target)
         if self.task == "classification":
+            if isinstance(self.classes[0], str):  # a file whose classes all look like numbers is read as numbers
+                values = [str(value) for value in values]
             return tensor(_codes(self.target, values, self.classes, "class"), dtype="int64", device=device)
         mean, std = self.scale
         return ((tensor(_finite(self.target, values), dtype="float64", device=device) - mean) / std).float().unsqueeze(1)

@@ -35,7 +35,8 @@ class DataLoader:
         drop_last: leave out a last batch that would be shorter.
         worker_init_fn: called with the worker's number, from 0, before its first batch.
         multiprocessing_context: None for worker threads; ``"fork"``, ``"spawn"``, ``"forkserver"`` or a context of the
-            multiprocessing module for processes, to which the dataset has to be picklable (unless forked).
+            multiprocessing module for processes, to which the dataset has to be picklable (unless forked); a process
+            that has used a GPU can not be forked.
         generator: what shuffling draws from.
         prefetch_factor: batches prepared ahead for each worker (2).
 

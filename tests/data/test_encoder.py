@@ -86,6 +86,13 @@ def test_a_table_that_does_not_fit_is_refused(changes, match):
         encoder.features(table(**changes))
 
 
+def test_text_that_looks_like_numbers_in_one_file_is_still_text():
+    encoder = Encoder("kind").fit(table(kind=["1", "b", "1", "b"]))
+    assert encoder.targets(table(kind=[1, 1, 1, 1])).tolist() == [0] * 4
+    encoder = Encoder("y").fit(table(kind=["1", "b", "1", "b"]))
+    assert encoder.features(table(kind=[1, 1, 1, 1]))[:, 1].tolist() == [1.0] * 4
+
+
 def test_an_unknown_class_is_refused():
     encoder = Encoder("kind").fit(table())
     with pytest.raises(ValueError, match="the class 'z'"):

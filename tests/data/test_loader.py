@@ -33,7 +33,22 @@ pytestmark = [
     pytest.mark.usefixtures("backend"),
     pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),
 ]
-can_fork = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system can not fork")
+
+
+@pytest.fixture
+def fork(backend):
+    """The name of the context, where processes can be forked."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system can not fork")
+    if backend.name == "cupy":
+        pytest.skip("a process that has used a GPU can not be forked")
+    return "fork"
+
+
+@pytest.fixture(params=["threads", "processes"])
+def context(request):
+    """What ``multiprocessing_context`` is for worker threads, and for processes."""
+    return None if request.param == "threads" else request.getfixturevalue("fork")
 
 
 def rows(n):
@@ -241,7 +256,6 @@ def test_a_generator_sets_the_order_alone():
 # --- workers -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("context", [None, pytest.param("fork", marks=can_fork)])
 def test_workers_keep_the_order_and_the_values(context):
     for data, values in ((Squares(9), [[0.0, 1.0], [4.0, 9.0], [16.0, 25.0], [36.0, 49.0], [64.0]]), (rows(9), None)):
         loader = DataLoader(data, 2, num_workers=2, multiprocessing_context=context)
@@ -262,18 +276,16 @@ def test_slow_batches_are_made_ahead_and_handed_out_in_order():
     assert [x.tolist() for x, _ in DataLoader(Uneven(4), 1, num_workers=4)] == [[0], [1], [2], [3]]
 
 
-@pytest.mark.parametrize("context", [None, pytest.param("fork", marks=can_fork)])
 def test_a_stream_is_read_once_however_many_workers(context):
     loader = DataLoader(Count(7), 3, num_workers=3, multiprocessing_context=context)
     assert [x.tolist() for x in loader] == [[0, 1, 2], [3, 4, 5], [6]]
     assert [x.tolist() for x in loader] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-@can_fork
-def test_what_worker_processes_draw_does_not_depend_on_their_number():
+def test_what_worker_processes_draw_does_not_depend_on_their_number(fork):
     def drawn(workers):
         ad.manual_seed(3)
-        loader = DataLoader(Drawing(6), 2, num_workers=workers, multiprocessing_context="fork")
+        loader = DataLoader(Drawing(6), 2, num_workers=workers, multiprocessing_context=fork)
         return [[part.tolist() for part in batch] for _ in range(2) for batch in loader]
 
     two = drawn(2)
@@ -281,7 +293,6 @@ def test_what_worker_processes_draw_does_not_depend_on_their_number():
     assert len({tuple(batch[1]) for batch in two}) == len({tuple(batch[2]) for batch in two}) == 6
 
 
-@pytest.mark.parametrize("context", [None, pytest.param("fork", marks=can_fork)])
 def test_an_error_in_a_worker_is_raised_here_with_its_traceback(context):
     import traceback
 
@@ -294,20 +305,18 @@ def test_an_error_in_a_worker_is_raised_here_with_its_traceback(context):
     assert list(batches) == []
 
 
-@can_fork
-def test_an_error_that_can_not_be_sent_is_told_in_words():
+def test_an_error_that_can_not_be_sent_is_told_in_words(fork):
     with pytest.raises(RuntimeError, match=r"(?s)in __getitem__.*Awkward: trouble at 0"):
-        list(DataLoader(Raising(2), 2, num_workers=1, multiprocessing_context="fork"))
+        list(DataLoader(Raising(2), 2, num_workers=1, multiprocessing_context=fork))
 
 
 def die(worker):
     os._exit(1)
 
 
-@can_fork
-def test_a_worker_process_that_dies_is_told():
+def test_a_worker_process_that_dies_is_told(fork):
     with pytest.raises(RuntimeError, match="a worker process died"):
-        list(DataLoader(Squares(2), num_workers=1, multiprocessing_context="fork", worker_init_fn=die))
+        list(DataLoader(Squares(2), num_workers=1, multiprocessing_context=fork, worker_init_fn=die))
 
 
 @pytest.mark.parametrize("data", [rows, Count])
@@ -330,7 +339,6 @@ def workers_alive():
     return [t for t in threading.enumerate() if t.name.startswith("DataLoader")] + multiprocessing.active_children()
 
 
-@pytest.mark.parametrize("context", [None, pytest.param("fork", marks=can_fork)])
 def test_no_worker_is_left_when_a_pass_ends_fails_or_is_abandoned(context):
     def loader(n=50, wrong=None):
         return DataLoader(Squares(n, wrong), 1, num_workers=2, multiprocessing_context=context)
