@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from ..autograd import Tensor, no_grad
 from ..autograd import functions as f
-from ..autograd.creation import tensor
+from ..autograd.creation import tensor, zeros
+from ..autograd.graph import writes
+from ..backends.dtypes import float16
 
 
 def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -25,14 +28,16 @@ def clip_grad_norm_(
         norm_type: the order of the norm of all gradients as one vector; ``inf`` for the largest absolute value.
         error_if_nonfinite: raise ``RuntimeError`` where that norm is NaN or infinite, before any gradient is changed.
 
-    Returns the norm as it was, a 0-d tensor.
+    Returns the norm as it was, a 0-d tensor. Raises ``ValueError`` where ``norm_type`` is not above 0.
     """
     gradients, order = _with_gradient(parameters), float(norm_type)
+    if order <= 0:
+        raise ValueError(f"clip_grad_norm_: norm_type must be above 0, not {norm_type}")
     if not gradients:
         return tensor(0.0)
     home = gradients[0].backend
     with no_grad(), home.quiet():
-        total = f.norm(f.stack([f.norm(g, order).to(device=home) for g in gradients]), order)
+        total = _norm(gradients, order)
         if error_if_nonfinite and not bool(f.isfinite(total)):
             raise RuntimeError(
                 f"clip_grad_norm_: the gradients' norm of order {order} is {total.item()}, by which they can not be scaled; "
@@ -40,8 +45,34 @@ def clip_grad_norm_(
             )
         factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
         for g in gradients:
-            g.mul_(factor.to(device=g.backend))
+            g._make_writable()
+            array = g._array
+            array *= factor.to(device=g.backend, dtype=g.dtype)._array
+            writes.note(g.backend, array, "clip_grad_norm_")
     return total
+
+
+def _norm(gradients: list[Tensor], order: float) -> Tensor:
+    """The norm of all gradients as one vector, on the first one's device. float16 is summed in float32."""
+    home, total = gradients[0].backend, None
+    for g in gradients:
+        xp, x = g.backend.xp, g._array
+        if not x.size:
+            continue
+        x = xp.astype(x, xp.float32) if g.dtype is float16 else x
+        if order == inf:
+            part = xp.max(xp.abs(x))
+        elif order == 2:
+            part = xp.sum(x * x)
+        else:
+            part = xp.sum(xp.abs(x) ** order)
+        if g.backend is not home:
+            part = Tensor(part, g.backend).to(device=home)._array
+        total = part if total is None else home.xp.maximum(total, part) if order == inf else total + part
+    if total is None:
+        return zeros((), dtype=gradients[0].dtype, device=home)
+    root = Tensor(home.xp.asarray(total if order == inf else total ** (1 / order)), home)
+    return root.half() if all(g.dtype is float16 for g in gradients) else root
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

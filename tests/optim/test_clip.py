@@ -36,7 +36,7 @@ def assert_same_gradients(ours: list[Any], theirs: list[Any]) -> None:
 
 @settings(max_examples=25)
 @given(
-    st.lists(st.sampled_from([(), (3,), (2, 4)]), min_size=1, max_size=3),
+    st.lists(st.sampled_from([(), (3,), (2, 4), (20,)]), min_size=1, max_size=3),
     st.sampled_from([0.01, 1.0, 100.0]),
     st.sampled_from([1, 2, 2.0, 3, float("inf"), "inf"]),
 )
@@ -72,3 +72,38 @@ def test_a_single_tensor_is_taken_and_no_gradients_have_norm_zero() -> None:
     (p * p).sum().backward()
     assert clip_grad_norm_(p, 1.0).item() == pytest.approx(10.0)
     assert p.grad.norm().item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_gradients_of_several_dtypes_and_devices_have_one_norm() -> None:
+    other = "strict" if ad.backends.default().name == "numpy" else "numpy"
+    params = [
+        ad.zeros(2, requires_grad=True),
+        ad.zeros(1, dtype=ad.float64, requires_grad=True),
+        ad.zeros(1, device=other, requires_grad=True),
+    ]
+    for p, values in zip(params, ([1.0, 2.0], [4.0], [10.0]), strict=True):
+        p.grad = ad.tensor(values, dtype=p.dtype, device=p.backend)
+    assert clip_grad_norm_(params, 1.1).item() == pytest.approx(11.0)
+    assert [p.grad.tolist() for p in params] == [pytest.approx([0.1, 0.2]), pytest.approx([0.4]), pytest.approx([1.0])]
+    assert [p.grad.dtype for p in params] == [ad.float32, ad.float64, ad.float32]
+
+
+def test_gradients_without_elements_do_not_count() -> None:
+    p, empty = ad.zeros(1, requires_grad=True), ad.zeros(0, 2, requires_grad=True)
+    p.grad, empty.grad = ad.tensor([-3.0]), ad.zeros(0, 2)
+    assert clip_grad_norm_([empty], 1.0, "inf").item() == 0.0
+    assert clip_grad_norm_([empty, p], 1.0, "inf").item() == 3.0
+
+
+def test_float16_gradients_are_summed_where_their_squares_would_overflow() -> None:
+    p = ad.zeros(4, dtype=ad.float16, device="numpy", requires_grad=True)
+    p.grad = ad.full((4,), 300.0, dtype=ad.float16, device="numpy")
+    total = clip_grad_norm_(p, 60.0)
+    assert (total.item(), total.dtype) == (600.0, ad.float16)
+    assert p.grad.tolist() == pytest.approx([30.0] * 4, rel=1e-3)
+
+
+@pytest.mark.parametrize("norm_type", [0, -1.0])
+def test_an_order_that_is_no_norms_is_refused(norm_type: float) -> None:
+    with pytest.raises(ValueError, match="norm_type"):
+        clip_grad_norm_([ad.zeros(1, requires_grad=True)], 1.0, norm_type)
