@@ -422,6 +422,13 @@ def _(draw: Any) -> Sample:
     return Sample([x, scale], params, losses.sum() if total else losses)
 
 
+@sample("squared_error")
+def _(draw: Any) -> Sample:
+    a, b = draw(broadcastable_shapes(2, 2, 0, 3))
+    x, y = array(draw, a), array(draw, b)
+    return Sample([x, y], {"scale": 0.5}, 0.5 * np.sum((x - y) ** 2))
+
+
 @sample("binary_cross_entropy")
 def _(draw: Any) -> Sample:
     a, b = draw(broadcastable_shapes(2, 2, 0, 3))

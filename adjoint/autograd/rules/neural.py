@@ -94,6 +94,13 @@ log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis
 # --- losses ------------------------------------------------------------------------------------------------------------------
 
 
+@primitive(floating=True)
+def squared_error(xp: Any, x: Array, y: Array, *, scale: float) -> Array:
+    """scale times the sum of (x - y)^2."""
+    error = x - y
+    return scale * xp.sum(error * error)
+
+
 @primitive(promotes=False)
 def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Array:
     """scale (log sum exp x - x[index]) for each row of logits (N, C), summed where ``total`` is asked for.
@@ -139,6 +146,10 @@ def _surprise(xp: Any, x: Any) -> Any:
     return xp.logaddexp(-x, 0.0)
 
 
+squared_error.vjp(
+    x=lambda g, x, y, scale: (2.0 * scale * g) * (x - y),
+    y=lambda g, x, y, scale: (2.0 * scale * g) * (y - x),
+)
 cross_entropy.vjp(x=_softmax_less_one_hot)
 binary_cross_entropy.vjp(
     x=lambda xp, g, x, y: g * (x - y) / xp.maximum(x * (1.0 - x), 1e-12),
