@@ -80,8 +80,11 @@ def train(options: argparse.Namespace) -> None:
         folder = Path(options.out or Path("runs") / Path(options.data).stem)
         folder.mkdir(parents=True, exist_ok=True)
         report.learning_curve(history, score_name, folder / CURVE)
-        description = {"hidden": options.hidden, "activation": options.activation, "encoder": encoder.to_dict()}
-        save(model.state_dict(), folder / WEIGHTS, {"adjoint": adjoint.__version__, "model": json.dumps(description)})
+        description = {
+            "adjoint": adjoint.__version__, "hidden": options.hidden, "activation": options.activation,
+            "encoder": encoder.to_dict(),
+        }  # fmt: skip
+        save(model.state_dict(), folder / WEIGHTS, {"model": json.dumps(description)})
         screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}")
 
 
