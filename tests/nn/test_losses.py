@@ -230,6 +230,16 @@ def test_a_loss_between_tensors_wants_one_shape_and_floating_point(loss: str) ->
         function(ad.zeros(3), ad.zeros(3), reduction="average")
 
 
+@pytest.mark.parametrize("loss", PAIRED)
+def test_the_mean_loss_of_no_elements_is_nan_as_in_pytorch(loss: str) -> None:
+    x = ad.zeros(0, 3, requires_grad=True)
+    mean = getattr(F, loss)(x, ad.zeros(0, 3))
+    mean.backward()
+    assert np.isnan(mean.item())
+    assert x.grad is not None
+    assert x.grad.shape == (0, 3)
+
+
 def test_options_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="probabilities are from 0 to 1"):
         F.binary_cross_entropy(ad.tensor([0.5, 1.5]), ad.ones(2))

@@ -42,7 +42,8 @@ def sum(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Arra
 
 @primitive(floating=True)
 def mean(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
+    total, n = xp.sum(x, axis=axis, keepdims=keepdims), count(x.shape, axis)
+    return total / n if n else total * xp.nan  # 0 / 0 would warn
 
 
 @primitive
