@@ -19,7 +19,8 @@ def _place(device: Any, dtype: Any) -> tuple[Any, DType | None]:
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested lists, a NumPy array, a backend's array or a Tensor.
 
-    Python floats become float32 and whole numbers int64; arrays keep their dtype.
+    Python floats become float32 and whole numbers int64; arrays keep their dtype. Tensors and arrays of a device stay on it
+    where ``device`` is not given; lists, numbers and NumPy arrays go to :func:`adjoint.use_backend`'s.
 
     Raises:
         ValueError: the nested lists are ragged.
@@ -32,10 +33,13 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([1., 2.], requires_grad=True)
     """
     if isinstance(data, Tensor):
+        device = data.backend if device is None else device
         data, source = data._array, data.backend
     else:
         found = backends.of_array(data)
         source = found if found is not None else backends.get("numpy")
+        if device is None and source.name != "numpy":
+            device = source  # nothing is silently moved off its device
         if found is None:
             data = backends.parse(_plain(data))
             if dtype is None and data.dtype.kind == "f":

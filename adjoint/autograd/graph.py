@@ -64,23 +64,23 @@ class Node:
 class _Writes:
     """The last in-place write to each piece of memory: when, by what operation and on what line of the user's.
 
-    A write that the graph recorded also names the tensor whose node it became: that tensor's gradient knows of the write, and
-    no older one over the same memory does.
+    A write that the graph recorded also names the tensor whose node it became, and when: that tensor's gradient knows of the
+    write, as do those of tensors made since, and no older one over the same memory does.
     """
 
     def __init__(self) -> None:
         self.latest = 0
-        self.recorded: dict[int, weakref.ref[Tensor]] = {}
+        self.recorded: dict[int, tuple[weakref.ref[Tensor], int, str, str]] = {}
         self._by_owner: dict[int, tuple[int, str, str, Any]] = {}
 
     def note(self, backend: Backend, array: Array, operation: str, tensor: Tensor | None = None) -> None:
-        """A write by ``operation`` to the array's memory; recorded as ``tensor``'s where one is given."""
+        """A write by ``operation`` to the array's memory; recorded as the node of ``tensor`` where one is given."""
         owner = backend.owner(array)
         key = id(owner)
         self.latest = next(_clock)
         self._by_owner[key] = (self.latest, operation, user_line(), weakref.ref(owner, lambda _: self._forget(key)))
-        if tensor is not None:
-            self.recorded[key] = weakref.ref(tensor)
+        if tensor is not None and tensor._node is not None:
+            self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, self._by_owner[key][2])
 
     def _forget(self, key: int) -> None:
         self._by_owner.pop(key, None)
@@ -100,15 +100,13 @@ def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
     for x in inputs:
         if not hasattr(x, "_node"):
             continue
-        through = writes.recorded.get(id(x.backend.owner(x._array)))
-        if through is None or through() is x:
+        write = writes.recorded.get(id(x.backend.owner(x._array)))
+        if write is None or write[0]() is x or (x._node is not None and x._node.time >= write[1]):
             continue
-        write = writes.since(x.backend, x._array, 0 if x._node is None else x._node.time)
-        if write:
-            raise GraphError(
-                f"{name}: an input shares its memory with a tensor that '{write[0]}' changed in place at {write[1]}, under a "
-                "gradient that this input does not have; take the view again after the change, or use .clone() before it"
-            )
+        raise GraphError(
+            f"{name}: an input shares its memory with a tensor that '{write[2]}' changed in place at {write[3]}, under a "
+            "gradient that this input does not have; take the view again after the change, or use .clone() before it"
+        )
 
 
 def _in(params: Any) -> Iterator[Any]:

@@ -222,7 +222,7 @@ class Tensor:
         facts = []
         if self.backend.device != "cpu":
             facts.append(f"device='{self.device}'")
-        if self.dtype.name not in ("float32", "int64", "bool"):
+        if self.dtype.name not in ("float32", "int64", "bool") or (self._array.size == 0 and self.dtype.name != "float32"):
             facts.append(f"dtype={self.dtype}")
         if self._node is not None:
             facts.append(f"grad_fn={self._node!r}")
@@ -400,11 +400,11 @@ class Tensor:
         if recorded:
             self._keep_values_for(result._node)
         self._array[...] = result._array
-        graph.writes.note(self.backend, self._array, operation, self if recorded else None)
         if recorded:
             if self._node is not None and result._node is not None:
                 result._node.retained_by = self._node.retained_by
             self._node, self._requires_grad = result._node, result._requires_grad
+        graph.writes.note(self.backend, self._array, operation, self if recorded else None)
         return self
 
     def _keep_values_for(self, node: Node | None) -> None:

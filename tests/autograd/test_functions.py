@@ -148,6 +148,7 @@ LENGTHS = st.integers(0, 3)
 def test_reductions_take_pytorchs_axes(name: str, shape: tuple[int, ...], data: Any) -> None:
     if name in ("amax", "amin", "var", "mean", "norm", "logsumexp"):
         shape = tuple(max(n, 1 + (name == "var")) for n in shape)
+    shape = shape[:2] if name == "norm" else shape  # of more axes PyTorch takes none at once
     ndim = len(shape)
     axes = st.integers(-ndim, ndim - 1) if ndim else st.sampled_from([0, -1])
     one_or_more = st.one_of(axes, st.lists(st.integers(0, ndim - 1), min_size=1, unique=True).map(tuple)) if ndim else axes

@@ -1,0 +1,151 @@
+"""Indexing: drawn mixtures of slices, numbers, arrays, masks, None and the ellipsis, read and written, with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint.testing import check_gradients
+from adjoint.testing.strategies import shapes
+
+from .oracle import agree, same, torch
+from .samples import indices
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def with_tensors(index: Any, library: Any) -> Any:
+    """The index with its NumPy arrays as tensors of ``library``."""
+    if isinstance(index, tuple):
+        return tuple(with_tensors(part, library) for part in index)
+    return library.tensor(index) if isinstance(index, np.ndarray) else index
+
+
+def numbered(shape: tuple[int, ...]) -> Any:
+    return np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_values_are_numpys_and_gradients_count_each_pick(data: Any) -> None:
+    shape = data.draw(shapes(max_dims=3, max_side=3))
+    index = data.draw(indices(shape))
+    array = numbered(shape)
+    x = ad.tensor(array, requires_grad=True)
+    for form in (index, with_tensors(index, ad)):
+        picked = x[form]
+        np.testing.assert_array_equal(picked.detach().cpu().numpy(), array[index])
+        w = numbered(picked.shape)
+        (g,) = ad.autograd.grad(picked, x, ad.tensor(w))
+        wanted = np.zeros(shape)
+        np.add.at(wanted, index, w)
+        np.testing.assert_array_equal(g.cpu().numpy(), wanted)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_indexing_forwards_is_pytorchs_to_second_order(data: Any) -> None:
+    shape = data.draw(shapes(max_dims=3, max_side=3))
+    index = data.draw(indices(shape, backwards=False))
+    agree(lambda m, x: x[with_tensors(index, m)] ** 2, numbered(shape), second=True)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_writing_by_index_is_pytorchs_with_gradients(data: Any) -> None:
+    shape = data.draw(shapes(max_dims=3, max_side=3))
+    index = data.draw(indices(shape, advanced=False, backwards=False))
+    target = numbered(shape)[index].shape
+    kept = target[data.draw(st.integers(0, len(target))) :]
+    value = numbered(tuple(1 if data.draw(st.booleans()) else n for n in kept))
+
+    def write(m: Any, x: Any, v: Any) -> Any:
+        y = x * 2
+        y[index] = v * 3
+        return y * y
+
+    agree(write, numbered(shape), value, second=True)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_plain_writes_are_numpys(data: Any) -> None:
+    shape = data.draw(shapes(max_dims=3, max_side=3))
+    index = data.draw(indices(shape))
+    array = numbered(shape)
+    x = ad.tensor(array)
+    x[with_tensors(index, ad)] = -1
+    array[index] = -1
+    np.testing.assert_array_equal(x.cpu().numpy(), array)
+
+
+INDICES: dict[str, Any] = {
+    "a mask": lambda m, x: x[x > 5],
+    "a mask of rows": lambda m, x: x[m.tensor([True, False, True])],
+    "a mask and a slice": lambda m, x: x[m.tensor([True, False, True]), 1:],
+    "repeated numbers": lambda m, x: x[m.tensor([0, 0, 2, 0])],
+    "a matrix of numbers": lambda m, x: x[m.tensor([[0, 1], [2, -1]])],
+    "two arrays": lambda m, x: x[m.tensor([0, 2, 0]), m.tensor([1, 1, 1])],
+    "arrays apart": lambda m, x: x[None][:, m.tensor([0, 1]), None, m.tensor([2, 3])],
+    "a list": lambda m, x: x[[0, 2]],
+    "lists in a tuple": lambda m, x: x[[0, 2], [1, 3]],
+    "a 0-d tensor": lambda m, x: x[m.tensor(1)],
+    "an ellipsis and a number": lambda m, x: x[..., 1],
+    "nothing": lambda m, x: x[()],
+    "an empty list": lambda m, x: x[[]],
+    "true": lambda m, x: x[True],
+    "rows by iteration": lambda m, x: list(x),
+    "a single element": lambda m, x: x[1, 2],
+}
+
+
+@pytest.mark.parametrize("case", INDICES)
+def test_common_indices_are_pytorchs(case: str) -> None:
+    agree(INDICES[case], numbered((3, 4)))
+
+
+def test_a_mask_write_and_an_array_write_are_differentiated() -> None:
+    def write(m: Any, x: Any, v: Any) -> Any:
+        y = x * 1
+        y[x > 5] = 0.0
+        y[m.tensor([0, 2])] = v
+        y[1, m.tensor([0, 1])] *= 2
+        return y * x
+
+    agree(write, numbered((3, 4)), numbered((2, 4)))
+
+
+def test_backward_steps_have_a_gradient() -> None:
+    check_gradients(lambda x: x[::-1, ::-2] * x[..., 0, None], ad.tensor(numbered((2, 3))))
+
+
+def test_a_row_and_an_element_are_views() -> None:
+    x, y = ad.zeros(2, 3), torch.zeros(2, 3)
+    for t in (x, y):
+        row, element = t[1], t[0, 0]
+        element[...] = 7.0
+        row[0] = 5.0
+        t[1, 2] = 4.0
+        assert row.tolist() == [5.0, 0.0, 4.0]
+    same(x, y)
+
+
+def test_an_index_changed_after_use_is_refused_not_misread() -> None:
+    x, i = ad.ones(3, requires_grad=True), ad.tensor([0, 1])
+    y = x[i]
+    i[0] = 2
+    with pytest.raises(RuntimeError, match=r"getitem.*changed in place by '__setitem__' at .*test_indexing"):
+        y.sum().backward()
+
+
+def test_a_numpy_index_may_be_reused_by_its_owner() -> None:
+    x, i = ad.ones(3, requires_grad=True), np.array([0, 1])
+    y = x[i]
+    i[:] = 2
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0]
