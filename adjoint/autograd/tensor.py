@@ -402,7 +402,7 @@ class Tensor:
         self._array[...] = result._array
         if recorded:
             if self._node is not None and result._node is not None:
-                result._node.retained_by = self._node.retained_by
+                result._node.retained_by, self._node.retained_by = self._node.retained_by, None
             self._node, self._requires_grad = result._node, result._requires_grad
         graph.writes.note(self.backend, self._array, operation, self if recorded else None)
         return self
@@ -628,6 +628,7 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
         held = leaf_tensor.grad._array
         if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
             held += g
+            graph.writes.note(backend, held, "backward")
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
     elif leaf_tensor._grad_buffer is not None and getrefcount(leaf_tensor._grad_buffer) <= GRADIENT_AT_REST:
