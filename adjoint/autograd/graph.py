@@ -62,7 +62,7 @@ class Node:
 
 
 class _Writes:
-    """The last in-place write to each piece of memory: when, by what operation and on what line of the user's.
+    """The last in-place write to each stretch of memory: when, by what operation and on what line of the user's.
 
     A write that the graph recorded also names the tensor whose node it became, and when: that tensor's gradient knows of the
     write, as do those of tensors made since, and no older one over the same memory does.
@@ -71,25 +71,34 @@ class _Writes:
     def __init__(self) -> None:
         self.latest = 0
         self.recorded: dict[int, tuple[weakref.ref[Tensor], int, str, str]] = {}
-        self._by_owner: dict[int, tuple[int, str, str, Any]] = {}
+        self._last: dict[int, dict[tuple[int, int], tuple[int, str, str]]] = {}  # by owner, then by the bytes written to
+        self._owners: dict[int, weakref.ref[Any]] = {}
 
     def note(self, backend: Backend, array: Array, operation: str, tensor: Tensor | None = None) -> None:
         """A write by ``operation`` to the array's memory; recorded as the node of ``tensor`` where one is given."""
         owner = backend.owner(array)
         key = id(owner)
-        self.latest = next(_clock)
-        self._by_owner[key] = (self.latest, operation, user_line(), weakref.ref(owner, lambda _: self._forget(key)))
+        if key not in self._owners:
+            self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
+        self.latest, line = next(_clock), user_line()
+        self._last.setdefault(key, {})[backend.extent(array)] = (self.latest, operation, line)
         if tensor is not None and tensor._node is not None:
-            self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, self._by_owner[key][2])
+            self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
 
     def _forget(self, key: int) -> None:
-        self._by_owner.pop(key, None)
-        self.recorded.pop(key, None)
+        for held in (self._owners, self._last, self.recorded):
+            held.pop(key, None)
 
     def since(self, backend: Backend, array: Array, time: int) -> tuple[str, str] | None:
         """The operation and line that wrote to the array's memory after ``time``, if one did."""
-        write = self._by_owner.get(id(backend.owner(array)))
-        return None if write is None or write[0] <= time else (write[1], write[2])
+        found = self._last.get(id(backend.owner(array)))
+        if found is None:
+            return None
+        low, high = backend.extent(array)
+        for (first, last), (written, operation, line) in found.items():
+            if written > time and first < high and low < last:
+                return operation, line
+        return None
 
 
 writes = _Writes()

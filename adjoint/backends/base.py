@@ -76,6 +76,9 @@ class Backend(Protocol):
     def owner(self, array: Array) -> object:
         """The array, one that can be weakly referred to, that owns the memory ``array`` is a view of: itself, if no other."""
 
+    def extent(self, array: Array) -> tuple[int, int]:
+        """The addresses of the first byte of ``array`` and of that behind its last: arrays that share bytes overlap in these."""
+
     def is_view(self, array: Array) -> bool:
         """Whether another array owns this one's memory."""
 

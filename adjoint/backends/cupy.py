@@ -10,7 +10,7 @@ from ..errors import BackendError
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
-from .numpy import is_basic
+from .numpy import extent, is_basic
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 try:
@@ -109,6 +109,9 @@ class CupyBackend:
         while array.base is not None:
             array = array.base
         return array
+
+    def extent(self, array: Array) -> tuple[int, int]:
+        return extent(array.data.ptr, array)
 
     def is_view(self, array: Array) -> bool:
         return array.base is not None

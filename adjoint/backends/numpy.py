@@ -83,6 +83,15 @@ class NumpyRandom(RandomState):
         self._generator.bit_generator.state = state
 
 
+def extent(address: int, array: Array) -> tuple[int, int]:
+    """From the address of an array's first element, those of its lowest byte and of the one behind its highest."""
+    if not array.size:
+        return address, address
+    steps = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    low, high = (address + sum(step for step in steps if (step < 0) == down) for down in (True, False))
+    return low, high + array.itemsize
+
+
 class NumpyBackend:
     """NumPy on the CPU."""
 
@@ -104,6 +113,9 @@ class NumpyBackend:
         while isinstance(base := getattr(array, "base", None), np.ndarray):
             array = base
         return array
+
+    def extent(self, array: Array) -> tuple[int, int]:
+        return extent(array.__array_interface__["data"][0], array)
 
     def is_view(self, array: Array) -> bool:
         return getattr(array, "base", None) is not None

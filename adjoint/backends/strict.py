@@ -15,7 +15,7 @@ from ..errors import BackendError
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
-from .numpy import NumpyRandom, scatter_add
+from .numpy import NumpyRandom, extent, scatter_add
 from .numpy import getitem as numpy_getitem
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
@@ -113,6 +113,9 @@ class StrictBackend:
         while isinstance(array.base, np.ndarray):
             array = array.base
         return array
+
+    def extent(self, array: Array) -> tuple[int, int]:
+        return extent(unwrap(array).__array_interface__["data"][0], unwrap(array))
 
     def is_view(self, array: Array) -> bool:
         return unwrap(array).base is not None

@@ -179,7 +179,8 @@ class Optimizer:
                     flat.update(self.update, first, last, states, numbers)
                     if states:
                         flat.steps[first:last] = [steps if self.counts_steps else 1] * (last - first)
-                writes.note(flat.backend, flat.values, f"{type(self).__name__}.step")
+                    written = flat.values[flat.bounds[first][0] : flat.bounds[last - 1][1]]
+                    writes.note(flat.backend, written, f"{type(self).__name__}.step")
         return loss
 
     def _runs(self, index: int) -> list[tuple[Flat, list[tuple[int, int]]]]:
