@@ -537,14 +537,12 @@ def _plain_index(x: Tensor, index: Any) -> Any:
         return tuple(_plain_index(x, part) for part in index)
     if index is None or index is Ellipsis or isinstance(index, (int, slice)):
         return index
-    array = getattr(index, "_array", None)
-    if array is not None:
+    if hasattr(index, "_node"):  # a Tensor
         if index.backend is not x.backend:
             raise backends_differ(x, index)
-        kind = index.dtype.kind
-        if kind == "float":
+        if index.dtype.kind == "float":
             raise IndexError(f"indexing: an index is {index.dtype}; it must be integers or booleans")
-        return array
+        return index._array
     found = backends.of_array(index)
     host = backends.parse(index) if found is None else found.to_numpy(index)
     if host.size == 0 and found is None:
