@@ -71,6 +71,7 @@ class _Writes:
     def __init__(self) -> None:
         self.latest = 0
         self.recorded: dict[int, tuple[weakref.ref[Tensor], int, str, str]] = {}
+        self.constants: dict[int, weakref.ref[Tensor]] = {}  # detached from recorded memory: no gradient is expected of them
         self._last: dict[int, dict[tuple[int, int], tuple[int, str, str]]] = {}  # by owner, then by the bytes written to
         self._owners: dict[int, weakref.ref[Any]] = {}
 
@@ -84,6 +85,12 @@ class _Writes:
         self._last.setdefault(key, {})[backend.extent(array)] = (self.latest, operation, line)
         if tensor is not None and tensor._node is not None:
             self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
+
+    def set_apart(self, backend: Backend, tensor: Tensor) -> None:
+        """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as a constant."""
+        if self.recorded and id(backend.owner(tensor._array)) in self.recorded:
+            key = id(tensor)
+            self.constants[key] = weakref.ref(tensor, lambda _: self.constants.pop(key, None))
 
     def _forget(self, key: int) -> None:
         for held in (self._owners, self._last, self.recorded):
@@ -110,7 +117,7 @@ def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
         if not hasattr(x, "_node"):
             continue
         write = writes.recorded.get(id(x.backend.owner(x._array)))
-        if write is None or write[0]() is x or (x._node is not None and x._node.time >= write[1]):
+        if write is None or write[0]() is x or id(x) in writes.constants or (x._node is not None and x._node.time >= write[1]):
             continue
         raise GraphError(
             f"{name}: an input shares its memory with a tensor that '{write[2]}' changed in place at {write[3]}, under a "

@@ -111,7 +111,12 @@ class Primitive:
     """
 
     def __init__(
-        self, kernel: Kernel, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False
+        self,
+        kernel: Kernel,
+        promotes: bool | tuple[str, ...] = True,
+        floating: bool = False,
+        moves: bool = False,
+        views: bool = False,
     ) -> None:
         code = kernel.__code__
         last = code.co_argcount + code.co_kwonlyargcount
@@ -122,7 +127,7 @@ class Primitive:
         self.parameters: tuple[str, ...] = code.co_varnames[code.co_argcount : last]
         self.defaults: dict[str, Any] = kernel.__kwdefaults__ or {}
         self.variadic = code.co_varnames[last] if code.co_flags & 0x04 else None
-        self.promotes, self.floating, self.moves = promotes, floating, moves
+        self.promotes, self.floating, self.moves, self.views = promotes, floating, moves, views
         self.rules: dict[int, _Rule] = {}
         self.joint: _Rule | None = None
 
@@ -204,6 +209,8 @@ class Primitive:
             backend = backends.default()
         if graph.writes.recorded and state.recording:
             graph.check_not_stale(self.name, inputs)
+        if self.views and not hasattr(arrays[0], "__setitem__") and isinstance(inputs[0], Tensor):
+            arrays[0] = inputs[0]._make_writable()  # a NumPy scalar, of which there is no view
         if self.promotes and not (plain and (not self.floating or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
         xp = backend.xp
@@ -334,7 +341,7 @@ def as_input(name: str, x: Any) -> Any:
 def primitive(kernel: Kernel, /) -> Primitive: ...
 @overload
 def primitive(
-    *, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False
+    *, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False, views: bool = False
 ) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
@@ -342,6 +349,7 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     Options:
         promotes: bring all inputs to one dtype first, by PyTorch's rules (default True); or the names of those to bring.
         floating: that dtype is float32 where it would be an integer or bool.
+        views: the output may share the first input's memory.
         moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
 
     Raises ``ValueError`` where a primitive of that name is registered already.

@@ -118,7 +118,7 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without the graph. Assign a tensor to replace the values, the graph none the wiser."""
-        return Tensor(self._array, self.backend)
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -152,9 +152,9 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory without the graph."""
-        if graph.writes.recorded and id(self.backend.owner(self._array)) in graph.writes.recorded:
-            return Tensor(self.backend.xp.asarray(self._array, copy=True), self.backend)  # memory that a gradient runs through
-        return Tensor(self._array, self.backend)
+        made = Tensor(self._make_writable(), self.backend)
+        graph.writes.set_apart(self.backend, made)
+        return made
 
     def detach_(self) -> Tensor:
         """Leave the graph."""
@@ -373,10 +373,11 @@ class Tensor:
             raise type(error)(f"tensor[{index!r}] = …: {error} (the tensor has shape {self.shape})") from error
         graph.writes.note(self.backend, self._array, "__setitem__")
 
-    def _make_writable(self) -> None:
-        """A 0-d result may be an immutable NumPy scalar; nothing else shares it."""
+    def _make_writable(self) -> Array:
+        """The array, which a 0-d result may hold as a NumPy scalar, as one that can be written to and shared."""
         if not hasattr(self._array, "__setitem__"):
             self._array = self.backend.xp.asarray(self._array, copy=True)
+        return self._array
 
     def _write(self, result: Tensor, operation: str) -> Tensor:
         """Take the values of ``result``, and its place in the graph, in this tensor's own memory."""

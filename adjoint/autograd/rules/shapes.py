@@ -11,7 +11,7 @@ from .reductions import Axes
 Shape = tuple[int, ...]
 
 
-@primitive
+@primitive(views=True)
 def alias(xp: Any, x: Array) -> Array:
     """``x`` itself, as a node of its own."""
     return x
@@ -22,32 +22,32 @@ def copy(xp: Any, x: Array) -> Array:
     return xp.asarray(x, copy=True)
 
 
-@primitive
+@primitive(views=True)
 def reshape(xp: Any, x: Array, *, shape: Shape) -> Array:
     return xp.reshape(x, shape)
 
 
-@primitive
+@primitive(views=True)
 def permute_dims(xp: Any, x: Array, *, axes: Shape) -> Array:
     return xp.permute_dims(x, axes)
 
 
-@primitive
+@primitive(views=True)
 def broadcast_to(xp: Any, x: Array, *, shape: Shape) -> Array:
     return xp.broadcast_to(x, shape)
 
 
-@primitive
+@primitive(views=True)
 def expand_dims(xp: Any, x: Array, *, axis: int) -> Array:
     return xp.expand_dims(x, axis=axis)
 
 
-@primitive
+@primitive(views=True)
 def squeeze(xp: Any, x: Array, *, axis: Axes) -> Array:
     return xp.squeeze(x, axis=axis)
 
 
-@primitive
+@primitive(views=True)
 def flip(xp: Any, x: Array, *, axis: Axes = None) -> Array:
     return xp.flip(x, axis=axis)
 
@@ -72,7 +72,7 @@ def concat(xp: Any, *arrays: Array, axis: int = 0) -> Array:
     return xp.concat(list(arrays), axis=axis)
 
 
-@primitive
+@primitive(views=True)
 def getitem(xp: Any, x: Array, *, index: Index) -> Array:
     return xp.getitem(x, index)
 

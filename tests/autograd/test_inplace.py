@@ -1,0 +1,261 @@
+"""Writing in place: PyTorch's value and gradient, or a ``GraphError``; never something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint.errors import GraphError
+
+from .oracle import agree, torch
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def leaf(*values: float) -> ad.Tensor:
+    return ad.tensor(list(values), dtype="float64", requires_grad=True)
+
+
+def test_a_changed_saved_value_is_refused_naming_the_operation_and_the_line() -> None:
+    x, c = leaf(1.0, 2.0), ad.tensor([3.0, 4.0], dtype="float64")
+    y = x * c
+    c[0] = 0.0
+    with pytest.raises(GraphError, match=r"'multiply' reads was changed in place by '__setitem__' at .*test_inplace.py:\d+"):
+        y.sum().backward()
+
+
+WRITES: dict[str, Any] = {
+    "a view of it": lambda c: c[1:].add_(1),
+    "its transpose": lambda c: c.reshape(2, 1).t().zero_(),
+    "its detached self": lambda c: c.detach().fill_(1),
+    "its data": lambda c: c.data.mul_(2),
+    "itself under no_grad": lambda c: ad.no_grad()(c.copy_)(ad.zeros(2)),
+    "a subtraction": lambda c: c.sub_(1),
+    "a division": lambda c: c.div_(2),
+    "a power": lambda c: c.pow_(2),
+    "a clamp": lambda c: c.clamp_(0, 1),
+    "a mask": lambda c: c.masked_fill_(c > 3, 0),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_saved_value_changed_through_anything_that_shares_its_memory_is_refused(write: str) -> None:
+    x, c = leaf(1.0, 2.0), ad.tensor([3.0, 4.0], dtype="float64")
+    y = x * c
+    WRITES[write](c)
+    with pytest.raises(GraphError, match="changed in place"):
+        y.sum().backward()
+
+
+def test_a_saved_result_that_was_changed_is_refused() -> None:
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    y += 1
+    with pytest.raises(GraphError, match=r"'exp'.*'add_'"):
+        y.sum().backward()
+
+
+def test_a_write_to_what_no_rule_reads_is_allowed() -> None:
+    x, c = leaf(1.0, 2.0), ad.tensor([3.0, 4.0], dtype="float64")
+    y = x + c
+    c.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_leaf_that_requires_a_gradient_is_not_changed_but_under_no_grad() -> None:
+    x = leaf(1.0, 2.0)
+    for write in (lambda: x.add_(1), lambda: x.zero_(), lambda: x.__setitem__(0, 5.0)):
+        with pytest.raises(GraphError, match="leaf"):
+            write()
+    with ad.no_grad():
+        x -= 0.5
+        x[0] = 7.0
+    assert (x.tolist(), x.requires_grad, x.is_leaf) == ([7.0, 1.5], True, True)
+
+
+RECORDED: dict[str, Any] = {
+    "arithmetic": lambda m, x, y: (x * 1).add_(y).mul_(3).sub_(y, alpha=2).div_(2),
+    "operators": lambda m, x, y: inplace_operators(x * 1, y),
+    "multiplied by what needs a gradient": lambda m, x, y: (x + 1).mul_(y).div_(y + 5),
+    "its own power": lambda m, x, y: (x * 2).pow_(2),
+    "clamped": lambda m, x, y: (x * 2).clamp_(-0.5, 0.5),
+    "filled": lambda m, x, y: [(x * 2).zero_(), (x * 2).fill_(3.0), (x * 2).masked_fill_(y > 0, 1.0)],
+    "copied into": lambda m, x, y: m.zeros(3, dtype=m.float64).copy_(x * y),
+    "a constant becomes recorded": lambda m, x, y: written(m.ones(3, dtype=m.float64), x),
+    "a float32 takes a float64": lambda m, x, y: m.zeros(3).add_(x).double(),
+    "row by row": lambda m, x, y: row_by_row(m, x, y),
+}
+
+
+def inplace_operators(a: Any, b: Any) -> Any:
+    a += b
+    a *= 2
+    a -= 1
+    a /= 3
+    return a
+
+
+def written(a: Any, b: Any) -> Any:
+    a[1:] = b[:2] * b[1:]
+    return a * a
+
+
+def row_by_row(m: Any, x: Any, y: Any) -> Any:
+    out = m.zeros(3, 3, dtype=m.float64)
+    for i in range(3):
+        out[i] = x * y[i]
+    return out @ out
+
+
+@pytest.mark.parametrize("case", RECORDED)
+def test_recorded_writes_have_pytorchs_gradient_to_second_order(case: str) -> None:
+    agree(RECORDED[case], np.array([0.5, -1.0, 2.0]), np.array([1.5, 2.5, -0.5]), second=True, rtol=1e-6)
+
+
+def test_retain_grad_and_hooks_follow_pytorch_through_a_write() -> None:
+    def run(m: Any, x: Any) -> Any:
+        y = x * 2
+        y.retain_grad()
+        y.mul_(3)
+        (y * y).sum().backward()
+        return [y.grad, x.grad]
+
+    for a, b in zip(run(ad, leaf(1.0, 2.0)), run(torch, torch.tensor([1.0, 2.0], requires_grad=True)), strict=True):
+        assert a.tolist() == b.tolist()
+
+
+def test_a_write_that_does_not_fit_is_refused() -> None:
+    x = ad.ones(2)
+    for write, error in (
+        (lambda: x.add_(ad.ones(3, 2)), ValueError), (lambda: ad.tensor([1]).add_(0.5), TypeError),
+        (lambda: x.__setitem__(5, 1.0), IndexError),
+        (lambda: x.__setitem__(slice(None), ad.ones(3)), ValueError), (lambda: x.mul_(ad.ones(3)), ValueError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            write()
+    assert x.tolist() == [1.0, 1.0]
+
+
+def test_a_stale_view_is_refused_when_read_or_written_and_a_fresh_one_works() -> None:
+    x = leaf(1.0, 2.0)
+    base = ad.zeros(2, dtype="float64")
+    stale = base[1:]
+    base[0] = x[0]
+    for use in (lambda: stale + 1, lambda: stale.__setitem__(0, 5.0), lambda: stale.fill_(1), lambda: stale.add_(1)):
+        with pytest.raises(GraphError, match="shares its memory"):
+            use()
+    with ad.no_grad():
+        assert (base[:1] + 1).tolist() == [2.0]
+    base[:1].sum().backward()
+    assert x.grad.tolist() == [1.0, 0.0]
+
+
+# --- random programs -----------------------------------------------------------------------------------------------------------
+
+INDICES = [0, -1, (slice(None), 1), slice(1, None), (0, slice(None, 2)), (1, 2), ..., (slice(None), slice(None, None, 2))]
+STEPS: list[Any] = [
+    ("view", lambda m, a, b, i: a[INDICES[i]]),
+    ("transposed", lambda m, a, b, i: a.t() if a.ndim == 2 else a[None]),
+    ("flattened", lambda m, a, b, i: a.reshape(-1)),
+    ("detached", lambda m, a, b, i: a.detach()),
+    ("no_grad view", lambda m, a, b, i: no_grad_view(m, a, INDICES[i])),
+    ("product", lambda m, a, b, i: a * (b.sum() if a.shape != b.shape else b)),
+    ("sine", lambda m, a, b, i: m.sin(a)),
+    ("exponential", lambda m, a, b, i: m.exp(a * 0.1)),
+    ("constant", lambda m, a, b, i: m.ones(2, 3, dtype=m.float64)),
+    ("clone", lambda m, a, b, i: a.clone()),
+    ("write number", lambda m, a, b, i: write(a, INDICES[i], 0.5)),
+    ("write sum", lambda m, a, b, i: write(a, INDICES[i], b.sum())),
+    ("write same", lambda m, a, b, i: write(a, ..., b * 2) if a.shape == b.shape else a),
+    ("scale in place", lambda m, a, b, i: a.mul_(0.5)),
+    ("multiply in place", lambda m, a, b, i: a.mul_(b if a.shape == b.shape else b.sum())),
+    ("add in place", lambda m, a, b, i: a.add_(b if a.shape == b.shape else b.mean())),
+    ("square in place", lambda m, a, b, i: a.pow_(2)),
+    ("clamp in place", lambda m, a, b, i: a.clamp_(-1.0, 1.0)),
+    ("zero under no_grad", lambda m, a, b, i: no_grad_zero(m, a, INDICES[i])),
+]
+
+
+def no_grad_view(m: Any, a: Any, index: Any) -> Any:
+    with m.no_grad():
+        return a[index]
+
+
+def no_grad_zero(m: Any, a: Any, index: Any) -> Any:
+    with m.no_grad():
+        a[index] = 0.0
+    return a
+
+
+def write(a: Any, index: Any, value: Any) -> Any:
+    a[index] = value
+    return a
+
+
+def run(m: Any, program: list[tuple[int, int, int, int]]) -> tuple[list[Any], list[Any]]:
+    x = m.tensor([[0.3, -1.2, 0.7], [1.1, 0.4, -0.6]], dtype=m.float64, requires_grad=True)
+    y = m.tensor([[1.3, 0.2, -0.7], [0.1, -0.4, 0.6]], dtype=m.float64, requires_grad=True)
+    made: list[Any] = [x, y, x * 1, m.zeros(2, 3, dtype=m.float64)]
+    for operation, i, j, index in program:
+        made.append(STEPS[operation][1](m, made[i % len(made)], made[j % len(made)], index))
+    total = sum((v * (k + 1)).sum() for k, v in enumerate(made))
+    grads = m.autograd.grad(total, [x, y], allow_unused=True)
+    return [v.detach().cpu().numpy() for v in made], [None if g is None else g.cpu().numpy() for g in grads]
+
+
+STEP = st.tuples(st.integers(0, len(STEPS) - 1), st.integers(2, 9), st.integers(0, 9), st.integers(0, len(INDICES) - 1))
+
+
+@settings(max_examples=250)
+@given(st.lists(STEP, min_size=1, max_size=7))
+def test_random_programs_of_views_and_writes_give_pytorchs_result_or_are_refused(program: list[tuple[int, int, int, int]]) -> None:
+    try:
+        wanted, wanted_grads = run(torch, program)
+    except (RuntimeError, IndexError):
+        return  # PyTorch refuses it
+    try:
+        values, grads = run(ad, program)
+    except GraphError:
+        return
+    for a, b in zip(values, wanted, strict=True):
+        np.testing.assert_allclose(a, b, 1e-9, 1e-12)
+    for g, h in zip(grads, wanted_grads, strict=True):
+        assert (g is None) == (h is None)
+        if h is not None:
+            np.testing.assert_allclose(g, h, 1e-9, 1e-12)
+
+
+VIEWS_OF_A_NUMBER: dict[str, Any] = {
+    "reshaped": lambda s: s.reshape(1),
+    "indexed": lambda s: s[None],
+    "all of it": lambda s: s[...],
+    "expanded": lambda s: s.expand(2),
+    "with an axis": lambda s: s.unsqueeze(0),
+    "detached": lambda s: s.detach(),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS_OF_A_NUMBER)
+def test_a_view_of_a_0_d_result_is_one(view: str) -> None:
+    def run(m: Any, x: Any) -> Any:
+        total = x.detach().sum()
+        seen = VIEWS_OF_A_NUMBER[view](total)
+        total.mul_(0.5)
+        return [seen, total]
+
+    agree(run, np.array([1.0, 2.0]))
+    x = leaf(1.0, 2.0)
+    total = x.sum()
+    seen = VIEWS_OF_A_NUMBER[view](total)
+    total.mul_(0.5)
+    if view == "detached":
+        assert seen.item() == 3.0 * 0.5 or pytest.raises(GraphError, lambda: seen + 1)
+    else:
+        with pytest.raises(GraphError, match="shares its memory"):
+            seen + 1  # noqa: B018
