@@ -559,14 +559,39 @@ def backends_differ(x: Tensor, index: Tensor) -> Exception:
     )
 
 
+def in_steps(index: Any) -> list[Any]:
+    """The index as one that whole numbers are taken with, then one of its arrays, where it has both; else itself.
+
+    PyTorch takes whole numbers first. NumPy counts them among the arrays, which moves the arrays' axes to the front where a
+    slice comes between.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    kinds = {type(part) for part in parts} - {slice, type(None), type(Ellipsis)}
+    if int not in kinds or len(kinds) == 1 or bool in kinds:
+        return [index]
+    first: list[Any] = []
+    for part in parts:
+        if hasattr(part, "dtype"):
+            first += [slice(None)] * (part.ndim if "bool" in str(part.dtype) else 1)
+        else:
+            first.append(part)
+    then = (slice(None) if part is None or isinstance(part, slice) else part for part in parts if type(part) is not int)
+    return [tuple(first), tuple(then)]
+
+
 def getitem(x: Tensor, index: Any) -> Tensor:
     """``x[index]``: slices and whole numbers give a view; masks, integer arrays and lists a copy."""
-    return shapes.getitem(x, index=_plain_index(x, index))
+    for step in in_steps(_plain_index(x, index)):
+        x = shapes.getitem(x, index=step)
+    return x
 
 
 def index_put(x: Tensor, index: Any, value: Any) -> Tensor:
     """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
-    return shapes.index_put(x, value, index=_plain_index(x, index))
+    first, *then = in_steps(_plain_index(x, index))
+    for step in then:
+        value = shapes.index_put(shapes.getitem(x, index=first), value, index=step)
+    return shapes.index_put(x, value, index=first)
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:

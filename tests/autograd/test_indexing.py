@@ -26,6 +26,17 @@ def with_tensors(index: Any, library: Any) -> Any:
     return library.tensor(index) if isinstance(index, np.ndarray) else index
 
 
+def by_numpy(array: Any, index: Any) -> tuple[Any, Any]:
+    """A view of ``array`` and NumPy's index into it that give PyTorch's result: whole numbers are taken before arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ndarray) for part in parts) and any(type(part) is int for part in parts):
+        array = array[tuple(slice(None) if isinstance(part, np.ndarray) else part for part in parts)]
+        index = tuple(
+            part if isinstance(part, np.ndarray) or part is ... else slice(None) for part in parts if type(part) is not int
+        )
+    return array, index
+
+
 def numbered(shape: tuple[int, ...]) -> Any:
     return np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
 
@@ -39,11 +50,13 @@ def test_values_are_numpys_and_gradients_count_each_pick(data: Any) -> None:
     x = ad.tensor(array, requires_grad=True)
     for form in (index, with_tensors(index, ad)):
         picked = x[form]
-        np.testing.assert_array_equal(picked.detach().cpu().numpy(), array[index])
+        of, at = by_numpy(array, index)
+        np.testing.assert_array_equal(picked.detach().cpu().numpy(), of[at])
         w = numbered(picked.shape)
         (g,) = ad.autograd.grad(picked, x, ad.tensor(w))
         wanted = np.zeros(shape)
-        np.add.at(wanted, index, w)
+        of, at = by_numpy(wanted, index)
+        np.add.at(of, at, w)
         np.testing.assert_array_equal(g.cpu().numpy(), wanted)
 
 
@@ -80,7 +93,8 @@ def test_plain_writes_are_numpys(data: Any) -> None:
     array = numbered(shape)
     x = ad.tensor(array)
     x[with_tensors(index, ad)] = -1
-    array[index] = -1
+    of, at = by_numpy(array, index)
+    of[at] = -1
     np.testing.assert_array_equal(x.cpu().numpy(), array)
 
 
@@ -92,6 +106,8 @@ INDICES: dict[str, Any] = {
     "a matrix of numbers": lambda m, x: x[m.tensor([[0, 1], [2, -1]])],
     "two arrays": lambda m, x: x[m.tensor([0, 2, 0]), m.tensor([1, 1, 1])],
     "arrays apart": lambda m, x: x[None][:, m.tensor([0, 1]), None, m.tensor([2, 3])],
+    "a number, a slice and an array": lambda m, x: x[None][0, :, m.tensor([0, 1])],
+    "a number far from a mask": lambda m, x: x[None][m.tensor([True]), ..., 1],
     "a list": lambda m, x: x[[0, 2]],
     "lists in a tuple": lambda m, x: x[[0, 2], [1, 3]],
     "a 0-d tensor": lambda m, x: x[m.tensor(1)],
@@ -118,6 +134,18 @@ def test_a_mask_write_and_an_array_write_are_differentiated() -> None:
         return y * x
 
     agree(write, numbered((3, 4)), numbered((2, 4)))
+
+
+def test_writes_at_a_number_and_an_array_apart_are_pytorchs() -> None:
+    def write(m: Any, x: Any, v: Any) -> Any:
+        y = x[None] * 2
+        y = y.clone()
+        y[0, :, m.tensor([0, 2])] = v
+        z = m.zeros(1, 3, 4, dtype=m.float64)
+        z[0, :, m.tensor([0, 2])] = v.detach()
+        return [y * y, z]
+
+    agree(write, numbered((3, 4)), numbered((3, 2)), second=True)
 
 
 def test_backward_steps_have_a_gradient() -> None:

@@ -254,8 +254,5 @@ def test_a_view_of_a_0_d_result_is_one(view: str) -> None:
     total = x.sum()
     seen = VIEWS_OF_A_NUMBER[view](total)
     total.mul_(0.5)
-    if view == "detached":
-        assert seen.item() == 3.0 * 0.5 or pytest.raises(GraphError, lambda: seen + 1)
-    else:
-        with pytest.raises(GraphError, match="shares its memory"):
-            seen + 1  # noqa: B018
+    with pytest.raises(GraphError, match="shares its memory"):
+        _ = seen + 1

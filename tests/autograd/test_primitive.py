@@ -1,0 +1,94 @@
+"""Declaring primitives: what a user's own kernel and rules may say, and how a wrong one is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import adjoint as ad
+from adjoint.autograd.primitive import differentiable, registry
+from adjoint.testing import check_gradients
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_is_declared() -> Iterator[None]:
+    known = set(registry)
+    yield
+    for name in set(registry) - known:
+        del registry[name]
+        delattr(differentiable, name)
+
+
+def declared(**rules: Any) -> Any:
+    @ad.primitive
+    def cube_times(xp: Any, x: Any, y: Any, *, scale: float = 1.0) -> Any:
+        return xp.multiply(x * x * x * scale, y)
+
+    return cube_times.vjp(**rules)
+
+
+def test_a_users_primitive_is_differentiated_to_second_order_with_broadcasting() -> None:
+    cube_times = declared(
+        x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale,
+        y=lambda g, x, scale: g * x * x * x * scale,
+    )
+    check_gradients(lambda x, y: cube_times(x, y, scale=2.0), ad.tensor([[0.5], [1.5]]), ad.tensor([1.0, 2.0, 3.0]))
+    assert cube_times(ad.tensor(2.0), 3.0).item() == 24.0
+    assert cube_times(ad.tensor(2.0), 3.0, 0.5).item() == 12.0
+
+
+def test_a_wrong_rule_is_caught_and_named() -> None:
+    cube_times = declared(x=lambda g, x, y, scale: g * 2.0 * x * x * y * scale, y=lambda g, x, scale: g * x * x * x * scale)
+    with pytest.raises(AssertionError, match=r"order 1 by input 0, element \(0,\) \(= 0.5\): analytic .*, numeric"):
+        check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]))
+
+
+def test_a_rule_that_is_right_once_but_not_differentiable_itself_is_caught() -> None:
+    def frozen(g: Any, x: Any, y: Any, scale: float) -> Any:
+        constant = x.detach() if isinstance(x, ad.Tensor) else x
+        return g * 3.0 * constant * constant * y * scale
+
+    cube_times = declared(x=frozen, y=lambda g, x, scale: g * x * x * x * scale)
+    with pytest.raises(AssertionError, match="derivative of order 2 by input 0"):
+        check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]))
+    check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]), order=1)
+
+
+def test_an_input_without_a_rule_is_a_constant() -> None:
+    cube_times = declared(x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale)
+    x, y = ad.tensor(2.0, requires_grad=True), ad.tensor(3.0, requires_grad=True)
+    cube_times(x, y).backward()
+    assert (x.grad.item(), y.grad) == (36.0, None)
+    assert not cube_times(x.detach(), y).requires_grad
+
+
+def test_only_what_a_needed_rule_names_is_kept() -> None:
+    cube_times = declared(x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale, y=lambda g, x, scale: g * x * x * x * scale)
+    x, y = ad.tensor(2.0, requires_grad=True), ad.tensor(3.0, requires_grad=True)
+    by_y = cube_times(x.detach(), y).grad_fn
+    assert [a is None for a in by_y.arrays] == [False, True]
+    assert by_y.out is None
+    assert (x + y).grad_fn.arrays is None
+
+
+def test_a_joint_rule_returns_the_cotangents_of_all_inputs() -> None:
+    @ad.primitive
+    def sum_and_scale(xp: Any, x: Any, y: Any) -> Any:
+        return (x + y) * 2.0
+
+    sum_and_scale.vjp(lambda g: (g * 2.0, g * 2.0))
+    check_gradients(sum_and_scale, ad.tensor([1.0, 2.0]), ad.tensor(3.0))
+
+
+def test_mistakes_in_a_declaration_are_named() -> None:
+    with pytest.raises(TypeError, match="cube_times: a derivative rule asks for 'z'; it may ask for g, out, xp, x, y, scale"):
+        declared(x=lambda g, z: g)
+    registry.pop("cube_times")
+    with pytest.raises(TypeError, match="no input 'w'"):
+        declared(w=lambda g: g)
+    with pytest.raises(ValueError, match="already a primitive 'cube_times'"):
+        declared()

@@ -1,0 +1,199 @@
+"""``grad`` and ``value_and_grad``, and ``GradientTape``: structures, nesting, and what they refuse."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint.errors import GraphError
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def number(value: float) -> ad.Tensor:
+    return ad.tensor(value, dtype="float64")
+
+
+# --- grad ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_value_and_gradient_of_several_arguments() -> None:
+    def f(x: ad.Tensor, y: ad.Tensor, scale: float) -> ad.Tensor:
+        return (x * y).sum() * scale
+
+    x, y = ad.tensor([1.0, 2.0]), ad.tensor([3.0, 4.0])
+    value, g = ad.value_and_grad(f)(x, y, 2.0)
+    assert (value.item(), g.tolist(), value.requires_grad, g.requires_grad) == (22.0, [6.0, 8.0], False, False)
+    _, (gx, gy) = ad.value_and_grad(f, argnums=(0, 1))(x, y, 2.0)
+    assert (gx.tolist(), gy.tolist()) == ([6.0, 8.0], [2.0, 4.0])
+    assert ad.grad(f, argnums=2)(x, y, 2.0).item() == 11.0
+    assert x.grad is None
+    assert not x.requires_grad
+
+
+class Pair(NamedTuple):
+    weight: ad.Tensor
+    rest: dict[str, Any]
+
+
+def test_gradients_have_the_arguments_structure() -> None:
+    tree = Pair(number(2.0), {"a": [number(3.0), (number(5.0),)], "unused": number(1.0)})
+    g = ad.grad(lambda t: t.weight * t.rest["a"][0] * t.rest["a"][1][0])(tree)
+    assert isinstance(g, Pair)
+    assert (g.weight.item(), g.rest["a"][0].item(), g.rest["a"][1][0].item(), g.rest["unused"].item()) == (15.0, 10.0, 6.0, 0.0)
+
+
+def test_has_aux_passes_on_what_is_not_differentiated() -> None:
+    (value, aux), g = ad.value_and_grad(lambda x: (x * x, "seen"), has_aux=True)(number(3.0))
+    assert (value.item(), aux, g.item()) == (9.0, "seen", 6.0)
+    assert ad.grad(lambda x: (x * x, 7), has_aux=True)(number(3.0))[1] == 7
+
+
+def test_nesting_reaches_third_order() -> None:
+    f = lambda x: ad.exp(2 * x)  # noqa: E731
+    for order in range(1, 4):
+        f = ad.grad(f)
+        assert f(number(0.5)).item() == pytest.approx(2**order * np.exp(1.0))
+
+
+def test_nested_functions_do_not_confuse_their_variables() -> None:
+    inner = lambda x: ad.grad(lambda y: x + y)(number(1.0))  # noqa: E731
+    assert ad.grad(lambda x: x * inner(x))(number(1.0)).item() == 1.0
+    mixed = ad.grad(lambda x: ad.grad(lambda y: (x * y) ** 2)(number(3.0)))
+    assert mixed(number(2.0)).item() == pytest.approx(24.0)
+
+
+def test_an_argument_that_requires_a_gradient_stays_connected() -> None:
+    x = number(2.0).requires_grad_()
+    g = ad.grad(lambda v: v**3)(x)
+    g.backward()
+    assert x.grad.item() == 12.0
+    x.grad = None
+    ad.grad(lambda v: v**3)(x * x).backward()
+    assert x.grad.item() == pytest.approx(6 * 4 * 4.0)
+
+
+def test_numbers_and_arrays_are_arguments_too() -> None:
+    assert ad.grad(lambda x: x**2)(3.0).item() == 6.0
+    if ad.backends.default().name == "numpy":
+        assert ad.grad(lambda x: (x**2).sum())(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
+
+
+def test_it_works_under_no_grad_and_leaves_the_mode_alone() -> None:
+    with ad.no_grad():
+        assert ad.grad(lambda x: x**2)(number(3.0)).item() == 6.0
+        assert not ad.is_grad_enabled()
+    with pytest.raises(ZeroDivisionError):
+        ad.grad(lambda x: 1 / 0)(number(1.0))
+    assert ad.grad(lambda x: x * x)(number(1.0)).requires_grad is False
+
+
+def test_what_it_can_not_differentiate_is_named() -> None:
+    with pytest.raises(GraphError, match="grad:"):
+        ad.grad(lambda x: x * 2)(ad.ones(2))
+    with pytest.raises(TypeError, match="int64"):
+        ad.grad(lambda x: x)(ad.tensor(1))
+    with pytest.raises(TypeError, match="float, not a tensor"):
+        ad.grad(lambda x: 1.0)(number(1.0))
+    assert ad.grad(lambda x: number(1.0))(number(1.0)).item() == 0.0
+
+
+# --- GradientTape --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tape_watches_tensors_for_its_block_alone() -> None:
+    x = number(3.0)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    assert not x.requires_grad
+    assert tape.gradient(y, x).item() == 6.0
+    with pytest.raises(GraphError, match="persistent=True"):
+        tape.gradient(y, x)
+
+
+def test_parameters_are_watched_by_themselves_unless_told_otherwise() -> None:
+    w = number(2.0).requires_grad_()
+    with ad.GradientTape() as tape:
+        y = w**3
+    g = tape.gradient(y, w)
+    assert (g.item(), g.requires_grad, w.grad) == (12.0, False, None)
+    with ad.GradientTape(watch_accessed_variables=False) as tape:
+        y = w**3
+    assert tape.gradient(y, w) is None
+    with ad.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(w)
+        y = w**3
+    assert tape.gradient(y, w).item() == 12.0
+
+
+def test_a_persistent_tape_answers_again_and_sources_keep_their_structure() -> None:
+    a, b, unused = number(2.0), number(3.0), number(1.0)
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch([a, {"b": b}, unused])
+        y = a * b
+        z = y * y
+    found = tape.gradient(z, {"a": a, "rest": (b, [unused])})
+    assert (found["a"].item(), found["rest"][0].item(), found["rest"][1]) == (36.0, 24.0, [None])
+    assert tape.gradient(z, y).item() == 12.0
+    assert tape.gradient([y, z], a).item() == 39.0
+    zero = tape.gradient(z, unused, unconnected_gradients="zero")
+    assert (zero.item(), zero.shape) == (0.0, ())
+    with pytest.raises(ValueError, match="'none' or 'zero'"):
+        tape.gradient(z, unused, unconnected_gradients="what")
+
+
+def test_targets_are_summed_or_weighted() -> None:
+    x = ad.tensor([1.0, 2.0])
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x * x
+    assert tape.gradient(y, x).tolist() == [2.0, 4.0]
+    assert tape.gradient(y, x, output_gradients=ad.tensor([1.0, 10.0])).tolist() == [2.0, 40.0]
+
+
+def test_tapes_nest_to_second_order() -> None:
+    x = number(3.0)
+    with ad.GradientTape() as outer:
+        outer.watch(x)
+        with ad.GradientTape() as inner:
+            inner.watch(x)
+            y = x**4
+        first = inner.gradient(y, x)
+    assert first.item() == 108.0
+    assert outer.gradient(first, x).item() == pytest.approx(108.0)
+
+
+def test_a_tape_records_under_no_grad_and_inside_grad() -> None:
+    x = number(3.0)
+    with ad.no_grad(), ad.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    assert tape.gradient(y, x).item() == 6.0
+
+    def slope(v: ad.Tensor) -> ad.Tensor:
+        with ad.GradientTape() as tape:
+            tape.watch(v)
+            y = v**3
+        g: ad.Tensor = tape.gradient(y, v)
+        return g
+
+    assert ad.grad(slope)(number(2.0)).item() == pytest.approx(12.0)
+
+
+def test_a_tapes_mistakes_are_named() -> None:
+    x = number(1.0)
+    tape = ad.GradientTape()
+    with pytest.raises(GraphError, match="with block"):
+        tape.watch(x)
+    with tape, pytest.raises(GraphError, match="already"):
+        tape.__enter__()
+    with pytest.raises(TypeError, match="int64"), ad.GradientTape() as tape:
+        tape.watch(ad.tensor(1))
+    assert ad.is_grad_enabled()
+    with pytest.raises(IndexError), ad.GradientTape() as tape:
+        tape.watch(x) or [][0]
+    assert not x.requires_grad
