@@ -61,6 +61,10 @@ class Node:
 # --- in-place writes ---------------------------------------------------------------------------------------------------------
 
 
+#: So many stretches of one piece of memory are told apart.
+MOST_RANGES = 256
+
+
 class _Writes:
     """The last in-place write to each stretch of memory: when, by what operation and on what line of the user's.
 
@@ -82,7 +86,12 @@ class _Writes:
         if key not in self._owners:
             self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
         self.latest, line = next(_clock), user_line()
-        self._last.setdefault(key, {})[backend.extent(array)] = (self.latest, operation, line)
+        ranges = self._last.setdefault(key, {})
+        low, high = backend.extent(array)
+        if len(ranges) >= MOST_RANGES:  # one that covers all: it may refuse a graph that it need not, and never misses one
+            low, high = min(low, *(first for first, _ in ranges)), max(high, *(last for _, last in ranges))
+            ranges.clear()
+        ranges[low, high] = (self.latest, operation, line)
         if tensor is not None and tensor._node is not None:
             self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
 

@@ -256,3 +256,15 @@ def test_a_view_of_a_0_d_result_is_one(view: str) -> None:
     total.mul_(0.5)
     with pytest.raises(GraphError, match="shares its memory"):
         _ = seen + 1
+
+
+def test_the_ledger_of_writes_stays_small_and_still_refuses() -> None:
+    from adjoint.autograd.graph import MOST_RANGES, writes
+
+    rows, w = ad.zeros(1000, 2, dtype="float64"), leaf(1.0, 2.0)
+    y = (rows * w).sum()
+    for i in range(1000):
+        rows[i].add_(1)
+    assert len(writes._last[id(rows.backend.owner(rows._array))]) <= MOST_RANGES
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
