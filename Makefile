@@ -24,16 +24,19 @@ check: lint types test
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
 
-.venv/.train: pyproject.toml | .venv
+.venv/.train: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[cli]'
 	@touch $@
 
-.venv/.dev: pyproject.toml | .venv
+.venv/.dev: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/.train
 
-.venv:
+# One that was left half-made, where Debian's python3-venv is missing, is made again.
+.venv/.made:
+	@rm -rf .venv
 	$(PYTHON) -m venv .venv
+	@touch $@
 
 clean:
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
