@@ -12,7 +12,7 @@ from .autograd.creation import tensor
 from .backends.dtypes import ALL
 from .errors import FileFormatError, MissingExtra
 
-PathLike = str | os.PathLike[str]
+PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 #: From the format's names of element types to ours.
 _DTYPES = {f"{dtype.kind[0].upper()}{dtype.bits}": dtype.name for dtype in ALL if dtype.kind != "bool"} | {"BOOL": "bool"}
@@ -22,7 +22,9 @@ _DTYPES = {f"{dtype.kind[0].upper()}{dtype.bits}": dtype.name for dtype in ALL i
 def atomic_write(path: PathLike) -> Iterator[str]:
     """The name of a temporary file, beside ``path`` and with its ending, to write to; it takes the place of ``path`` at the end.
 
-    Where the block raises, or is interrupted, the temporary file is removed and what was at ``path`` stays as it was.
+    Where the block raises, or is interrupted, the temporary file is removed and what was at ``path`` stays as it was. The new
+    file has the permissions of the one it replaces; a symbolic link stays, and what it points to is replaced. An ``OSError``
+    of the write names ``path``.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -31,21 +33,28 @@ def atomic_write(path: PathLike) -> Iterator[str]:
     ...     os.listdir(folder)
     ['note.txt']
     """
-    path = os.fspath(path)
-    folder, name = os.path.split(path)
-    if folder and not os.path.isdir(folder):
+    path = os.fsdecode(path)
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
         raise FileNotFoundError(f"{path}: there is no folder {folder} to write it to")
-    stem, ending = os.path.splitext(name)
-    temporary = os.path.join(folder, f".{stem}-{os.getpid()}-{os.urandom(4).hex()}{ending}")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"{path}: there is a folder of that name; give the name of a file")
+    temporary = os.path.join(folder, f".adjoint-{os.urandom(8).hex()}{os.path.splitext(path)[1]}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, temporary):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+    finally:
         if os.path.exists(temporary):
             os.remove(temporary)
-        raise
 
 
 def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
@@ -58,7 +67,8 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
 
     Raises:
         TypeError: a name or metadata that is not text, or a value that is not a tensor.
-        FileNotFoundError: there is no such folder.
+        ValueError: a tensor is named ``__metadata__``, which the format keeps for itself.
+        FileNotFoundError: there is no such folder; another ``OSError``: it can not be written there.
         MissingExtra: safetensors is not installed.
     """
     safetensors = _safetensors()
@@ -67,12 +77,15 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise TypeError(f"save: takes tensors by name, and {name!r} is a {type(value).__name__}")
+        if name == "__metadata__":
+            raise ValueError("save: the format keeps the name '__metadata__' for itself; give the tensor another")
     for key, text in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"save: metadata is text by name, and {key!r} is a {type(text).__name__}")
     arrays = {name: _in_rows(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
-    with atomic_write(path) as temporary:
-        safetensors.numpy.save_file(arrays, temporary, dict(metadata) if metadata else None)
+    content = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
 
 
 def _in_rows(array: Any) -> Any:
@@ -88,12 +101,13 @@ def load(path: PathLike, device: Any = None) -> dict[str, Tensor]:
         FileFormatError: it is truncated, corrupt, of another format, or has a tensor of a dtype that there is none for here.
         MissingExtra: safetensors is not installed.
     """
+    path = os.fsdecode(path)
     with _opened(path) as file:
         names = list(file.keys())
         for name in names:
             if (dtype := file.get_slice(name).get_dtype()) not in _DTYPES:
                 raise FileFormatError(
-                    f"{os.fspath(path)}: tensor {name!r} is {dtype}, which tensors can not hold; convert it where it was written"
+                    f"{path}: tensor {name!r} is {dtype}, which tensors can not hold; convert it where it was written"
                 )
         return {name: tensor(file.get_tensor(name), device=device) for name in names}
 
@@ -117,16 +131,17 @@ def _safetensors() -> Any:
 def _opened(path: PathLike) -> Iterator[Any]:
     """The file, opened by safetensors, whose own errors are turned into ours."""
     safetensors = _safetensors()
+    path = os.fsdecode(path)
     with open(path, "rb") as file:
         begin = file.read(9)
     if begin[8:] != b"{":
         kind = "is empty" if not begin else "is a pickle, which is never read" if _is_pickle(begin) else "is of another format"
-        raise FileFormatError(f"{os.fspath(path)}: not a safetensors file, it {kind}")
+        raise FileFormatError(f"{path}: not a safetensors file, it {kind}")
     try:
         with safetensors.safe_open(path, framework="np") as opened:
             yield opened
     except safetensors.SafetensorError as error:
-        raise FileFormatError(f"{os.fspath(path)}: the safetensors file is truncated or corrupt ({error})") from error
+        raise FileFormatError(f"{path}: the safetensors file is truncated or corrupt ({error})") from error
 
 
 def _is_pickle(begin: bytes) -> bool:

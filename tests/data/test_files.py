@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import sys
@@ -183,6 +184,56 @@ def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path):
         file.write("x")
     (tmp_path / "b").write_text("x")
     assert os.stat(tmp_path / "a").st_mode == os.stat(tmp_path / "b").st_mode
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and words")
+def test_a_replaced_file_keeps_its_permissions_and_a_link_to_it(tmp_path):
+    path, link = tmp_path / "w", tmp_path / "link"
+    ad.save({}, path)
+    (tmp_path / "b").write_text("x")
+    assert os.stat(path).st_mode == os.stat(tmp_path / "b").st_mode
+    path.chmod(0o640)
+    link.symlink_to(path)
+    ad.save({"w": ad.ones(1)}, link)
+    assert link.is_symlink()
+    assert os.stat(path).st_mode & 0o777 == 0o640
+    assert ad.load(path)["w"].tolist() == [1.0]
+
+
+def test_a_name_as_long_as_the_system_allows_is_written(tmp_path):
+    path = tmp_path / ("w" * 240 + ".st")
+    ad.save({"w": ad.ones(1)}, path)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and words")
+def test_a_write_that_fails_is_told_of_the_file_asked_for(tmp_path, monkeypatch):
+    with pytest.raises(OSError, match="too long") as caught:
+        ad.save({"w": ad.ones(1)}, tmp_path / ("w." + "s" * 300))
+    assert caught.value.filename == str(tmp_path / ("w." + "s" * 300))
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*notes\.txt'"):
+        with atomic_write(tmp_path / "notes.txt") as temporary, open(temporary, "w"):
+            pass
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path}: there is a folder of that name"), atomic_write(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_paths_in_bytes_are_paths(tmp_path):
+    path = os.fsencode(tmp_path / "w")
+    ad.save({"w": ad.ones(1)}, path, {"a": "b"})
+    assert ad.load(path)["w"].tolist() == [1.0]
+    assert load_metadata(path) == {"a": "b"}
+
+
+def test_the_name_the_format_keeps_for_itself_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="give the tensor another"):
+        ad.save({"__metadata__": ad.ones(1)}, tmp_path / "w")
 
 
 def test_an_interrupted_save_leaves_the_last_good_weights(tmp_path, monkeypatch):
