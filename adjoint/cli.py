@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -10,45 +11,41 @@ from importlib.metadata import PackageNotFoundError, version
 
 from . import __version__, backends
 from .errors import BackendError
+from .train.loop import ACTIVATIONS, OPTIMIZERS
 
 OPTIONAL = ("cupy", "safetensors", "scikit-learn", "pooch", "matplotlib", "rich", "hypothesis")
 
 
-def widths(text: str) -> list[int]:
-    """``"50,50"`` as numbers; an empty text as none, for a linear model."""
-    try:
-        numbers = [int(part) for part in text.split(",")] if text else []
-    except ValueError:
-        numbers = [0]
-    if any(n < 1 for n in numbers):
-        raise argparse.ArgumentTypeError(f"layer widths are whole numbers from 1, separated by commas, not {text!r}")
-    return numbers
+def whole(text: str, least: int = 0) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"a whole number from {least}, not {text!r}")
+    return int(text)
 
 
 def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1, not {text!r}")
-    return int(text)
+    return whole(text, 1)
 
 
-def seed(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"a whole number from 0, not {text!r}")
-    return int(text)
-
-
-def rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
-    return number
+def widths(text: str) -> list[int]:
+    """``"50,50"`` as numbers; an empty text as none, for a linear model."""
+    return [positive(part.strip()) for part in text.split(",")] if text else []
 
 
 def penalty(text: str) -> float:
-    return 0.0 if text in ("0", "0.0") else rate(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number from 0, not {text!r}")
+    return number
+
+
+def rate(text: str) -> float:
+    number = penalty(text)
+    if number == 0.0:
+        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    return number
 
 
 def share(text: str) -> float:
@@ -68,18 +65,19 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("data", help="iris, digits, a named data set, or a CSV file with a header")
     train.add_argument("--target", help="the column to predict (needed for a CSV file)")
     train.add_argument("--task", choices=("classification", "regression"), help="default: by the target's type")
-    train.add_argument("--hidden", type=widths, default=[50, 50, 50], metavar="N,N,…", help="widths of the hidden layers")
-    train.add_argument("--activation", default="relu", choices=("relu", "tanh", "sigmoid", "gelu", "silu", "elu"))
-    train.add_argument("--optimizer", default="adam", help="sgd, adam, adamw, adamax, rmsprop or adagrad")
+    shown = "(default: %(default)s)"
     train.add_argument(
-        "--lr", type=rate, default=0.01, help="learning rate at the start; it falls to 0 along a cosine (default: 0.01)"
+        "--hidden", type=widths, default="50,50,50", metavar="N,N,...", help=f"widths of the hidden layers, none for '' {shown}"
     )
-    train.add_argument("--penalty", type=penalty, default=5.0, help="weight decay times the number of rows (default: 5)")
-    train.add_argument("--epochs", type=positive, default=60)
-    train.add_argument("--batch-size", type=positive, default=30)
-    train.add_argument("--held-out", type=share, default=0.2, help="share of the rows that is kept for testing")
-    train.add_argument("--backend", default=None, help="numpy, cupy, cuda:0, … (default: ADJOINT_BACKEND, else numpy)")
-    train.add_argument("--seed", type=seed, default=0, help="same seed, same result")
+    train.add_argument("--activation", default="relu", choices=tuple(ACTIVATIONS), help=shown)
+    train.add_argument("--optimizer", default="adam", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} {shown}")
+    train.add_argument("--lr", type=rate, default=0.01, help=f"learning rate at the start; it falls to 0 along a cosine {shown}")
+    train.add_argument("--penalty", type=penalty, default=5.0, help=f"weight decay times the number of rows {shown}")
+    train.add_argument("--epochs", type=positive, default=60, help=f"passes over the rows {shown}")
+    train.add_argument("--batch-size", type=positive, default=30, help=f"rows in a step {shown}")
+    train.add_argument("--held-out", type=share, default=0.2, help=f"share of the rows that is kept for testing {shown}")
+    train.add_argument("--backend", default=None, help="numpy, cupy, cuda:0, ... (default: ADJOINT_BACKEND, else numpy)")
+    train.add_argument("--seed", type=whole, default=0, help=f"same seed, same result {shown}")
     train.add_argument("--out", help="folder for weights and picture (default: runs/ and the data's name)")
 
     predict = commands.add_parser("predict", help="predict the rows of a CSV file with a saved model")
@@ -126,11 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .train.job import predict
 
             predict(options)
+        sys.stdout.flush()  # what it can not take is known here, not when Python ends
     except KeyboardInterrupt:
         print("adjoint: stopped; nothing was written", file=sys.stderr)
         return 2
-    except (ValueError, TypeError, LookupError, RuntimeError, ImportError, OSError) as error:
-        text = str(error) if not isinstance(error, OSError) or error.strerror is None else f"{error.filename}: {error.strerror}"
+    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, LookupError, RuntimeError, ImportError, OSError, MemoryError) as error:
+        text = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         print(f"adjoint {options.command}: {text}", file=sys.stderr)
         return 2
     return 0
