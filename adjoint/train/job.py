@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,11 @@ from ..files import atomic_write, load, load_metadata, save
 from . import report
 from .loop import OPTIMIZERS, Split, fit, mlp
 
+NEEDED = (
+    ("rich", "cli", "the command line"),
+    ("safetensors", "files", "saving the weights"),
+    ("matplotlib", "plot", "the learning curve"),
+)
 WEIGHTS, CURVE = "weights.safetensors", "learning-curve.png"
 BUNDLED = {"iris": (data.iris, "species"), "digits": (data.digits, "digit")}
 
@@ -33,10 +43,33 @@ def read(source: str, target: str | None) -> tuple[data.Table, str]:
         bundled = load_set()
         columns: dict[str, Any] = dict(zip(bundled.feature_names, bundled.x.T.tolist(), strict=True))
         return data.Table(columns | {name: [bundled.class_names[i] for i in bundled.y.tolist()]}), target or name
+    if source == "mnist" and not Path(source).exists():
+        raise ValueError(
+            "mnist is images, not a table: train on adjoint.data.mnist() in a loop of your own, or use digits, its small sibling"
+        )
     table = data.read_csv(source)
     if target is None:
         raise ValueError(f"say which column to predict: --target COLUMN, one of {', '.join(table.names)}")
     return table, target
+
+
+def check_packages() -> None:
+    """Raise :class:`MissingExtra` for the first package that ``train`` would miss at its end."""
+    for package, extra, purpose in NEEDED:
+        if find_spec(package) is None:
+            raise MissingExtra(package, extra, purpose)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``OSError`` where the results can not be written to ``folder``, made or yet to be made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file is there, and a folder is to be written", str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "no permission to write there", str(there))
+    for path in (folder / WEIGHTS, folder / CURVE):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder is there, and a file is to be written", str(path))
 
 
 def train(options: argparse.Namespace) -> None:
@@ -44,8 +77,11 @@ def train(options: argparse.Namespace) -> None:
     if options.optimizer not in OPTIMIZERS:
         known = ", ".join(OPTIMIZERS)
         raise ValueError(f"unknown optimizer {options.optimizer!r}{nearest(options.optimizer, OPTIMIZERS)}; use one of {known}")
+    folder = Path(options.out or Path("runs") / Path(options.data).stem)
+    check_packages()
+    check_folder(folder)
     screen = report.console()
-    with use_backend(options.backend or default()):
+    with use_backend(options.backend or default()) as backend, backend.quiet():
         manual_seed(options.seed)
         table, target = read(options.data, options.target)
         table[target]  # an unknown column is refused before anything is said
@@ -53,14 +89,17 @@ def train(options: argparse.Namespace) -> None:
         if dropped:
             screen.print(f"{dropped} of {dropped + len(table)} rows have missing values and are left out")
         encoder, parts = split(table, target, options)
+        regression = encoder.task == "regression"
+        baseline = linear_error(encoder, *parts) if regression else 0.0
         screen.print(
             f"{encoder.task} of {target}: {len(parts[0].x)} rows to train on, {len(parts[1].x)} held out, "
-            f"{parts[0].x.shape[1]} features, backend {default().name}, seed {options.seed}"
+            f"{parts[0].x.shape[1]} features, backend {backend.name}, seed {options.seed}"
         )
         if encoder.dropped:
             screen.print(f"constant columns, left out: {', '.join(encoder.dropped)}")
+        if (folder / WEIGHTS).exists():
+            screen.print(f"{folder} has the results of an earlier run; this run's will replace them")
         model = mlp(parts[0].x.shape[1], options.hidden, encoder.n_outputs, options.activation)
-        regression = encoder.task == "regression"
         score_name = "mean absolute error" if regression else "accuracy"
         with report.progress(screen, options.epochs, len(parts[0].x), score_name) as watch:
             history = fit(
@@ -69,23 +108,34 @@ def train(options: argparse.Namespace) -> None:
             )  # fmt: skip
         screen.print(report.layer_table(model))
         if regression:
-            screen.print(
-                f"held-out mean absolute error {history[-1].score:.4g}; a linear model's {linear_error(encoder, *parts):.4g}"
-            )
+            screen.print(f"held-out mean absolute error {history[-1].score:.4g}; a linear model's {baseline:.4g}")
         else:
             with no_grad():
                 predicted = model(parts[1].x).argmax(dim=1)
             screen.print(report.confusion(parts[1].y.tolist(), predicted.tolist(), [str(c) for c in encoder.classes]))
             screen.print(f"held-out accuracy {history[-1].score:.4f}")
-        folder = Path(options.out or Path("runs") / Path(options.data).stem)
-        folder.mkdir(parents=True, exist_ok=True)
-        report.learning_curve(history, score_name, folder / CURVE)
         description = {
             "adjoint": adjoint.__version__, "hidden": options.hidden, "activation": options.activation,
             "encoder": encoder.to_dict(),
         }  # fmt: skip
-        save(model.state_dict(), folder / WEIGHTS, {"model": json.dumps(description)})
+        with made(folder), atomic_write(folder / WEIGHTS) as weights, atomic_write(folder / CURVE) as curve:
+            save(model.state_dict(), weights, {"model": json.dumps(description)})
+            report.learning_curve(history, score_name, curve)
         screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}")
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """The folder, with those above it; where the block raises, or is interrupted, what was made is removed."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for place in new:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def split(table: data.Table, target: str, options: argparse.Namespace) -> tuple[data.Encoder, tuple[Split, Split]]:
@@ -122,7 +172,7 @@ def restore(path: Path) -> tuple[nn.Module, data.Encoder]:
         encoder = data.Encoder.from_dict(description["encoder"])
         model = mlp(len(encoder.feature_names), description["hidden"], encoder.n_outputs, description["activation"])
         model.load_state_dict(load(path))
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise FileFormatError(f"{path}: the description of the model does not fit its weights ({error})") from error
     return model.eval(), encoder
 
@@ -131,7 +181,7 @@ def predict(options: argparse.Namespace) -> None:
     """Write each row's number and prediction, a class with its probability, or a value, as CSV."""
     path = Path(options.model)
     path = path / WEIGHTS if path.is_dir() else path
-    with use_backend(options.backend or default()):
+    with use_backend(options.backend or default()) as backend, backend.quiet():
         model, encoder = restore(path)
         table = data.read_csv(options.data)
         wanted = [*encoder.numeric, *encoder.categories]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,6 +74,8 @@ def fit(
     ``penalty`` is shared among the rows: the optimizer's weight decay is ``penalty`` over their number, so that it counts for
     less the more there is to learn from.
 
+    Raises ``RuntimeError`` after an epoch that ends with a loss that is not finite: the training has diverged.
+
     ``watch`` is called after each epoch with its number, from 1, and its :class:`Epoch`; all of them are returned.
     """
     loss_fn = nn.MSELoss() if train.y.dtype.kind == "float" else nn.CrossEntropyLoss()
@@ -95,5 +98,10 @@ def fit(
             output = model(held_out.x)
             held_out_loss = loss_fn(output, held_out.y).item()
         history.append(Epoch(total / len(train.x), held_out_loss, score(output, held_out.y, unit)))
+        if not math.isfinite(total + held_out_loss):
+            raise RuntimeError(
+                f"the training diverged in epoch {number}: the loss is {history[-1].loss:.3g}, "
+                f"{held_out_loss:.3g} on the held-out rows; use a smaller learning rate (--lr, here {lr:g})"
+            )
         watch(number, history[-1])
     return history

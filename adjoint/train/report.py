@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import nn
-from ..errors import MissingExtra
-from ..files import atomic_write
 from .loop import Epoch
 
 if TYPE_CHECKING:
@@ -17,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Where everything is printed."""
-    try:
-        from rich.console import Console
-    except ImportError:
-        raise MissingExtra("rich", "cli", "the command line") from None
-    return Console(highlight=False, soft_wrap=True)
+    """Where everything is printed, as it is: names from the user's table are no markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -77,13 +72,11 @@ def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[s
     return table
 
 
-def learning_curve(history: Sequence[Epoch], score_name: str, path: Path) -> None:
-    """A PNG of loss (training and held-out) and score by epoch, written whole or not at all."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("matplotlib", "plot", "a learning curve") from None
+def learning_curve(history: Sequence[Epoch], score_name: str, path: str) -> None:
+    """A PNG of loss (training and held-out) and score by epoch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     losses, scores = figure.subplots(1, 2)
@@ -94,5 +87,4 @@ def learning_curve(history: Sequence[Epoch], score_name: str, path: Path) -> Non
     losses.legend()
     scores.plot(epochs, [e.score for e in history], color="C1")
     scores.set(xlabel="epoch", ylabel=f"held-out {score_name}")
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    figure.savefig(path, format="png", dpi=120)
