@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,17 @@ def test_a_numeric_target_is_a_regression_with_a_linear_model_beside_it(
     rows = list(csv.DictReader(predictions.read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 80
     assert sum(abs(float(row["y"]) - (2 * i + 1)) for i, row in enumerate(rows)) / 80 < 5
+
+
+def test_airqualitys_ozone_is_predicted_better_than_by_a_linear_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = Path(os.environ.get("ADJOINT_DATA") or Path(__file__).parents[3] / "shared" / "data") / "airquality.csv"
+    if not table.exists():
+        pytest.skip("the data files are not here: set ADJOINT_DATA to a folder that has them")
+    assert main(["train", str(table), "--target", "Ozone", "--out", str(tmp_path / "run")]) == 0
+    found = re.search(r"held-out mean absolute error (\S+); a linear model's (\S+)", capsys.readouterr().out)
+    assert found is not None
+    own, linear = map(float, found.groups())
+    assert own < linear
 
 
 def test_task_overrides_the_type_of_the_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
