@@ -15,13 +15,13 @@ from typing import Any
 from ..errors import BackendError
 from .base import Array, Backend, Index, RandomState
 from .dtypes import DType, as_dtype
-from .numpy import parse
+from .numpy import parse, seed_global
 from .standard import Namespace
 from .text import to_text
 
 __all__ = [
     "Array", "Backend", "DType", "Index", "Namespace", "RandomState",
-    "as_dtype", "default", "device_count", "get", "names", "of_array", "parse", "to_text", "use_backend",
+    "as_dtype", "default", "device_count", "get", "names", "of_array", "parse", "seed_global", "to_text", "use_backend",
 ]  # fmt: skip
 
 _BUILT_IN = {"numpy": ".numpy", "cupy": ".cupy", "strict": ".strict"}

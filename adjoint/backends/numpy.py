@@ -149,6 +149,11 @@ def parse(data: Any) -> Any:
     return array
 
 
+def seed_global(seed: int) -> None:
+    """Start again the stream behind ``numpy.random.rand`` and its like, which this library never draws from."""
+    np.random.seed(seed)
+
+
 def create(index: int | None) -> NumpyBackend:
     """The backend's factory; the CPU has one device."""
     if index not in (None, 0):

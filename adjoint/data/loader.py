@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import backends
 from ..autograd.creation import as_tensor
+from ..autograd.modes import is_grad_enabled
 from ..autograd.random import Generator, default_generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
@@ -40,10 +41,11 @@ class DataLoader:
         generator: what shuffling draws from.
         prefetch_factor: batches prepared ahead for each worker (2).
 
-    In worker processes the default generators and Python's ``random`` are seeded for each batch from the generator's seed,
-    the number of the pass (:attr:`epoch`) and of the batch, so what a dataset draws there is the same for any number of
-    workers. Threads share the generators of the main thread: draws in them come in no fixed order. What a worker raises is
-    raised here, with the worker's traceback. Workers end with the pass, also where it is abandoned.
+    In worker processes the default generators, Python's ``random`` and NumPy's ``numpy.random`` are seeded for each batch
+    from the generator's seed, the number of the pass (:attr:`epoch`) and of the batch, so what a dataset draws there is the
+    same for any number of workers. Threads share the generators of the main thread: draws in them come in no fixed order.
+    Workers record the graph where the caller does. What a worker raises is raised here, with the worker's traceback. Workers
+    end with the pass, also where it is abandoned.
 
     Raises:
         ValueError: arguments that exclude each other, or numbers out of range.
@@ -133,11 +135,12 @@ class DataLoader:
         from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
         executor: Executor
+        how = (source, self.worker_init_fn, is_grad_enabled())
         if self.multiprocessing_context is None:
             from queue import SimpleQueue
 
             ids: Any = SimpleQueue()
-            executor = ThreadPoolExecutor(workers, "DataLoader", start, (ids, source, self.worker_init_fn, None))
+            executor = ThreadPoolExecutor(workers, "DataLoader", start, (ids, *how, None))
         else:
             context = self.multiprocessing_context
             if isinstance(context, str):
@@ -145,13 +148,13 @@ class DataLoader:
 
                 context = get_context(context)
             ids = context.SimpleQueue()
-            device = backends.default().device
-            executor = ProcessPoolExecutor(workers, context, start, (ids, source, self.worker_init_fn, device))
+            executor = ProcessPoolExecutor(workers, context, start, (ids, *how, backends.default().device))
         for i in range(workers):
             ids.put(i)
         waiting: deque[Any] = deque()
         try:
-            for index in islice(indices, workers * (self.prefetch_factor or 1)):
+            assert self.prefetch_factor is not None  # as there are workers
+            for index in islice(indices, workers * self.prefetch_factor):
                 waiting.append(executor.submit(work, index, next(seeds)))
             while waiting:
                 result = waiting.popleft().result()

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from .. import backends
+from ..autograd.modes import set_grad_enabled
 from ..autograd.random import manual_seed
 
 Collate = Callable[[Any], Any]
@@ -64,8 +65,12 @@ class Streamed:
 _worker = threading.local()
 
 
-def start(ids: Any, source: Any, init: Callable[[int], Any] | None, device: str | None) -> None:
-    """Begin a worker thread, or a process where ``device`` names the one that new tensors are to be made on there."""
+def start(ids: Any, source: Any, init: Callable[[int], Any] | None, recording: bool, device: str | None) -> None:
+    """Begin a worker thread, or a process where ``device`` names the one that new tensors are to be made on there.
+
+    ``recording`` says whether the graph is recorded, a mode that each thread has for itself.
+    """
+    set_grad_enabled(recording)
     _worker.id, _worker.source, _worker.init, _worker.device = ids.get(), source, init, device
     if device is not None:
         backends.use_backend(device)
@@ -78,6 +83,7 @@ def work(index: Any, seed: int) -> tuple[Any, ...]:
             import random
 
             random.seed(seed)
+            backends.seed_global(seed)
             manual_seed(seed)
         if _worker.init is not None:
             init, _worker.init = _worker.init, None
