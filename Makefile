@@ -32,7 +32,7 @@ gpu-check:
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/.train
 
-# One that was left half-made, where Debian's python3-venv is missing, is made again.
+# A half-made one, as Debian without python3-venv leaves it, is made again.
 .venv/.made:
 	@rm -rf .venv
 	$(PYTHON) -m venv .venv
