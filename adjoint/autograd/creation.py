@@ -41,8 +41,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         if device is None and source.name != "numpy":
             device = source  # nothing is silently moved off its device
         if found is None:
+            typed = _has_dtype(data)
             data = backends.parse(_plain(data))
-            if dtype is None and data.dtype.kind == "f":
+            if dtype is None and data.dtype.kind == "f" and not typed:
                 dtype = dtypes.float32
     array: Any = data  # an array of source's now
     target, dtype = _place(device, dtype)
@@ -56,8 +57,15 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 def _plain(data: Any) -> Any:
     """Nested lists with the tensors in them replaced by their values."""
     if isinstance(data, Tensor):
-        return data.tolist()
+        return data.backend.to_numpy(data._array)
     return [_plain(part) for part in data] if isinstance(data, (list, tuple)) else data
+
+
+def _has_dtype(data: Any) -> bool:
+    """Whether the first element in nested lists brings a dtype of its own, as arrays and tensors do and Python's numbers do not."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
 
 
 def _nearest(dtype: Any) -> DType:
@@ -154,7 +162,9 @@ def arange(
         start, end = 0, start
     if dtype is None:
         dtype = dtypes.float32 if any(isinstance(v, float) for v in (start, end, step)) else dtypes.int64
-    return leaf(backend.xp.arange(start, end, step, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+    xp = backend.xp
+    first = xp.float64 if dtype.kind == "float" else getattr(xp, dtype.name)  # a rounded step would add up
+    return leaf(xp.astype(xp.arange(start, end, step, dtype=first), getattr(xp, dtype.name)), backend, requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -112,6 +112,11 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     Raises ``TypeError`` where the condition is not boolean.
     """
     condition = as_input("where", condition)
+    if condition is True or condition is False:
+        from .creation import full
+
+        known = [v.backend for v in (x, y) if hasattr(v, "_node")]
+        condition = full((), condition, device=known[0] if known else None)
     if getattr(condition, "dtype", dtypes.bool_) is not dtypes.bool_:
         raise TypeError(f"where: the condition is {condition.dtype}; compare it with something to get a boolean one")
     if type(x) in _NUMBERS and type(y) in _NUMBERS:
@@ -188,7 +193,7 @@ def var(
     correction = correction if unbiased is None else int(unbiased)
     distance = x - reductions.mean(x, axis=axes, keepdims=True)
     total = reductions.sum(e.square(distance), axis=axes, keepdims=keepdim or keepdims)
-    return total / (n - correction) if n > correction else total * float("nan")
+    return total / (n - correction) if n > correction else total * float("inf")
 
 
 def std(
@@ -256,7 +261,7 @@ def _extreme(whole: Any, pairwise: Any, arg: Any, x: Tensor, dim: Any, keepdim: 
     if x.ndim == 0:
         return ValuesIndices(whole(x, dim), arg(x, dim))
     indices = arg(x, dim, True)
-    values = take_along_dim(x, indices, dim)
+    values = _along(x, indices, dim % x.ndim)
     if keepdim:
         return ValuesIndices(values, indices)
     return ValuesIndices(shapes.squeeze(values, axis=dim), shapes.squeeze(indices, axis=dim))
@@ -314,6 +319,8 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp(x) over ``dim``, without overflow."""
     axes = _axes(dim, None)
     x = _tensor("logsumexp", x)
+    if reductions.count(x.shape, axes) == 0:
+        return e.log(sum(x, axes, keepdim))  # log 0
     top = amax(x, axes, True).detach()
     top = where(isfinite(top), top, 0.0)
     total = e.log(reductions.sum(e.exp(x - top), axis=axes, keepdims=True)) + top
@@ -331,10 +338,15 @@ def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any
 
 
 def norm(x: Tensor, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf. At 0 the gradient is 0."""
+    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it
+    is -inf, how many are not 0 where it is 0. At 0 the gradient is 0."""
     axes, size = _axes(dim, None), e.abs(x)
     if p == float("inf"):
         return amax(size, axes, keepdim)
+    if p == float("-inf"):
+        return amin(size, axes, keepdim)
+    if p == 0:
+        return reductions.sum((x != 0).to(x.dtype), axis=axes, keepdims=keepdim)
     if p == 1:
         return reductions.sum(size, axis=axes, keepdims=keepdim)
     total = reductions.sum(pow(x, 2) if p == 2 else pow(size, p), axis=axes, keepdims=keepdim)
@@ -359,6 +371,15 @@ def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
 def reshape(x: Tensor, *shape: Any) -> Tensor:
     """The same elements in row-major order in another shape; one length may be -1. Shares memory where it can."""
     return shapes.reshape(x, shape=_sizes(shape))
+
+
+def view(x: Tensor, *shape: Any) -> Tensor:
+    """:func:`reshape` that always shares memory. Raises ``ValueError`` where the layout in memory does not allow it."""
+    result = reshape(x, *shape)
+    backend = x.backend
+    if result.numel() and backend.owner(result._array) is not backend.owner(x._array):
+        raise ValueError(f"view: shape {x.shape} in its layout in memory has no view of shape {result.shape}; use .reshape")
+    return result
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -537,6 +558,8 @@ def _plain_index(x: Tensor, index: Any) -> Any:
         return tuple(_plain_index(x, part) for part in index)
     if index is None or index is Ellipsis or isinstance(index, (int, slice)):
         return index
+    if getattr(index, "shape", None) == () and "int" in str(index.dtype):
+        return int(index)  # a whole number, whatever holds it: the result is a view
     if hasattr(index, "_node"):  # a Tensor
         if index.backend is not x.backend:
             raise backends_differ(x, index)
@@ -599,6 +622,19 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:
     along = _dim("take_along_dim", dim, x.ndim)
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_dim: the indices have {indices.ndim} axes and the tensor {x.ndim}")
+    _check_range("take_along_dim", indices, x.shape[along])
+    return _along(x, indices, along)
+
+
+def _check_range(name: str, indices: Tensor, n: int) -> None:
+    """Raise ``IndexError`` where an index is not from 0 to n - 1: none counts from the end here."""
+    if indices.numel():
+        low, high = amin(indices).item(), amax(indices).item()
+        if low < 0 or high >= n:
+            raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
+
+
+def _along(x: Tensor, indices: Tensor, along: int) -> Tensor:
     from .creation import arange
 
     mesh: list[Any] = []
@@ -620,6 +656,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
     along = _dim("index_select", dim, x.ndim)
+    _check_range("index_select", index, x.shape[along])
     return getitem(x, (*(slice(None),) * along, index))
 
 

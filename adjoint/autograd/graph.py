@@ -255,7 +255,10 @@ def run_hooks(hooks: list[Callable[[Any], Any]], g: Any, backend: Backend, creat
         replacement = hook(tensor)
         if replacement is None:
             continue
-        if replacement.shape != tensor.shape:
-            raise ValueError(f"backward: a hook returned a gradient of shape {replacement.shape} for one of {tensor.shape}")
+        if replacement.shape != tensor.shape or replacement.dtype is not tensor.dtype:
+            raise ValueError(
+                f"backward: a hook returned a gradient of shape {replacement.shape}, {replacement.dtype}, for one of "
+                f"{tensor.shape}, {tensor.dtype}"
+            )
         tensor = replacement
     return tensor if create_graph else tensor._array

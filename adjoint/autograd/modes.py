@@ -19,14 +19,19 @@ class _State(threading.local):
 state = _State()
 
 
+GENERATOR = 0x20  #: the flag of a code object that is a generator's, ``inspect.CO_GENERATOR``
+
+
 class _Switch:
     """Sets one attribute of :data:`state`, as a context manager or a decorator."""
 
     attribute = ""
     value: Any = True
+    _before: list[Any]
 
-    def __new__(cls, function: Any = None) -> Any:
+    def __new__(cls, function: Any = None, **options: Any) -> Any:
         switch = super().__new__(cls)
+        switch._before = []
         return switch(function) if callable(function) else switch  # @no_grad without parentheses
 
     def again(self) -> _Switch:
@@ -35,11 +40,11 @@ class _Switch:
         return switch
 
     def __enter__(self) -> None:
-        self._before = getattr(state, self.attribute)
+        self._before.append(getattr(state, self.attribute))
         setattr(state, self.attribute, self.value)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        setattr(state, self.attribute, self._before)
+        setattr(state, self.attribute, self._before.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -47,7 +52,19 @@ class _Switch:
             with self.again():
                 return function(*args, **kwargs)
 
-        return switched
+        @functools.wraps(function)
+        def switched_generator(*args: Any, **kwargs: Any) -> Any:
+            steps, sent = function(*args, **kwargs), None
+            while True:
+                with self.again():  # while its body runs, not while the caller's does
+                    try:
+                        item = steps.send(sent)
+                    except StopIteration as end:
+                        return end.value
+                sent = yield item
+
+        code = getattr(function, "__code__", None)
+        return switched_generator if code is not None and code.co_flags & GENERATOR else switched
 
 
 class no_grad(_Switch):
@@ -75,7 +92,7 @@ class set_grad_enabled(_Switch):
     attribute = "recording"
 
     def __init__(self, mode: bool) -> None:
-        self._before = state.recording
+        self._before.append(state.recording)
         self.value = state.recording = bool(mode)
 
     def again(self) -> set_grad_enabled:
@@ -85,7 +102,7 @@ class set_grad_enabled(_Switch):
         state.recording = self.value
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        state.recording = self._before  # the function's calls alone run under the mode
+        state.recording = self._before.pop()  # the function's calls alone run under the mode
         return super().__call__(function)
 
 

@@ -117,6 +117,7 @@ class Primitive:
         floating: bool = False,
         moves: bool = False,
         views: bool = False,
+        differentiable: bool = True,
     ) -> None:
         code = kernel.__code__
         last = code.co_argcount + code.co_kwonlyargcount
@@ -128,6 +129,7 @@ class Primitive:
         self.defaults: dict[str, Any] = kernel.__kwdefaults__ or {}
         self.variadic = code.co_varnames[last] if code.co_flags & 0x04 else None
         self.promotes, self.floating, self.moves, self.views = promotes, floating, moves, views
+        self.differentiable = differentiable
         self.rules: dict[int, _Rule] = {}
         self.joint: _Rule | None = None
 
@@ -160,7 +162,7 @@ class Primitive:
     def vjp(self, joint: Kernel | None = None, /, **rules: Kernel) -> Primitive:
         """Declare the derivative by each input named, or one ``joint`` rule that returns those of all inputs as a tuple.
 
-        An input without a rule is one the output does not vary smoothly with (an index, a condition).
+        An input without a rule (an index, a condition) is refused where it requires a gradient.
         """
         if joint is not None:
             self.joint = _Rule(self, joint)
@@ -170,15 +172,13 @@ class Primitive:
             self.rules[self.inputs.index(name)] = _Rule(self, rule)
         return self
 
-    @property
-    def differentiable(self) -> bool:
-        return bool(self.rules) or self.joint is not None
-
     # --- calling ---
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if len(inputs) > len(self.inputs) and self.variadic is None:  # a parameter given by position
             n = len(self.inputs)
+            if len(inputs) > n + len(self.parameters):
+                raise TypeError(f"{self.name}: {len(inputs)} arguments, and it takes {', '.join((*self.inputs, *self.parameters))}")
             params |= zip(self.parameters, inputs[n:], strict=False)
             inputs = inputs[:n]
         if self.defaults and len(params) < len(self.parameters):
@@ -206,6 +206,8 @@ class Primitive:
                 return self(*(as_input(self.name, x) for x in inputs), **params)
             arrays.append(array)
         if backend is None:
+            if not inputs:
+                raise TypeError(f"{self.name}: there is no input; it takes {', '.join(self.inputs) or 'tensors'}")
             backend = backends.default()
         if graph.writes.recorded and state.recording:
             graph.check_not_stale(self.name, inputs)
@@ -216,11 +218,11 @@ class Primitive:
         xp = backend.xp
         try:
             out = self.kernel(xp, *arrays, **params)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise type(error)(self._explain(backend, arrays, params, error)) from error
         if self.moves:
             backend = params["target"]
-        if recorded and state.recording and (self.rules or self.joint is not None):
+        if recorded and state.recording and self.differentiable:
             return Tensor(out, backend, self._record(inputs, arrays, params, backend, out))
         return Tensor(out, backend)
 
@@ -232,9 +234,11 @@ class Primitive:
         any_edge = False
         for i, x in enumerate(inputs):
             edge: Edge | None = None
-            if isinstance(x, _tensor.Tensor) and x._requires_grad and (self.joint is not None or i in self.rules):
+            if isinstance(x, _tensor.Tensor) and x._requires_grad:
                 edge = x if x._node is None else x._node
                 if self.joint is None:
+                    if i not in self.rules:
+                        raise self._no_rule(i)
                     saves = saves | self.rules[i].saves
                 any_edge = True
             edges.append(edge)
@@ -252,23 +256,39 @@ class Primitive:
 
     def pull(self, node: Node, g: Any, wanted: set[Edge] | None, create_graph: bool) -> list[tuple[int, Any]]:
         """The cotangent of each input that has an edge (and is wanted), fitted to its shape and dtype, with its position."""
+        at = [i for i, edge in enumerate(node.edges) if edge is not None and (wanted is None or edge in wanted)]
+        if not at:
+            return []
         graph.check_not_released(node)
         if node.time < graph.writes.latest:
             graph.check_unchanged(node)
         xp = node.backend.xp if not create_graph else differentiable
-        at = [i for i, edge in enumerate(node.edges) if edge is not None and (wanted is None or edge in wanted)]
         if self.joint is not None:
             every = self.joint(node, g, xp, create_graph)
             pulled = [(i, every[i]) for i in at if every[i] is not None]
         else:
             pulled = [(i, self.rules[i](node, g, xp, create_graph)) for i in at]
-        fitted = [(i, fit(xp, gx, node.edges[i], create_graph)) for i, gx in pulled]
+        try:
+            fitted = [(i, fit(xp, gx, node.edges[i], create_graph)) for i, gx in pulled]
+        except (ValueError, AttributeError) as error:
+            shown = ", ".join(str(getattr(gx, "shape", type(gx).__name__)) for _, gx in pulled)
+            raise ValueError(
+                f"{self.name}: its derivative rule returned {shown} for an output of shape {node.shape}; a rule returns arrays "
+                f"that broadcast to the output's shape or have the input's ({error})"
+            ) from error
         if node.line is not None:
             for i, gx in fitted:
                 self._check_nan(node, i, gx, create_graph)
         return fitted
 
     # --- what goes wrong ---
+
+    def _no_rule(self, i: int) -> GraphError:
+        name = self.inputs[i] if i < len(self.inputs) else f"input {i}"
+        return GraphError(
+            f"{self.name}: its input '{name}' requires a gradient, and there is no derivative by it; declare one with "
+            f"{self.name}.vjp({name}=…), .detach() the input, or declare the primitive with differentiable=False"
+        )
 
     def _check_nan(self, node: Node, i: int, gx: Any, create_graph: bool) -> None:
         xp = node.edges[i].backend.xp  # type: ignore[union-attr]
@@ -331,7 +351,10 @@ def as_input(name: str, x: Any) -> Any:
         return x.item()
     backend = backends.of_array(x)
     if backend is None:
-        raise TypeError(f"{name}: an input is a {type(x).__name__}; it takes tensors, arrays and numbers (ad.tensor(…) makes one)")
+        raise TypeError(
+            f"{name}: an input is a {type(x).__module__}.{type(x).__name__}; it takes tensors, arrays and numbers "
+            "(ad.tensor(…) makes one)"
+        )
     if x.dtype not in backend.dtypes:
         raise TypeError(f"{name}: an input has dtype {x.dtype}, which tensors can not hold")
     return _tensor.Tensor(x, backend)
@@ -341,7 +364,12 @@ def as_input(name: str, x: Any) -> Any:
 def primitive(kernel: Kernel, /) -> Primitive: ...
 @overload
 def primitive(
-    *, promotes: bool | tuple[str, ...] = True, floating: bool = False, moves: bool = False, views: bool = False
+    *,
+    promotes: bool | tuple[str, ...] = True,
+    floating: bool = False,
+    moves: bool = False,
+    views: bool = False,
+    differentiable: bool = True,
 ) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
@@ -350,6 +378,7 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
         promotes: bring all inputs to one dtype first, by PyTorch's rules (default True); or the names of those to bring.
         floating: that dtype is float32 where it would be an integer or bool.
         views: the output may share the first input's memory.
+        differentiable: where False (a comparison, an index), the output never requires a gradient.
         moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
 
     Raises ``ValueError`` where a primitive of that name is registered already.

@@ -64,13 +64,11 @@ class GradientTape:
                 leaf.requires_grad = True
                 self._watched.append(leaf)
 
-    def gradient(
-        self, target: Any, sources: Any, output_gradients: Tensor | None = None, unconnected_gradients: str = "none"
-    ) -> Any:
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: str = "none") -> Any:
         """The gradient of ``target`` (summed, where it has several elements) by ``sources``, in their structure.
 
         Args:
-            output_gradients: weights of the target's elements in that sum.
+            output_gradients: weights of the target's elements in that sum, in the target's structure.
             unconnected_gradients: what stands for a source that the target does not depend on, ``"none"`` or ``"zero"``.
 
         Raises :class:`GraphError` on the second call of a tape that is not persistent.
@@ -81,12 +79,15 @@ class GradientTape:
             raise ValueError(f"GradientTape: unconnected_gradients is 'none' or 'zero', not {unconnected_gradients!r}")
         self._spent = not self.persistent
         targets, inputs = leaves(target), leaves(sources)
+        weights: list[Any] = [None] * len(targets) if output_gradients is None else leaves(output_gradients)
+        if len(weights) != len(targets):
+            raise ValueError(f"GradientTape: {len(weights)} output_gradients for {len(targets)} targets; give one for each")
         create_graph = state.transforms > 0
         roots: list[Any] = []
-        for tensor in targets:
+        for tensor, weight in zip(targets, weights, strict=True):
             if tensor.requires_grad or tensor._node is not None:
                 ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
-                roots += _roots("gradient", [tensor], [ones if output_gradients is None else output_gradients], create_graph)
+                roots += _roots("gradient", [tensor], [ones if weight is None else weight], create_graph)
         edges: list[Any] = [x if x._node is None else x._node for x in inputs]
         if not self.watch_accessed_variables:
             edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]

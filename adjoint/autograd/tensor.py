@@ -44,7 +44,7 @@ class Tensor:
         self._requires_grad = node is not None
         self.grad: Tensor | None = None
         self._hooks: list[Hook] | None = None
-        self._grad_buffer: Array | None = None
+        self._grad_buffer: GradientBuffer | None = None
 
     # --- what it is ----------------------------------------------------------------------------------------------------------
 
@@ -361,7 +361,7 @@ class Tensor:
             raise f.backends_differ(self, value)
         if graph.writes.recorded and state.recording:
             graph.check_not_stale("__setitem__", (self, value))
-        if isinstance(array, (list, tuple)):
+        if not isinstance(value, (Tensor, int, float)):
             array = self.backend.asarray(backends.parse(array), self.dtype)
         self._make_writable()
         xp = self.backend.xp
@@ -514,7 +514,7 @@ class Tensor:
     isnan, isinf, isfinite = f.isnan, f.isinf, f.isfinite
     sum, mean, var, std, prod, norm, logsumexp, cumsum = f.sum, f.mean, f.var, f.std, f.prod, f.norm, f.logsumexp, f.cumsum
     max, min, amax, amin, argmax, argmin, all, any = f.max, f.min, f.amax, f.amin, f.argmax, f.argmin, f.all, f.any
-    reshape, view, flatten, permute, transpose, t = f.reshape, f.reshape, f.flatten, f.permute, f.transpose, f.t
+    reshape, view, flatten, permute, transpose, t = f.reshape, f.view, f.flatten, f.permute, f.transpose, f.t
     squeeze, unsqueeze, expand, broadcast_to, repeat = f.squeeze, f.unsqueeze, f.expand, f.broadcast_to, f.repeat
     movedim, flip, roll, tril, triu = f.movedim, f.flip, f.roll, f.tril, f.triu
     split, chunk, narrow, unbind = f.split, f.chunk, f.narrow, f.unbind
@@ -613,8 +613,26 @@ def backward(
         accumulate(leaf_tensor, g, create_graph)
 
 
-#: References to a gradient's buffer while nobody holds a gradient in it: the tensor's, the optimizer's and ``getrefcount``'s own.
-GRADIENT_AT_REST = 3
+class GradientBuffer:
+    """A leaf's place in the memory that an optimizer keeps for gradients: :attr:`array`, a view of ``owner``.
+
+    It is free while nobody holds a gradient in it, or a view of one: while there are as many references to both as when
+    :meth:`settle` was called, with everything in place and no gradient out.
+    """
+
+    __slots__ = ("array", "at_rest", "owner")
+
+    def __init__(self, array: Array, owner: object) -> None:
+        self.array, self.owner, self.at_rest = array, owner, (0, 0)
+
+    def settle(self) -> None:
+        self.at_rest = self._references()
+
+    def free(self) -> bool:
+        return self._references() == self.at_rest
+
+    def _references(self) -> tuple[int, int]:
+        return getrefcount(self.array), getrefcount(self.owner)
 
 
 def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
@@ -622,10 +640,15 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
 
     A buffer in which someone still holds an earlier gradient is left alone.
     """
+    if leaf_tensor.grad is not None and leaf_tensor.grad.shape != leaf_tensor.shape:
+        raise ValueError(
+            f"backward: the tensor's grad has shape {leaf_tensor.grad.shape} and the tensor {leaf_tensor.shape}; the gradient can "
+            "not be added to it, set it to None or to a tensor of that shape"
+        )
     if create_graph:
-        leaf_tensor.grad = g if leaf_tensor.grad is None else leaf_tensor.grad + g
+        leaf_tensor.grad = f.clone(g) if leaf_tensor.grad is None else leaf_tensor.grad + g
         return
-    backend = leaf_tensor.backend
+    backend, buffer = leaf_tensor.backend, leaf_tensor._grad_buffer
     if leaf_tensor.grad is not None:
         held = leaf_tensor.grad._array
         if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
@@ -633,9 +656,9 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
             graph.writes.note(backend, held, "backward")
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
-    elif leaf_tensor._grad_buffer is not None and getrefcount(leaf_tensor._grad_buffer) <= GRADIENT_AT_REST:
-        leaf_tensor._grad_buffer[...] = g
-        leaf_tensor.grad = Tensor(leaf_tensor._grad_buffer, backend)
+    elif buffer is not None and buffer.free():
+        buffer.array[...] = g
+        leaf_tensor.grad = Tensor(buffer.array, backend)
     else:
         leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True), backend)  # the walk may share g among leaves
 

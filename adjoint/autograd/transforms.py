@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .graph import pull_back
+from .graph import pull_back, reachable
 from .modes import enable_grad, state
 from .primitive import as_input
 from .rules.shapes import alias
@@ -57,6 +57,9 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
     Arguments may be tensors, numbers, or nested lists, tuples and dicts of tensors; the gradient has their structure. With
     ``has_aux``, ``function`` returns a pair whose first half is differentiated.
 
+    Where the value depends on other tensors that require a gradient (a model's parameters, say), value and gradient stay
+    connected to them, so that a loss of gradients can be trained; not so under :class:`no_grad`.
+
     Raises:
         GraphError: the value is not a single element.
         TypeError: an argument to differentiate by is of integers.
@@ -69,6 +72,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         chosen = (argnums,) if isinstance(argnums, int) else argnums
+        recording = state.recording
         with differentiating() as nested, enable_grad():
             inputs = list(args)
             for n in chosen:
@@ -79,7 +83,6 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
                 elif not isinstance(inputs[n], (Tensor, list, tuple, dict)):
                     inputs[n] = as_input("grad", inputs[n])
             by = [leaf for n in chosen for leaf in leaves(inputs[n])]
-            create_graph = nested or any(leaf.requires_grad for leaf in by)
             own = [_own(leaf) for leaf in by]
             replacements = iter(own)
             for n in chosen:
@@ -89,6 +92,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad: the function returned {type(value).__name__}, not a tensor")
             edges = [x if x._node is None else x._node for x in own]
+            create_graph = nested or (recording and value.requires_grad and _reaches_other_leaves(value._node, edges))
             found: dict[Any, Any] = {}
             if value.requires_grad:
                 found = pull_back(
@@ -101,6 +105,12 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
         return ((out, aux) if has_aux else out), (structured[0] if isinstance(argnums, int) else structured)
 
     return differentiated
+
+
+def _reaches_other_leaves(edge: Any, own: list[Any]) -> bool:
+    """Whether a tensor other than ``own`` is behind the node: one that the function closes over, or that made its arguments."""
+    mine = {id(x) for x in own}
+    return any(isinstance(behind, Tensor) and id(behind) not in mine for node in reachable([edge]) for behind in node.edges)
 
 
 def _gradient(x: Tensor, g: Any, create_graph: bool) -> Tensor:

@@ -50,34 +50,33 @@ def namespace() -> Namespace:
     return xp
 
 
+def _drawable(dtype: Any) -> Any:
+    """The one of float32 and float64, which alone are drawn, that ``dtype`` is made from."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
 class CupyRandom(RandomState):
     """CuPy's XORWOW stream."""
 
     def __init__(self, seed: int) -> None:
         self._seed, self._drawn = seed, 0
-        self._generator = cp.random.Generator(cp.random.XORWOW(seed))
+
+    def _next(self) -> Any:
+        """Each draw has a stream of its own, numbered: so the position is two numbers, and can be saved."""
+        self._drawn += 1
+        return cp.random.Generator(cp.random.XORWOW([self._seed, self._drawn]))
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self._draw(self._generator.random, shape, dtype)
+        return self._next().random(shape, _drawable(dtype)).astype(dtype, copy=False)
 
     def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self._draw(self._generator.standard_normal, shape, dtype)
-
-    def _draw(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        self._next()
-        return draw(shape, dtype=np.float64 if dtype == np.float64 else np.float32).astype(dtype, copy=False)
+        return self._next().standard_normal(shape, _drawable(dtype)).astype(dtype, copy=False)
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
-        self._next()
-        return self._generator.integers(low, high, size=shape, dtype=np.int64)
+        return self._next().integers(low, high, size=shape, dtype=np.int64)
 
     def permutation(self, n: int) -> Array:
         return cp.argsort(self.uniform((n,), np.float64)).astype(np.int64)
-
-    def _next(self) -> None:
-        """Each draw starts a stream of its own, numbered: so the position is two numbers, and can be saved."""
-        self._generator = cp.random.Generator(cp.random.XORWOW([self._seed, self._drawn]))
-        self._drawn += 1
 
     def get_state(self) -> dict[str, Any]:
         return {"seed": self._seed, "drawn": self._drawn}

@@ -14,6 +14,8 @@ from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
+REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
+
 
 def astype(x: Array, dtype: Any) -> Array:
     return x.astype(dtype, copy=False)
@@ -28,6 +30,28 @@ def getitem(x: Array, index: Index) -> Array:
 
 def setitem(x: Array, value: Array, index: Index) -> None:
     x[index] = value
+
+
+def reduction(ufunc: Any) -> Any:
+    """The reduction by ``ufunc`` under the standard's signature, without the Python layers of ``np.sum`` and its like."""
+
+    def reduce(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+        return ufunc.reduce(x, axis, None, None, keepdims)
+
+    return reduce
+
+
+def matrix_transpose(x: Array) -> Array:
+    return x.mT
+
+
+def whole_as_they_are(function: Any) -> Any:
+    """``floor`` and its like, which NumPy before 2.1 turns whole numbers to floats with."""
+
+    def rounded(x: Array) -> Array:
+        return function(x) if x.dtype.kind == "f" else x
+
+    return rounded
 
 
 def is_basic(index: Index) -> bool:
@@ -47,6 +71,9 @@ def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
 
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
+    functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
+    functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
+    functions["matrix_transpose"] = matrix_transpose
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)

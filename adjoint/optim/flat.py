@@ -7,11 +7,10 @@ needs to be gathered or scattered.
 from __future__ import annotations
 
 from collections.abc import Callable
-from sys import getrefcount
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.tensor import GRADIENT_AT_REST
+from ..autograd.tensor import GradientBuffer
 from ..backends import Array
 from ..errors import BackendError
 
@@ -41,10 +40,11 @@ class Flat:
             self.bounds.append((stop, stop + p.numel()))
             stop += p.numel()
         xp = self.backend.xp
-        self.values, self.gradients = xp.empty(stop, dtype=self.dtype), xp.zeros(stop, dtype=self.dtype)
+        self.values = xp.empty(stop, dtype=self.dtype)
         self.states: dict[str, Array] = {}
         self._values = [self.view(self.values, i) for i in range(len(params))]
-        self._gradients = [self.view(self.gradients, i) for i in range(len(params))]
+        self._keep_gradients(xp.zeros(stop, dtype=self.dtype))
+        self._settle()
         for i in range(len(params)):
             self._home(i)
 
@@ -52,6 +52,18 @@ class Flat:
         """Parameter ``i``'s part of one of the buffers, in its shape and in the buffer's memory."""
         start, stop = self.bounds[i]
         return self.backend.xp.reshape(buffer[start:stop], self.shapes[i])
+
+    def _keep_gradients(self, buffer: Array) -> None:
+        """Have the parameters' gradients written to ``buffer`` from now on."""
+        self.gradients, owner = buffer, self.backend.owner(buffer)
+        self._gradients = [GradientBuffer(self.view(buffer, i), owner) for i in range(len(self.params))]
+        for p, place in zip(self.params, self._gradients, strict=True):
+            p._grad_buffer = place
+
+    def _settle(self) -> None:
+        """Called when :meth:`_keep_gradients` has returned, and its own references are gone."""
+        for place in self._gradients:
+            place.settle()
 
     def state(self, name: str, initial: float) -> Array:
         """The buffer of the state quantity ``name``, filled with ``initial`` where there was none."""
@@ -88,7 +100,7 @@ class Flat:
                 if p.backend is not self.backend or p._array.dtype != self.dtype:
                     return None
                 self._home(i)
-            if getattr(grad, "_array", None) is not self._gradients[i]:
+            if getattr(grad, "_array", None) is not self._gradients[i].array:
                 self._take(i, grad)
             if i != last or steps[i] != steps[first]:
                 if last > first:
@@ -114,16 +126,10 @@ class Flat:
                 f"step: parameter {i} is {p.shape} {p.dtype} and its gradient {grad.shape} {grad.dtype}; they must agree"
             )
         p._grad_buffer = self._gradients[i]
-        if getrefcount(self._gradients[i]) > GRADIENT_AT_REST:
-            self._leave_gradients()
-        self._gradients[i][...] = grad._array
-
-    def _leave_gradients(self) -> None:
-        """Leave the gradients' memory to whoever still holds an earlier gradient in it, and go on in a copy."""
-        self.gradients = self.backend.xp.asarray(self.gradients, copy=True)
-        self._gradients = [self.view(self.gradients, i) for i in range(len(self.params))]
-        for p, view in zip(self.params, self._gradients, strict=True):
-            p._grad_buffer = view
+        if not p._grad_buffer.free():  # leave that memory to whoever still holds an earlier gradient in it
+            self._keep_gradients(self.backend.xp.asarray(self.gradients, copy=True))
+            self._settle()
+        self._gradients[i].array[...] = grad._array
 
     # --- the update ----------------------------------------------------------------------------------------------------------
 

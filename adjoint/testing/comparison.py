@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd import functions as f
 from ..autograd.creation import as_tensor
 from ..autograd.tensor import Tensor
-from ..backends.dtypes import float64
+from ..backends.dtypes import float64, int64
 
 #: Relative and absolute tolerance by dtype, PyTorch's; integers and booleans have to be equal.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
@@ -43,7 +43,8 @@ def assert_close(
         raise AssertionError(f"the dtypes differ: {actual.dtype} against {expected.dtype}")
     of_dtype = max((TOLERANCES.get(x.dtype.name, (0.0, 0.0)) for x in (actual, expected)), default=(0.0, 0.0))
     rtol, atol = of_dtype[0] if rtol is None else rtol, of_dtype[1] if atol is None else atol
-    a, b = (x.detach().to(float64) for x in (actual, expected))
+    whole = "float" not in (actual.dtype.kind, expected.dtype.kind)
+    a, b = (x.detach().to(int64 if whole else float64) for x in (actual, expected))
     with a.backend.quiet():
         distance, allowed = f.abs(a - b), f.abs(b) * rtol + atol
     close = (a == b) | ((distance <= allowed) & f.isfinite(b))

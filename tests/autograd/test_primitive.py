@@ -9,6 +9,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.autograd.primitive import differentiable, registry
+from adjoint.errors import GraphError
 from adjoint.testing import check_gradients
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -58,12 +59,21 @@ def test_a_rule_that_is_right_once_but_not_differentiable_itself_is_caught() -> 
     check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]), order=1)
 
 
-def test_an_input_without_a_rule_is_a_constant() -> None:
+def test_an_input_without_a_rule_is_refused_where_it_requires_a_gradient() -> None:
     cube_times = declared(x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale)
     x, y = ad.tensor(2.0, requires_grad=True), ad.tensor(3.0, requires_grad=True)
-    cube_times(x, y).backward()
-    assert (x.grad.item(), y.grad) == (36.0, None)
-    assert not cube_times(x.detach(), y).requires_grad
+    with pytest.raises(GraphError, match=r"cube_times: its input 'y' requires a gradient, and there is no derivative by it"):
+        cube_times(x, y)
+    cube_times(x, y.detach()).backward()
+    assert x.grad.item() == 36.0
+
+
+def test_a_primitive_without_rules_is_refused_unless_it_says_that_it_is_not_differentiable() -> None:
+    x = ad.tensor(2.0, requires_grad=True)
+    with pytest.raises(GraphError, match="no derivative by it"):
+        declared()(x, x)
+    assert not (x > 1).requires_grad
+    assert not (x // 2).requires_grad
 
 
 def test_only_what_a_needed_rule_names_is_kept() -> None:

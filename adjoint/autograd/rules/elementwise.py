@@ -36,7 +36,7 @@ def divide(xp: Any, x: Array, y: Array) -> Array:
     return xp.divide(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def floor_divide(xp: Any, x: Array, y: Array) -> Array:
     return xp.floor_divide(x, y)
 
@@ -107,11 +107,11 @@ abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
 square.vjp(x=lambda g, x: g * (2.0 * x))
 pow.vjp(x=_power_by_base, y=_power_by_exponent)
 maximum.vjp(
-    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, g, 0.0)),
+    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0.0, g)),
     y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0.0, g)),
 )
 minimum.vjp(
-    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, g, 0.0)),
+    x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0.0, g)),
     y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0.0, g)),
 )
 clip.vjp(x=lambda xp, g, out, x: xp.where(x == out, g, 0.0))
@@ -310,86 +310,86 @@ where.vjp(
 # --- comparison and logic: no derivative -------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(differentiable=False)
 def equal(xp: Any, x: Array, y: Array) -> Array:
     return xp.equal(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def not_equal(xp: Any, x: Array, y: Array) -> Array:
     return xp.not_equal(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def less(xp: Any, x: Array, y: Array) -> Array:
     return xp.less(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def less_equal(xp: Any, x: Array, y: Array) -> Array:
     return xp.less_equal(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def greater(xp: Any, x: Array, y: Array) -> Array:
     return xp.greater(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def greater_equal(xp: Any, x: Array, y: Array) -> Array:
     return xp.greater_equal(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def logical_and(xp: Any, x: Array, y: Array) -> Array:
     return xp.logical_and(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
 
 
-@primitive
+@primitive(differentiable=False)
 def logical_or(xp: Any, x: Array, y: Array) -> Array:
     return xp.logical_or(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
 
 
-@primitive
+@primitive(differentiable=False)
 def logical_xor(xp: Any, x: Array, y: Array) -> Array:
     return xp.logical_xor(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
 
 
-@primitive
+@primitive(differentiable=False)
 def logical_not(xp: Any, x: Array) -> Array:
     return xp.logical_not(xp.astype(x, xp.bool))
 
 
-@primitive
+@primitive(differentiable=False)
 def bitwise_and(xp: Any, x: Array, y: Array) -> Array:
     return xp.bitwise_and(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def bitwise_or(xp: Any, x: Array, y: Array) -> Array:
     return xp.bitwise_or(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def bitwise_xor(xp: Any, x: Array, y: Array) -> Array:
     return xp.bitwise_xor(x, y)
 
 
-@primitive
+@primitive(differentiable=False)
 def bitwise_invert(xp: Any, x: Array) -> Array:
     return xp.bitwise_invert(x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, differentiable=False)
 def isnan(xp: Any, x: Array) -> Array:
     return xp.isnan(x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, differentiable=False)
 def isinf(xp: Any, x: Array) -> Array:
     return xp.isinf(x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, differentiable=False)
 def isfinite(xp: Any, x: Array) -> Array:
     return xp.isfinite(x)

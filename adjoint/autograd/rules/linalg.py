@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ...backends import Array
@@ -19,8 +20,17 @@ def matrix_transpose(xp: Any, x: Array) -> Array:
     return xp.matrix_transpose(x)
 
 
-matmul.vjp(
-    x=lambda xp, g, y: xp.matmul(g, xp.matrix_transpose(y)),
-    y=lambda xp, g, x: xp.matmul(xp.matrix_transpose(x), g),
-)
+def rows(xp: Any, x: Any) -> Any:
+    """All leading axes as one."""
+    return x if x.ndim == 2 else xp.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _by_second(xp: Any, g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+    """x^T g, summed over the batch in the product itself where all of it meets one matrix."""
+    if len(y_shape) == 2:
+        x, g = rows(xp, x), rows(xp, g)
+    return xp.matmul(xp.matrix_transpose(x), g)
+
+
+matmul.vjp(x=lambda xp, g, y: xp.matmul(g, xp.matrix_transpose(y)), y=_by_second)
 matrix_transpose.vjp(x=lambda xp, g: xp.matrix_transpose(g))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from ...backends import Array, Index
 from ..primitive import primitive
+from .linalg import rows
+from .reductions import wide
 
 SQRT_HALF = 0.7071067811865476
 ONE_OVER_SQRT_2PI = 0.3989422804014327
@@ -22,14 +23,9 @@ def linear(xp: Any, x: Array, weight: Array, bias: Array) -> Array:
     return xp.matmul(x, xp.matrix_transpose(weight)) + bias
 
 
-def _rows(xp: Any, x: Any) -> Any:
-    """All leading axes as one."""
-    return x if x.ndim == 2 else xp.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
-
-
 linear.vjp(
     x=lambda xp, g, weight: xp.matmul(g, weight),
-    weight=lambda xp, g, x: xp.matmul(xp.matrix_transpose(_rows(xp, g)), _rows(xp, x)),
+    weight=lambda xp, g, x: xp.matmul(xp.matrix_transpose(rows(xp, g)), rows(xp, x)),
     bias=lambda g: g,
 )
 
@@ -97,8 +93,8 @@ log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis
 @primitive(floating=True)
 def squared_error(xp: Any, x: Array, y: Array, *, scale: float) -> Array:
     """scale times the sum of (x - y)^2."""
-    error = x - y
-    return scale * xp.sum(error * error)
+    error = wide(xp, x - y)
+    return xp.astype(scale * xp.sum(error * error), x.dtype)
 
 
 @primitive(promotes=False)

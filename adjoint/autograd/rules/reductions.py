@@ -35,15 +35,21 @@ def count(shape: tuple[int, ...], axis: Axes) -> int:
     return prod(shape[a] for a in reduced_axes(len(shape), axis))
 
 
+def wide(xp: Any, x: Any) -> Any:
+    """``x`` as sums of it are taken: float16 in float32, as its own range and precision are soon used up."""
+    return xp.astype(x, xp.float32) if x.dtype == getattr(xp, "float16", None) else x
+
+
 @primitive
 def sum(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    total = xp.sum(wide(xp, x), axis=axis, keepdims=keepdims)
+    return total if total.dtype != xp.float32 else xp.astype(total, x.dtype)
 
 
 @primitive(floating=True)
 def mean(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    total, n = xp.sum(x, axis=axis, keepdims=keepdims), count(x.shape, axis)
-    return total / n if n else total * xp.nan  # 0 / 0 would warn
+    total, n = xp.sum(wide(xp, x), axis=axis, keepdims=keepdims), count(x.shape, axis)
+    return xp.astype(total / n if n else total * xp.nan, x.dtype)  # 0 / 0 would warn
 
 
 @primitive
@@ -62,10 +68,10 @@ def cumulative_sum(xp: Any, x: Array, *, axis: int = -1) -> Array:
 
 
 def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
-    """The cotangent to each element that attains the extreme, in equal parts."""
-    attains = x == keep(xp, out, x.shape, axis, keepdims)
-    ties = xp.sum(xp.astype(attains, g.dtype), axis=axis, keepdims=True)
-    return xp.where(attains, keep(xp, g, x.shape, axis, keepdims) / ties, 0.0)
+    """The cotangent to each element that attains the extreme, in equal parts; NaN where the extreme is."""
+    attains = xp.astype(x == keep(xp, out, x.shape, axis, keepdims), g.dtype)
+    ties = xp.sum(attains, axis=axis, keepdims=True)
+    return attains * (keep(xp, g, x.shape, axis, keepdims) / ties)
 
 
 sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(keep(xp, g, x_shape, axis, keepdims), x_shape))
@@ -81,21 +87,21 @@ cumulative_sum.vjp(x=lambda xp, g, axis: xp.flip(xp.cumulative_sum(xp.flip(g, ax
 # --- no derivative -----------------------------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(differentiable=False)
 def argmax(xp: Any, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(differentiable=False)
 def argmin(xp: Any, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     return xp.argmin(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(differentiable=False)
 def all(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     return xp.all(xp.astype(x, xp.bool), axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(differentiable=False)
 def any(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     return xp.any(xp.astype(x, xp.bool), axis=axis, keepdims=keepdims)
