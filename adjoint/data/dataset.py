@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -13,6 +14,7 @@ from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
 from ..autograd.random import Generator, randperm
 from .collate import combine
+from .sampler import sample_numbers
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -48,7 +50,7 @@ class IterableDataset(Dataset[T_co]):
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Rows of tensors that have the same length: sample i is the tuple of their elements i. A slice of it is a view.
 
-    Raises ``ValueError`` where there is no tensor, a tensor is 0-d, or the lengths differ.
+    Raises ``ValueError`` where there is no tensor, a tensor is 0-d, or the lengths differ; ``TypeError`` on other than tensors.
 
     >>> import adjoint as ad
     >>> data = TensorDataset(ad.tensor([[1.0], [2.0], [3.0]]), ad.tensor([0, 1, 0]))
@@ -58,6 +60,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """
 
     def __init__(self, *tensors: Tensor) -> None:
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"TensorDataset: takes tensors, not a {type(tensor).__name__}; make one of it with ad.tensor(…)")
         if not tensors or any(not tensor.shape for tensor in tensors):
             raise ValueError("TensorDataset: takes one or more tensors that have a first axis, the samples")
         if len({tensor.shape[0] for tensor in tensors}) > 1:
@@ -78,10 +83,18 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class Subset(Dataset[Any]):
-    """The samples of ``dataset`` at ``indices``, in that order. The indices are read when the first batch is taken."""
+    """The samples of ``dataset`` at ``indices``, in that order; or where ``indices`` is a mask, at its true elements.
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
-        self.dataset, self.indices = dataset, indices
+    Raises ``TypeError`` where the indices are not whole numbers, ``IndexError`` where a mask has not the dataset's length.
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int] | Tensor) -> None:
+        self.dataset = dataset
+        self.indices: Sequence[int] = (
+            indices
+            if isinstance(indices, range)
+            else tuple(sample_numbers("Subset", indices, device="cpu", rows=lambda: len(dataset)).tolist())
+        )
         self._positions: Tensor | None = None
 
     @property
@@ -90,9 +103,10 @@ class Subset(Dataset[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]
+            numbers = sample_numbers("Subset", index, device="cpu", rows=self.__len__).tolist()
+            return self.dataset[[self.indices[i] for i in numbers]]
         if not isinstance(index, slice) and not (isinstance(index, Tensor) and index.ndim):
-            return self.dataset[self.indices[int(index)]]
+            return self.dataset[self.indices[operator.index(index)]]
         if isinstance(index, slice) and isinstance(self.indices, range):
             chosen = self.indices[index]
             if chosen.step > 0 and chosen.start >= 0:
@@ -134,8 +148,8 @@ class ConcatDataset(Dataset[Any]):
                 return self._slice(start, stop)
             return self._gather(arange(start, stop, step, device=self.batch_device))
         if isinstance(index, list) or (isinstance(index, Tensor) and index.ndim == 1):
-            return self._gather(as_tensor(index, dtype="int64", device=self.batch_device))
-        number = int(index)
+            return self._gather(sample_numbers("ConcatDataset", index, device=self.batch_device, rows=self.__len__))
+        number = operator.index(index)
         if not -len(self) <= number < len(self):
             raise IndexError(f"ConcatDataset: there is no sample {number} in {len(self)}")
         number %= len(self)

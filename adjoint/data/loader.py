@@ -8,12 +8,11 @@ from itertools import count, islice, repeat
 from typing import Any
 
 from .. import backends
-from ..autograd.creation import as_tensor
 from ..autograd.modes import is_grad_enabled
 from ..autograd.random import Generator, default_generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, sample_numbers
 from .workers import Mapped, Streamed, load, start, stream, work
 
 
@@ -128,7 +127,7 @@ class DataLoader:
         pieces = self.batch_sampler.pieces(device) if type(self.batch_sampler) is BatchSampler else None
         if pieces is not None:
             return pieces
-        return (as_tensor(batch, dtype="int64", device=device) for batch in self.batch_sampler)
+        return (sample_numbers("DataLoader", batch, device=device) for batch in self.batch_sampler)
 
     def _ahead(self, source: Any, indices: Iterator[Any], workers: int, seeds: Iterator[int]) -> Iterator[Any]:
         """Batches in order, prepared by ``workers`` while the last ones are in use."""

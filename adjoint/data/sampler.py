@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from ..autograd import Tensor
-from ..autograd.creation import as_tensor
+from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
 from ..autograd.random import Generator, default_generator, rand, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+def sample_numbers(what: str, numbers: Any, *, device: Any = None, rows: Callable[[], int] | None = None) -> Tensor:
+    """``numbers`` as a 1-d int64 tensor; where ``rows`` counts the samples, a mask over them stands for those it is true at.
+
+    Raises ``TypeError``, naming ``what`` was asked, on other numbers than whole ones; ``IndexError`` on a mask of another length.
+    """
+    found = as_tensor(numbers, device=device)
+    if found.ndim == 1 and not found.numel():
+        return found.to("int64")
+    if found.dtype.kind == "bool" and found.ndim == 1 and rows is not None:
+        if len(found) != rows():
+            raise IndexError(f"{what}: the mask has {len(found)} elements for {rows()} samples")
+        return arange(len(found), device=found.backend)[found]
+    if found.dtype.kind not in ("int", "uint") or found.ndim != 1:
+        raise TypeError(
+            f"{what}: samples are numbered by whole numbers along one axis, not by {found.dtype} of shape {found.shape}"
+        )
+    return found.to("int64")
 
 
 class Sampler(Generic[T_co]):
@@ -89,7 +108,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     def order(self) -> Tensor:
         shuffled = randperm(len(self.indices), generator=self.generator)
-        return as_tensor(self.indices, dtype="int64", device=shuffled.backend)[shuffled]
+        return sample_numbers("SubsetRandomSampler", self.indices, device=shuffled.backend)[shuffled]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -172,7 +191,7 @@ class BatchSampler(Sampler[list[int]]):
         if isinstance(order, range) and order.step == 1:
             first, last = order.start, order.stop
             return (slice(first + start, min(first + start + size, last)) for start in starts)
-        numbers = as_tensor(order, dtype="int64", device=device)
+        numbers = sample_numbers(type(self.sampler).__name__, order, device=device)
         return (numbers[start : start + size] for start in starts)
 
     def __len__(self) -> int:

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from adjoint.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    random_split,
+)
 
 pytestmark = pytest.mark.usefixtures("backend")
 lengths = st.integers(0, 7)
@@ -47,6 +56,9 @@ def test_tensors_of_different_lengths_are_refused():
         TensorDataset(ad.tensor(1.0))
     with pytest.raises(ValueError, match="first axis"):
         TensorDataset()
+    for wrong, name in ((np.ones(3), "ndarray"), ([1, 2], "list")):
+        with pytest.raises(TypeError, match=rf"not a {name}; .*ad\.tensor"):
+            TensorDataset(wrong)
 
 
 @given(parts=st.lists(lengths, min_size=1, max_size=4), data=st.data())
@@ -94,6 +106,48 @@ def test_nested_structures_are_joined_part_by_part():
     batch = (Named(0) + Named(3))[ad.tensor([5, 0, 4])]
     assert batch["x"].tolist() == [5, 0, 4]
     assert batch["pair"][1][0].tolist() == [5, 0, 4]
+
+
+@given(mask=st.lists(st.booleans(), min_size=1, max_size=7), cut=st.integers(0, 7))
+def test_a_mask_stands_for_the_samples_it_is_true_at(mask, cut):
+    n = len(mask)
+    data, expected = rows(n), [i for i, true in enumerate(mask) if true]
+    parts = ConcatDataset([rows(min(cut, n)), rows(n - min(cut, n), min(cut, n))])
+    for of in (data, Subset(data, range(n)), Subset(data, list(range(n))), parts):
+        assert numbers(of[ad.tensor(mask)]) == expected
+        assert numbers(of[mask]) == expected
+    for given_mask in (mask, ad.tensor(mask), np.array(mask)):
+        assert list(Subset(data, given_mask).indices) == expected
+    for wrong in (lambda: Subset(data, [*mask, True]), lambda: parts[[*mask, True]], lambda: Subset(data, mask)[[True] * 9]):
+        with pytest.raises(IndexError, match="mask has"):
+            wrong()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: Subset(rows(4), [1.7, 2.2]),
+        lambda: Subset(rows(4), [[0, 1]]),
+        lambda: Subset(rows(4), [0, 1])[[0.5]],
+        lambda: Subset(rows(4), [0, 1])[0.5],
+        lambda: ConcatDataset([rows(4)])[[1.7]],
+        lambda: ConcatDataset([rows(4)])[ad.tensor([1.7])],
+        lambda: ConcatDataset([rows(4)])[1.7],
+        lambda: list(DataLoader(rows(4), sampler=[1.7, 2.2])),
+        lambda: list(DataLoader(rows(4), sampler=[True, False])),
+        lambda: list(DataLoader(rows(4), sampler=SubsetRandomSampler([1.7, 2.2]))),
+    ],
+)
+def test_samples_are_numbered_by_whole_numbers(ask):
+    with pytest.raises(TypeError, match=r"whole numbers along one axis|integer"):
+        ask()
+
+
+def test_a_change_to_the_list_of_indices_is_none_to_the_subset():
+    indices = [3, 1]
+    subset = Subset(rows(4), indices)
+    indices.append(0)
+    assert numbers(subset[:]) == list(subset.indices) == [3, 1]
 
 
 def test_an_index_outside_a_concatenation_is_an_error():
