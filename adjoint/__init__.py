@@ -9,7 +9,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from . import autograd, backends, nn
+from . import autograd, backends, errors, nn
 from .autograd import (
     GradientTape,
     Tensor,

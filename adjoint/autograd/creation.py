@@ -158,6 +158,8 @@ def arange(
     (tensor([0, 1, 2]), tensor([0.0000, 0.5000]))
     """
     backend, dtype = _place(device, dtype)
+    if step == 0:
+        raise ValueError("arange: the step is 0; it must lead from start towards end")
     if end is None:
         start, end = 0, start
     if dtype is None:

@@ -73,6 +73,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         chosen = (argnums,) if isinstance(argnums, int) else argnums
         recording = state.recording
+        if any(not -len(args) <= n < len(args) for n in chosen):
+            raise ValueError(f"grad: argnums is {argnums}, and the function was called with {len(args)} arguments by position")
         with differentiating() as nested, enable_grad():
             inputs = list(args)
             for n in chosen:

@@ -21,6 +21,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Raises ``ValueError`` where the input's last axis is not of length in.
     """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"linear: the input is a {type(input).__name__}; it takes tensors, ad.tensor(…) makes one")
     shape, of_weight = input.shape, weight.shape
     if not shape or shape[-1] != of_weight[-1]:
         raise ValueError(

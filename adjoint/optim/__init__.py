@@ -11,10 +11,10 @@
 True
 """
 
+from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from . import lr_scheduler
 from .adagrad import Adagrad
 from .adam import Adam, Adamax, AdamW
-from .clip import clip_grad_norm_, clip_grad_value_
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD

@@ -48,6 +48,8 @@ class Optimizer:
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(f"{type(self).__name__}: params is a single tensor; it must be an iterable of tensors or dicts: [p]")
+        if hasattr(params, "parameters"):
+            raise TypeError(f"{type(self).__name__}: params is a {type(params).__name__}; give its .parameters()")
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
@@ -88,7 +90,7 @@ class Optimizer:
 
     def _require_not_negative(self, group: Group, *names: str) -> None:
         for name in names:
-            self._require(group, name, group[name] >= 0, "at least 0")
+            self._require(group, name, hasattr(group[name], "__float__") and group[name] >= 0, "a number of at least 0")
 
     # --- parameter groups ----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint.optim.clip import clip_grad_norm_, clip_grad_value_
+from adjoint.nn.utils import clip_grad_norm_, clip_grad_value_
 
 torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
 pytestmark = pytest.mark.usefixtures("backend")

@@ -23,7 +23,7 @@ BELOW = {
     "autograd": {"backends"},
     "files": {"backends", "autograd", "nn"},
     "nn": {"backends", "autograd", "files"},
-    "optim": {"backends", "autograd"},
+    "optim": {"backends", "autograd", "nn"},  # gradient clipping, which PyTorch has in nn.utils
     "testing": {"backends", "autograd"},
     "capture": {"backends", "autograd"},
     "data": {"backends", "autograd", "nn", "optim"},

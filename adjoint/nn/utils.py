@@ -1,4 +1,4 @@
-"""Clipping gradients, all by their common norm or each element by its size."""
+"""``torch.nn.utils``: clipping gradients, all by their common norm or each element by its size."""
 
 from __future__ import annotations
 
