@@ -14,19 +14,31 @@ from ..autograd.functions import stack
 def combine(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
     """What ``leaf`` makes of the samples at each place of the dicts, named tuples, tuples and lists that they all are.
 
-    ``tuples`` makes the container of a plain tuple's parts. Raises ``RuntimeError`` where samples differ in length.
+    ``tuples`` makes the container of a plain tuple's parts. Raises ``RuntimeError`` where samples differ in their parts.
     """
     first = samples[0]
     if isinstance(first, Mapping):
+        alike = [isinstance(sample, Mapping) and sample.keys() == first.keys() for sample in samples]
+    elif isinstance(first, (tuple, list)):
+        alike = [isinstance(sample, (tuple, list)) and len(sample) == len(first) for sample in samples]
+    else:
+        return leaf(samples)
+    if not all(alike):
+        other = _described(samples[alike.index(False)])
+        raise RuntimeError(f"collate: one sample is {_described(first)} and another {other}; all must have the same parts")
+    if isinstance(first, Mapping):
         return {key: combine([sample[key] for sample in samples], leaf, tuples) for key in first}
-    if isinstance(first, (tuple, list)):
-        if lengths := {len(sample) for sample in samples} - {len(first)}:
-            raise RuntimeError(f"collate: one sample has {len(first)} parts and another {lengths.pop()}; all must have as many")
-        parts = [combine(part, leaf, tuples) for part in zip(*samples, strict=True)]
-        if hasattr(first, "_fields"):
-            return type(first)(*parts)
-        return tuples(parts) if isinstance(first, tuple) else parts
-    return leaf(samples)
+    parts = [combine(part, leaf, tuples) for part in zip(*samples, strict=True)]
+    if hasattr(first, "_fields"):
+        return type(first)(*parts)
+    return tuples(parts) if isinstance(first, tuple) else parts
+
+
+def _described(sample: Any) -> str:
+    name = type(sample).__name__
+    if isinstance(sample, Mapping):
+        return f"a {name} of {', '.join(map(repr, sample))}"
+    return f"a {name} of {len(sample)} parts" if isinstance(sample, (tuple, list)) else f"a {name}"
 
 
 def _stacked(values: Sequence[Any]) -> Any:
@@ -53,13 +65,15 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Dicts, lists and named tuples are kept; a tuple becomes a list. As in PyTorch, Python floats give float64.
 
     Raises:
-        RuntimeError: samples have different numbers of parts.
-        ValueError: tensors of different shapes.
+        RuntimeError: samples have different keys, or another number of parts.
+        ValueError: tensors of different shapes, or no sample.
         TypeError: something else than the above.
 
     >>> default_collate([{"x": 1, "name": "a"}, {"x": 2, "name": "b"}])
     {'x': tensor([1, 2]), 'name': ['a', 'b']}
     """
+    if not batch:
+        raise ValueError("collate: the batch has no samples; leave empty lists out of the batch_sampler")
     return combine(batch, _stacked, list)
 
 

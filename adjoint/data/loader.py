@@ -48,7 +48,7 @@ class DataLoader:
 
     Raises:
         ValueError: arguments that exclude each other, or numbers out of range.
-        TypeError: a ``multiprocessing_context`` that is no context.
+        TypeError: a ``multiprocessing_context`` that is no context, a ``generator`` that is none.
 
     >>> import adjoint as ad
     >>> data = ad.data.TensorDataset(ad.arange(5))
@@ -81,6 +81,8 @@ class DataLoader:
             raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last")
         if batch_size is None and drop_last:
             raise ValueError("DataLoader: with batch_size=None there are no batches, and drop_last means nothing")
+        if generator is not None and not isinstance(generator, Generator):
+            raise TypeError(f"DataLoader: generator is an ad.Generator, not a {type(generator).__name__}; seed one by manual_seed")
         _check_workers(num_workers, prefetch_factor, multiprocessing_context)
         if sampler is None and not streamed:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)

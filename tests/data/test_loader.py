@@ -410,6 +410,11 @@ def test_arguments_that_make_no_sense_are_refused(options, match):
         DataLoader(rows(3), **options)
 
 
+def test_a_generator_is_a_generator():
+    with pytest.raises(TypeError, match=r"ad\.Generator, not a int; seed one by manual_seed"):
+        DataLoader(rows(3), shuffle=True, generator=3)
+
+
 def test_a_context_is_a_context():
     with pytest.raises(TypeError, match="int"):
         DataLoader(rows(3), num_workers=1, multiprocessing_context=3)
@@ -477,8 +482,17 @@ def test_collating_gives_what_pytorch_gives(kind):
 def test_samples_that_do_not_fit_together_are_refused():
     with pytest.raises(TypeError, match="object"):
         default_collate([object()])
-    with pytest.raises(RuntimeError, match="2 parts and another 1"):
-        default_collate([(1, 2), (1,)])
+    for samples, match in (
+        ([(1, 2), (1,)], "a tuple of 2 parts and another a tuple of 1 parts"),
+        ([(1, 2), 3], "a tuple of 2 parts and another a int"),
+        ([{"a": 1, "b": 2}, {"a": 1}], "a dict of 'a', 'b' and another a dict of 'a'"),
+        ([{"a": 1}, {"a": 1, "b": 2}], "a dict of 'a' and another a dict of 'a', 'b'"),
+        ([{"a": 1}, [1]], "a dict of 'a' and another a list of 1 parts"),
+    ):
+        with pytest.raises(RuntimeError, match=match):
+            default_collate(samples)
+    with pytest.raises(ValueError, match="no samples; leave empty lists out of the batch_sampler"):
+        list(DataLoader(Squares(2), batch_sampler=[[]]))
     with pytest.raises(ValueError, match="shape"):
         default_collate([ad.ones(2), ad.ones(3)])
 
