@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.creation import tensor
-from ..autograd.functions import concat
+from ..autograd.functions import concat, isfinite
 from .table import Table, nearest
 from .transforms import one_hot, standardize
 
@@ -36,7 +36,8 @@ class Encoder:
     def __init__(self, target: str, *, task: str | None = None) -> None:
         if task not in (None, *TASKS):
             raise ValueError(f"Encoder: task is 'classification' or 'regression', not {task!r}{nearest(str(task), TASKS)}")
-        self.target, self.task = target, task
+        self.target, self._asked = target, task
+        self.task = task  #: as it was fitted, where it was not given
         self.numeric: dict[str, tuple[float, float]] = {}  #: mean and standard deviation of each numeric feature
         self.categories: dict[str, list[str]] = {}  #: the sorted categories of each text feature
         self.dropped: list[str] = []  #: the features left out as constant
@@ -56,16 +57,16 @@ class Encoder:
     def fit(self, table: Table, rows: Iterable[int] | None = None) -> Encoder:
         """Learn means and scales from ``rows`` (all by default), and categories and classes from the whole table.
 
-        Raises ``ValueError`` where there is no target column, a value is missing or not finite, the target has a single class
-        or is constant, a regression's target is text, or no feature is left.
+        Raises ``ValueError`` where there is no target column, a value is missing or not finite, numbers are too large for a
+        standard deviation, the target has a single class or is constant, a regression's target is text, or no feature is left.
         """
         seen = table if rows is None else table.take(rows)
         values = _complete(table, self.target)
         if not len(seen):
             raise ValueError(f"Encoder: there are no rows to fit on; the table has {len(table)}")
-        self.task = self.task or ("regression" if table.is_numeric(self.target) else "classification")
+        self.task = self._asked or ("regression" if table.is_numeric(self.target) else "classification")
         if self.task == "regression":
-            self.classes, self.scale = [], self._moments(seen, self.target, "the target")
+            self.classes, self.scale = [], _moments(seen, self.target, "the target")
             if self.scale[1] == 0:
                 raise ValueError(f"Encoder: the target {self.target!r} is constant ({values[0]}); there is nothing to learn")
         else:
@@ -85,7 +86,7 @@ class Encoder:
                     self.categories[name] = categories
                 else:
                     self.dropped.append(name)
-            elif (moments := self._moments(seen, name, "the feature"))[1] > 0:
+            elif (moments := _moments(seen, name, "the feature"))[1] > 0:
                 self.numeric[name] = moments
             else:
                 self.dropped.append(name)
@@ -93,25 +94,16 @@ class Encoder:
             raise ValueError(f"Encoder: no feature is left beside the target {self.target!r}; constant columns: {self.dropped}")
         return self
 
-    def _moments(self, table: Table, name: str, what: str) -> tuple[float, float]:
-        if not table.is_numeric(name):
-            raise ValueError(f"Encoder: {what} {name!r} is text and a regression needs numbers; use task='classification'")
-        column = tensor(_finite(name, _complete(table, name)), dtype="float64")
-        _, mean, std = standardize(column)
-        return mean.item(), std.item()
-
     def features(self, table: Table, *, device: Any = None) -> Tensor:
         """x, float32, of shape (rows, features); the table may lack the target and have other columns.
 
-        Raises ``ValueError`` where a feature's column is missing, of the other kind, or has a missing value, or a category was
-        not in the table fitted on.
+        Raises ``ValueError`` where a feature's column is missing, of the other kind, has a missing value or one that is too large
+        for float32, or a category was not in the table fitted on.
         """
         self._check_fitted()
         parts = []
-        for name, (mean, std) in self.numeric.items():
-            values = _finite(name, _complete(table, name))
-            column = tensor(values, dtype="float64", device=device)
-            parts.append(((column - mean) / std).float().unsqueeze(1))
+        for name, moments in self.numeric.items():
+            parts.append(_scaled(table, name, moments, device))
         for name, categories in self.categories.items():
             codes = _codes(name, [str(value) for value in _complete(table, name)], categories, "category")
             parts.append(one_hot(tensor(codes, dtype="int64", device=device), len(categories)).float())
@@ -120,13 +112,12 @@ class Encoder:
     def targets(self, table: Table, *, device: Any = None) -> Tensor:
         """y: class numbers, int64, of shape (rows,); in a regression standardized numbers, float32, of shape (rows, 1)."""
         self._check_fitted()
-        values = _complete(table, self.target)
         if self.task == "classification":
+            values = _complete(table, self.target)
             if isinstance(self.classes[0], str):  # a file whose classes all look like numbers is read as numbers
                 values = [str(value) for value in values]
             return tensor(_codes(self.target, values, self.classes, "class"), dtype="int64", device=device)
-        mean, std = self.scale
-        return ((tensor(_finite(self.target, values), dtype="float64", device=device) - mean) / std).float().unsqueeze(1)
+        return _scaled(table, self.target, self.scale, device)
 
     def transform(self, table: Table, *, device: Any = None) -> tuple[Tensor, Tensor]:
         """x and y: :meth:`features` and :meth:`targets`."""
@@ -170,6 +161,34 @@ def _complete(table: Table, name: str) -> list[Any]:
     if None in values:
         raise ValueError(f"Encoder: column {name!r} has {values.count(None)} missing values; use table.drop_missing() first")
     return values
+
+
+def _moments(table: Table, name: str, what: str) -> tuple[float, float]:
+    """The mean and standard deviation of a numeric column."""
+    if not table.is_numeric(name):
+        raise ValueError(f"Encoder: {what} {name!r} is text and a regression needs numbers; use task='classification'")
+    column = tensor(_finite(name, _complete(table, name)), dtype="float64")
+    with column.backend.quiet():  # an overflow is told below
+        _, mean, std = standardize(column)
+    if not math.isfinite(std.item()):
+        raise ValueError(
+            f"Encoder: the numbers in column {name!r} are too large for a standard deviation; state it in a larger unit"
+        )
+    return mean.item(), std.item()
+
+
+def _scaled(table: Table, name: str, moments: tuple[float, float], device: Any) -> Tensor:
+    """The column (value - mean) / std, float32, of shape (rows, 1)."""
+    values = _finite(name, _complete(table, name))
+    column = tensor(values, dtype="float64", device=device)
+    with column.backend.quiet():  # an overflow is told below
+        scaled = ((column - moments[0]) / moments[1]).float().unsqueeze(1)
+    if not isfinite(scaled).all():
+        raise ValueError(
+            f"Encoder: column {name!r} has numbers too far from those fitted on (mean {moments[0]:.3g}, standard deviation "
+            f"{moments[1]:.3g}) for float32, from {min(values):.3g} to {max(values):.3g}"
+        )
+    return scaled
 
 
 def _finite(name: str, values: Sequence[Any]) -> list[float]:

@@ -23,7 +23,7 @@ class Standardized(NamedTuple):
 def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None, *, dim: int = 0) -> Standardized:
     """(x - mean) / std along ``dim``, std with n in the denominator; where x is constant the std is 0 and the result is 0.
 
-    The mean and std returned have length 1 along ``dim``.
+    The mean and std returned have length 1 along ``dim``; all three are of the dtype of ``x``, computed in float32 for float16.
 
     Give the training data's mean and std for new data: ``standardize(test, train.mean, train.std).values``.
 
@@ -41,6 +41,7 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         raise TypeError(f"standardize: takes floating-point tensors, not {x.dtype}; convert with .float() first")
     if (mean is None) != (std is None):
         raise ValueError("standardize: give both the mean and the std, or neither")
+    dtype, x = x.dtype, x.float() if x.dtype.bits < 32 else x
     if mean is None or std is None:
         if x.shape[dim] == 0:
             raise ValueError(f"standardize: a tensor of shape {x.shape} has no mean along axis {dim}")
@@ -48,7 +49,8 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         constant = top == amin(x, dim, True)  # told exactly, since a rounded mean gives a std that is not quite 0
         mean = where(constant, top, x.mean(dim, keepdim=True))
         std = where(constant, 0.0, var(x, dim, 0, True).sqrt())
-    return Standardized((x - mean) / where(std == 0, 1.0, std), mean, std)
+    values = (x - mean) / where(std == 0, 1.0, std)
+    return Standardized(values.to(dtype), mean.to(dtype), std.to(dtype))
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -80,7 +82,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:
 
 
 def train_test_split(
-    *tensors: Tensor,
+    *tensors: Any,
     test_size: float = 0.25,
     stratify: Tensor | Sequence[Any] | None = None,
     shuffle: bool = True,
@@ -89,43 +91,50 @@ def train_test_split(
     """Rows drawn at random for a test: train and test part of the first tensor, train and test part of the second, …
 
     Args:
-        tensors: of equal length along the first axis; the same rows are drawn from all.
+        tensors: of equal length along the first axis; the same rows are drawn from all. Arrays and lists are made tensors.
         test_size: a fraction of the rows (rounded up), or their number.
         stratify: a label for each row; each label gets its share of the test rows, to within one.
         shuffle: False leaves the rows in order and takes the last ones for the test.
         generator: what the rows are drawn from.
 
     Raises ``ValueError`` where the lengths differ, a part would be empty, a label has a single row, or there are more labels
-    than rows in a part.
+    than rows in a part; ``TypeError`` where ``test_size`` is no number.
 
     >>> import adjoint as ad
     >>> train, test = train_test_split(ad.arange(8), test_size=0.25, shuffle=False)
     >>> train, test
     (tensor([0, 1, 2, 3, 4, 5]), tensor([6, 7]))
     """
-    if not tensors or len({len(tensor) for tensor in tensors}) > 1:
-        lengths = " and ".join(str(len(tensor)) for tensor in tensors) or "no"
-        raise ValueError(f"train_test_split: takes tensors with as many rows each, not {lengths} rows")
-    n = len(tensors[0])
+    wholes = [as_tensor(tensor) for tensor in tensors]
+    lengths = [len(whole) if whole.ndim else 0 for whole in wholes]
+    if len(set(lengths)) != 1:
+        raise ValueError(
+            f"train_test_split: takes tensors with as many rows each, not {' and '.join(map(str, lengths)) or 'no'} rows"
+        )
+    n = lengths[0]
+    if isinstance(test_size, bool) or not isinstance(test_size, (int, float)):
+        raise TypeError(f"train_test_split: test_size is a fraction between 0 and 1 or a number of rows, not {test_size!r}")
+    if isinstance(test_size, float) and not 0 < test_size < 1:
+        raise ValueError(f"train_test_split: test_size={test_size} is no fraction between 0 and 1; a number of rows is an int")
     n_test = test_size if isinstance(test_size, int) else math.ceil(test_size * n)
-    if not 0 < n_test < n or (isinstance(test_size, float) and not 0 < test_size < 1):
+    if not 0 < n_test < n:
         raise ValueError(
             f"train_test_split: test_size={test_size} of {n} rows leaves {n - n_test} to train on and {n_test} to test; "
-            "it is a fraction between 0 and 1 or a number of rows, and neither part may be empty"
+            "neither part may be empty"
         )
     if not shuffle:
         if stratify is not None:
             raise ValueError("train_test_split: stratify needs shuffle=True")
-        return [part for tensor in tensors for part in (tensor[: n - n_test], tensor[n - n_test :])]
+        return [part for whole in wholes for part in (whole[: n - n_test], whole[n - n_test :])]
     order = randperm(n, generator=generator)
     if stratify is not None:
         test = _stratified(order.tolist(), stratify, n_test)
         chosen = set(test)
         order = as_tensor([row for row in order.tolist() if row not in chosen] + test, dtype="int64")
     result = []
-    for tensor in tensors:
-        here = order.to(tensor.backend)
-        result += [tensor[here[: n - n_test]], tensor[here[n - n_test :]]]
+    for whole in wholes:
+        here = order.to(whole.backend)
+        result += [whole[here[: n - n_test]], whole[here[n - n_test :]]]
     return result
 
 
@@ -138,7 +147,10 @@ def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int)
     for row in order:
         rows.setdefault(labels[row], []).append(row)
     if single := [label for label, own in rows.items() if len(own) < 2]:
-        raise ValueError(f"train_test_split: label {single[0]!r} has a single row, which can not be in both parts")
+        raise ValueError(
+            f"train_test_split: stratify: the label {single[0]!r} has a single row, which can not be in both parts; "
+            "leave that row out, or split without stratify"
+        )
     if min(n_test, len(order) - n_test) < len(rows):
         raise ValueError(
             f"train_test_split: {len(rows)} labels do not fit into parts of {len(order) - n_test} and {n_test} rows; "

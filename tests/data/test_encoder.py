@@ -47,6 +47,21 @@ def test_task_makes_classes_of_numbers():
     assert encoder.targets(table(y=[5, 5, 7, 7])).tolist() == [0, 0, 1, 1]
 
 
+def test_fitting_again_on_another_table_tells_the_task_anew():
+    encoder = Encoder("y").fit(table())
+    assert encoder.fit(table(y=["a", "b", "a", "b"])).task == "classification"
+    assert Encoder("y", task="classification").fit(table()).fit(table(y=[1, 2, 1, 2])).task == "classification"
+
+
+@pytest.mark.parametrize("column", ["size", "y"])
+def test_numbers_that_would_overflow_are_refused_by_their_column(column):
+    huge = table(**{column: [1e308, -1e308, 1, 2]})
+    with pytest.raises(ValueError, match=f"'{column}' are too large for a standard deviation"):
+        Encoder("y").fit(huge)
+    with pytest.raises(ValueError, match=rf"'{column}' has numbers too far from those fitted on .* to 1e\+308"):
+        Encoder("y").fit(table()).transform(huge)
+
+
 def test_scales_come_from_the_rows_given_and_categories_from_all():
     encoder = Encoder("y").fit(table(), rows=[0, 2])
     assert encoder.numeric == {"size": (2.0, 1.0)}

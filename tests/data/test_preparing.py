@@ -40,6 +40,14 @@ def test_standardizing_along_another_axis():
     assert standardize(ad.tensor([[1.0, 3.0], [5.0, 5.0]]), dim=1).values.tolist() == [[-1.0, 1.0], [0.0, 0.0]]
 
 
+def test_half_precision_is_standardized_without_overflow(backend):
+    if not hasattr(backend.xp, "float16"):
+        return
+    values, mean, std = standardize(ad.tensor([[60000.0], [-60000.0], [50000.0], [-50000.0]], dtype=ad.float16))
+    assert values.dtype is mean.dtype is std.dtype is ad.float16
+    assert np.allclose(values.reshape(-1).tolist(), np.array([6, -6, 5, -5]) / np.sqrt(30.5), atol=1e-3)
+
+
 def test_what_can_not_be_standardized_is_refused():
     with pytest.raises(TypeError, match="int64"):
         standardize(ad.tensor([1, 2]))
@@ -121,13 +129,27 @@ def test_the_same_generator_gives_the_same_split():
     assert Counter(names[i] for i in test) == {"a": 5, "b": 5}
 
 
+def test_arrays_and_lists_are_split_as_tensors():
+    x, y = np.arange(8.0).reshape(4, 2), [0, 1, 0, 1]
+    train, test, y_train, y_test = train_test_split(x, y, test_size=1, shuffle=False)
+    assert (train.tolist(), test.tolist()) == (x[:3].tolist(), x[3:].tolist())
+    assert (y_train.tolist(), y_test.tolist(), y_test.dtype) == ([0, 1, 0], [1], ad.int64)
+
+
+@pytest.mark.parametrize("wrong", ["a", True, None])
+def test_the_size_of_a_test_is_a_number(wrong):
+    with pytest.raises(TypeError, match="test_size is a fraction"):
+        train_test_split(ad.arange(6), test_size=wrong)
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
+        ({"test_size": float("nan")}, "test_size=nan is no fraction"),
         ({"test_size": 0.0}, "test_size"),
         ({"test_size": 6}, "leaves 0 to train"),
         ({"test_size": 1.5}, "fraction"),
-        ({"stratify": [0, 0, 0, 0, 0, 1]}, "label 1 has a single row"),
+        ({"stratify": [0, 0, 0, 0, 0, 1]}, "label 1 has a single row.*leave that row out"),
         ({"stratify": [0, 0, 1, 1, 2, 2]}, "3 labels"),
         ({"stratify": [0, 1]}, "2 labels for 6 rows"),
         ({"stratify": [0, 0, 0, 1, 1, 1], "shuffle": False}, "shuffle"),
@@ -143,3 +165,5 @@ def test_tensors_of_different_lengths_are_not_split():
         train_test_split(ad.ones(3), ad.ones(2))
     with pytest.raises(ValueError, match="no rows"):
         train_test_split()
+    with pytest.raises(ValueError, match="3 and 0 rows"):
+        train_test_split(ad.ones(3), ad.tensor(1.0))
