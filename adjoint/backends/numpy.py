@@ -124,7 +124,7 @@ class NumpyBackend:
 
     name = "numpy"
     device = "cpu"
-    array_types = (np.ndarray, np.generic)
+    array_types: tuple[type, ...] = (np.ndarray, np.generic)
 
     def __init__(self) -> None:
         self.xp = namespace()
@@ -147,7 +147,7 @@ class NumpyBackend:
     def is_view(self, array: Array) -> bool:
         return getattr(array, "base", None) is not None
 
-    def random(self, seed: int) -> NumpyRandom:
+    def random(self, seed: int) -> RandomState:
         return NumpyRandom(seed)
 
     def device_count(self) -> int:
