@@ -90,10 +90,12 @@ def _verify(path: str, sha256: str) -> None:
 
 
 def _download(file: str) -> str:
+    folder = os.environ.get("ADJOINT_DATA")
+    lacking = f" (ADJOINT_DATA names {folder}, which does not have it)" if folder else ""
     try:
         import pooch
     except ImportError as error:
-        raise MissingExtra("pooch", "data", f"downloading {file}") from error
+        raise MissingExtra("pooch", "data", f"downloading {file}{lacking}") from error
     source = FILES[file]
     try:
         path: str = pooch.retrieve(source.url, f"sha256:{source.sha256}", file, pooch.os_cache("adjoint"))
@@ -101,7 +103,7 @@ def _download(file: str) -> str:
         raise FileFormatError(f"{file}: what {source.url} gave is not the expected file ({error})") from error
     except OSError as error:
         raise ConnectionError(
-            f"{file}: the download from {source.url} failed ({error}); or set ADJOINT_DATA to a folder that has the file"
+            f"{file}: the download from {source.url} failed ({error}){lacking}; or set ADJOINT_DATA to a folder that has the file"
         ) from error
     return path
 

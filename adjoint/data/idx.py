@@ -27,6 +27,8 @@ def read_idx(path: str | os.PathLike[str], *, device: Any = None) -> Tensor:
     data = _read(path)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
         raise FileFormatError(f"{os.fspath(path)}: not an IDX file; it begins with the bytes {data[:4].hex(' ')}")
+    if data[3] > 64:
+        raise FileFormatError(f"{os.fspath(path)}: {data[3]} axes, and a tensor has 64 at most")
     code, dtype = _TYPES[data[2]]
     begin = 4 + 4 * data[3]
     shape = tuple(int.from_bytes(data[i : i + 4], "big") for i in range(4, begin, 4))
@@ -42,9 +44,7 @@ def read_idx(path: str | os.PathLike[str], *, device: Any = None) -> Tensor:
         swapped = array(code, elements.tobytes())
         swapped.byteswap()
         elements = memoryview(swapped).cast("B")
-    if 0 in shape:
-        return tensor([], dtype=dtype, device=device).reshape(shape)
-    return tensor(elements.cast(code, shape), dtype=dtype, device=device)
+    return tensor(elements.cast(code), dtype=dtype, device=device).reshape(shape)
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:

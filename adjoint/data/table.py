@@ -9,8 +9,8 @@ from typing import Any
 
 Value = int | float | str | None
 
-#: What stands for a missing value, in any case of letters.
-MISSING = frozenset(["", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null"])
+#: What stands for a missing value, in any case of letters; but ``None``, as Python writes it, only so, since "none" is a word.
+MISSING = frozenset(["", "na", "n/a", "#na", "#n/a", "<na>", "nan", "-nan", "null", "None"])
 
 
 class Table:
@@ -106,8 +106,8 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
 
     Raises:
         FileNotFoundError: there is neither such a file nor such a data set.
-        ValueError: not UTF-8 text, an empty file, a header without rows, a column without a name, two of one name, or a row
-            with more or fewer cells than the header; the message names the file and the line.
+        ValueError: not UTF-8 text, an empty file, a header without rows, a column without a name, two of one name, a row with
+            more or fewer cells than the header, or a number too large for float64; the message names the file and the line.
     """
     path = _locate(path_or_name)
     rows = _rows(path)
@@ -117,14 +117,22 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
     row_names = header[0] == "" or header[0].lower() == "rownames"
     _check_header(path, header[row_names:])
     cells: list[list[str]] = [[] for _ in header]
+    lines = []
     for line, row in rows:
+        lines.append(line)
         if len(row) != len(header):
             raise ValueError(f"{path}, line {line}: {len(row)} cells, and the header has {len(header)}")
         for column, cell in zip(cells, row, strict=True):
             column.append(cell)
     if not cells[0]:
         raise ValueError(f"{path}: there is a header and no rows")
-    return Table({name: _typed(column) for name, column in list(zip(header, cells, strict=True))[row_names:]})
+    columns = {}
+    for name, column in list(zip(header, cells, strict=True))[row_names:]:
+        columns[name] = _typed(column)
+        for line, cell, value in zip(lines, column, columns[name], strict=True):
+            if value in (math.inf, -math.inf) and any(character.isdecimal() for character in cell):
+                raise ValueError(f"{path}, line {line}: {cell} in column {name!r} is too large for a number")
+    return Table(columns)
 
 
 def _locate(path_or_name: str | os.PathLike[str]) -> str:
@@ -175,7 +183,7 @@ def _check_header(path: str, names: list[str]) -> None:
 
 
 def _typed(cells: list[str]) -> list[Value]:
-    values: list[Value] = [None if cell.lower() in MISSING else cell for cell in cells]
+    values: list[Value] = [None if cell in MISSING or cell.lower() in MISSING else cell for cell in cells]
     numbers: list[Value] = []
     for value in values:
         number = None if value is None else _number(str(value))

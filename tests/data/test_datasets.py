@@ -43,6 +43,10 @@ def test_a_missing_extra_is_named(monkeypatch, module, ask):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=r"adjoint\[data\]"):
         ask()
+    if module == "pooch":
+        monkeypatch.setenv("ADJOINT_DATA", "/nowhere")
+        with pytest.raises(MissingExtra, match="ADJOINT_DATA names /nowhere, which does not have it"):
+            ask()
 
 
 def test_an_unknown_name_is_told_with_the_nearest():
@@ -123,9 +127,12 @@ def test_a_download_of_something_else_is_refused_and_not_kept(served, tmp_path):
     assert not list((tmp_path / "cache").rglob("*.txt"))
 
 
-def test_a_failed_download_says_what_else_to_do(served):
+def test_a_failed_download_says_what_else_to_do(served, monkeypatch):
     served(path="gone.txt")
-    with pytest.raises(ConnectionError, match=r"gone.txt failed .*404.*ADJOINT_DATA"):
+    with pytest.raises(ConnectionError, match=r"gone.txt failed .*404.*or set ADJOINT_DATA"):
+        fetch("names")
+    monkeypatch.setenv("ADJOINT_DATA", "/nowhere")
+    with pytest.raises(ConnectionError, match=r"ADJOINT_DATA names /nowhere, which does not have it"):
         fetch("names")
 
 
@@ -162,6 +169,7 @@ def test_idx_files_of_every_type_and_shape_are_read(tmp_path_factory, data, name
         (lambda b: b"\1" + b[1:], "not an IDX file"),
         (lambda b: b"\0\0\7" + b[3:], "not an IDX file"),
         (lambda b: b"", "not an IDX file"),
+        (lambda b: b"\0\0\x08\x46" + b"\0\0\0\1" * 70 + b"x", "70 axes, and a tensor has 64 at most"),
         (lambda b: gzip.compress(b)[:-9], "gzip file is truncated or corrupt"),
         (lambda b: gzip.compress(b)[:12] + b"\xff" * 30, "gzip file is truncated or corrupt"),
     ],

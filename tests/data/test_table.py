@@ -34,6 +34,12 @@ def test_columns_are_numbers_or_text_by_what_they_hold(written):
     assert type(table["n"][0]) is int
 
 
+def test_what_pandas_reads_as_missing_is_missing_and_the_word_none_is_not(written):
+    table = read_csv(written("a,b\nNone,none\n#NA,mild\n2,NA\n"))
+    assert table["a"] == [None, None, 2]
+    assert table["b"] == ["none", "mild", None]
+
+
 def test_digits_joined_by_underscores_are_text(written):
     assert read_csv(written("a\n1_000\n")).is_numeric("a") is False
 
@@ -41,6 +47,10 @@ def test_digits_joined_by_underscores_are_text(written):
 @pytest.mark.parametrize("name", ["", "rownames", "RowNames"])
 def test_row_names_in_the_first_column_are_no_feature(written, name):
     assert read_csv(written(f"{name},a\nx,1\ny,2\n")).names == ["a"]
+
+
+def test_what_looks_like_a_large_number_among_text_is_text(written):
+    assert read_csv(written("a\n1E400\nx\n"))["a"] == ["1E400", "x"]
 
 
 def test_quotes_byte_order_mark_blank_lines_and_windows_ends_are_read(written):
@@ -82,6 +92,8 @@ def test_what_was_written_is_read(tmp_path_factory, data, n):
         ("a\tb\n1\t2\n", "line 1: the cells are separated by tabs"),
         (b"a,b\n1,2\nM\xfcller,3\n", "line 3: not UTF-8 text .byte 0xfc"),
         (b"a,b\n\x00\x01,3\n", "line 2: not a text file"),
+        ("a\n1\n\n-1E400\n", "line 4: -1E400 in column 'a' is too large for a number"),
+        ("a\n" + "9" * 400 + "\n", "line 2: 999.* in column 'a' is too large"),
         ('a,b\n1,"2\n', "line 2: unexpected end of data"),
         ('a,b\n1,"2"3\n', "line 2: ',' expected after"),
     ],
