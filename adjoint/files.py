@@ -14,8 +14,19 @@ from .errors import FileFormatError, MissingExtra
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
+#: Endings that say another format than the one written.
+_FOREIGN = (".pt", ".pth", ".pkl", ".pickle", ".npz", ".npy", ".h5", ".hdf5")
+
 #: From the format's names of element types to ours.
 _DTYPES = {f"{dtype.kind[0].upper()}{dtype.bits}": dtype.name for dtype in ALL if dtype.kind != "bool"} | {"BOOL": "bool"}
+
+
+#: What other files begin with, and what they are.
+_KINDS = {bytes((0x80, protocol)): "is a pickle, which is never read" for protocol in (2, 3, 4, 5)} | {
+    b"PK\3\4": "is a zip archive, of pickles as PyTorch writes it or of arrays as NumPy does",
+    b"\x93NUMPY": "is an array in NumPy's format",
+    b"\x89HDF": "is of the HDF5 format",
+}
 
 
 @contextmanager
@@ -23,8 +34,8 @@ def atomic_write(path: PathLike) -> Iterator[str]:
     """The name of a temporary file, beside ``path`` and with its ending, to write to; it takes the place of ``path`` at the end.
 
     Where the block raises, or is interrupted, the temporary file is removed and what was at ``path`` stays as it was. The new
-    file has the permissions of the one it replaces; a symbolic link stays, and what it points to is replaced. An ``OSError``
-    of the write names ``path``.
+    file has the permissions of the one it replaces; a symbolic link stays, and what it points to is replaced. Where ``path`` is a
+    device or a pipe there is nothing to replace: its own name is given, and written to. An ``OSError`` of the write names ``path``.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -42,6 +53,9 @@ def atomic_write(path: PathLike) -> Iterator[str]:
         raise IsADirectoryError(f"{path}: there is a folder of that name; give the name of a file")
     temporary = os.path.join(folder, f".adjoint-{os.urandom(8).hex()}{os.path.splitext(path)[1]}")
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            yield path
+            return
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
@@ -62,12 +76,15 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
 
     The write is atomic: a file of that name is replaced by the whole new one or not at all.
 
+    What is no tensor goes beside them as text: ``metadata={"optimizer": json.dumps(...)}``.
+
     Args:
         metadata: text to keep beside them, for :func:`load_metadata`.
 
     Raises:
         TypeError: a name or metadata that is not text, or a value that is not a tensor.
-        ValueError: a tensor is named ``__metadata__``, which the format keeps for itself.
+        ValueError: a tensor is named ``__metadata__``, which the format keeps for itself; or the file's name ends as those of
+            another format do.
         FileNotFoundError: there is no such folder; another ``OSError``: it can not be written there.
         MissingExtra: safetensors is not installed.
     """
@@ -76,12 +93,17 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
         raise TypeError(f"save: takes a dict of named tensors such as model.state_dict(), not a {type(tensors).__name__}")
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise TypeError(f"save: takes tensors by name, and {name!r} is a {type(value).__name__}")
+            raise TypeError(
+                f"save: takes tensors by name, and {name!r} is a {type(value).__name__}; give nested tensors names such as "
+                "'state.0.exp_avg', and the rest as JSON text in metadata"
+            )
         if name == "__metadata__":
             raise ValueError("save: the format keeps the name '__metadata__' for itself; give the tensor another")
     for key, text in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"save: metadata is text by name, and {key!r} is a {type(text).__name__}")
+    if (ending := os.path.splitext(os.fsdecode(path))[1].lower()) in _FOREIGN:
+        raise ValueError(f"save: {os.fsdecode(path)}: what is written is safetensors, not {ending}; end the name in .safetensors")
     arrays = {name: _in_rows(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
     content = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
@@ -135,14 +157,10 @@ def _opened(path: PathLike) -> Iterator[Any]:
     with open(path, "rb") as file:
         begin = file.read(9)
     if begin[8:] != b"{":
-        kind = "is empty" if not begin else "is a pickle, which is never read" if _is_pickle(begin) else "is of another format"
-        raise FileFormatError(f"{path}: not a safetensors file, it {kind}")
+        kind = next((kind for start, kind in _KINDS.items() if begin.startswith(start)), "is of another format")
+        raise FileFormatError(f"{path}: not a safetensors file, it {kind if begin else 'is empty'}")
     try:
         with safetensors.safe_open(path, framework="np") as opened:
             yield opened
     except safetensors.SafetensorError as error:
         raise FileFormatError(f"{path}: the safetensors file is truncated or corrupt ({error})") from error
-
-
-def _is_pickle(begin: bytes) -> bool:
-    return begin.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04"))

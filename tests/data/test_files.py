@@ -95,7 +95,9 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path_factory, cut):
     [
         (b"", "it is empty"),
         (pickle.dumps({"w": [1.0]}), "a pickle, which is never read"),
-        (b"PK\x03\x04 a zip such as torch.save writes", "a pickle, which is never read"),
+        (b"PK\x03\x04 a zip such as torch.save and numpy.savez write", "a zip archive, of pickles .* or of arrays"),
+        (b"\x93NUMPY\x01\x00v\x00", "an array in NumPy's format"),
+        (b"\x89HDF\r\n\x1a\n\x00", "HDF5"),
         (b"loss,accuracy\n0.1,0.9\n", "of another format"),
         (b"\x10\0\0\0\0\0\0\0{ this is no JSON", "truncated or corrupt"),
         (b"\xff" * 8 + b"{" + b"x" * 100, "truncated or corrupt"),
@@ -143,7 +145,33 @@ def test_only_named_tensors_are_saved(tmp_path, wrong):
         ad.save(wrong, tmp_path / "w")
     with pytest.raises(TypeError, match="metadata"):
         ad.save({}, tmp_path / "w", metadata={"epoch": 3})
+    with pytest.raises(TypeError, match=r"'state' is a dict; give nested tensors names such as .* JSON text in metadata"):
+        ad.save({"state": {0: {"exp_avg": ad.ones(1)}}}, tmp_path / "w")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [".pt", ".PTH", ".npz", ".npy", ".pkl", ".h5"])
+def test_a_name_that_says_another_format_is_refused(tmp_path, ending):
+    with pytest.raises(ValueError, match=rf"z\{ending}: .*end the name in \.safetensors"):
+        ad.save({"w": ad.ones(1)}, tmp_path / f"z{ending}")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and words")
+def test_a_device_or_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        with atomic_write(path) as name, open(name, "w") as file:
+            file.write("done")
+        assert os.read(reader, 10) == b"done"
+        os.close(reader)
+        assert pipe.is_fifo()
+        assert link.is_symlink()
+    with atomic_write(os.devnull) as name:
+        assert name == os.devnull
 
 
 def test_the_missing_extra_is_named(monkeypatch, tmp_path):
