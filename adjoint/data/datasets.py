@@ -56,6 +56,9 @@ FILES = {
     ),
 }
 
+#: The names of the tables among them.
+TABLES = tuple(name.removesuffix(".csv") for name in FILES if name.endswith(".csv"))
+
 
 def fetch(name: str) -> str:
     """The path of the data file ``name`` (its ending may be left out), verified by its SHA-256.

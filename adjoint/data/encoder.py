@@ -91,7 +91,8 @@ class Encoder:
             else:
                 self.dropped.append(name)
         if not self.feature_names:
-            raise ValueError(f"Encoder: no feature is left beside the target {self.target!r}; constant columns: {self.dropped}")
+            others = f"the columns {', '.join(self.dropped)} are constant" if self.dropped else "the table has no other column"
+            raise ValueError(f"Encoder: no feature is left beside the target {self.target!r}: {others}")
         return self
 
     def features(self, table: Table, *, device: Any = None) -> Tensor:

@@ -27,6 +27,7 @@ class Table:
 
     def __init__(self, columns: Mapping[str, Sequence[Value]]) -> None:
         self._columns = {name: list(values) for name, values in columns.items()}
+        self.row_names: str | None = None  #: the heading of the column of row names that :func:`read_csv` left out
         if not self._columns:
             raise ValueError("Table: there is no column")
         lengths = {name: len(values) for name, values in self._columns.items()}
@@ -102,7 +103,8 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
     """The table in a CSV file (UTF-8, commas, a header), or in the data set of that name (:func:`adjoint.data.fetch`).
 
     A column is numeric where every value that is not missing is a number, else text. :data:`MISSING` values are None. A first
-    column without a name or called ``rownames`` numbers or names the rows (as R writes it); it is no feature and left out.
+    column without a name or called ``rownames`` numbers or names the rows (as R writes it); it is no feature and left out, and
+    :attr:`Table.row_names` has its heading.
 
     Raises:
         FileNotFoundError: there is neither such a file nor such a data set.
@@ -132,19 +134,20 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
         for line, cell, value in zip(lines, column, columns[name], strict=True):
             if value in (math.inf, -math.inf) and any(character.isdecimal() for character in cell):
                 raise ValueError(f"{path}, line {line}: {cell} in column {name!r} is too large for a number")
-    return Table(columns)
+    table = Table(columns)
+    table.row_names = header[0] if row_names else None
+    return table
 
 
 def _locate(path_or_name: str | os.PathLike[str]) -> str:
-    from .datasets import FILES, fetch
+    from .datasets import TABLES, fetch
 
     path = os.fspath(path_or_name)
     if os.path.exists(path):
         return path
-    csvs = [name.removesuffix(".csv") for name in FILES if name.endswith(".csv")]
-    if path.removesuffix(".csv") in csvs:
+    if path.removesuffix(".csv") in TABLES:
         return os.fspath(fetch(path))
-    raise FileNotFoundError(f"{path}: there is no such file, nor a data set of that name{nearest(path, csvs)}")
+    raise FileNotFoundError(f"{path}: there is no such file, nor a data set of that name{nearest(path, TABLES)}")
 
 
 def _rows(path: str) -> Iterator[Any]:
@@ -186,19 +189,19 @@ def _typed(cells: list[str]) -> list[Value]:
     values: list[Value] = [None if cell in MISSING or cell.lower() in MISSING else cell for cell in cells]
     numbers: list[Value] = []
     for value in values:
-        number = None if value is None else _number(str(value))
-        if value is not None and number is None:
+        found = None if value is None else number(str(value))
+        if value is not None and found is None:
             return values
-        numbers.append(number)
+        numbers.append(found)
     return numbers
 
 
-def _number(cell: str) -> int | float | None:
+def number(cell: str) -> int | float | None:
     """The number a cell states; None where it states none."""
     if "_" in cell:  # Python's own digit separator, which files do not have
         return None
     try:
-        number = float(cell)
+        value = float(cell)
     except ValueError:
         return None
-    return int(cell) if cell.lstrip("+-").isdecimal() and math.isfinite(number) else number
+    return int(cell) if cell.lstrip("+-").isdecimal() and math.isfinite(value) else value

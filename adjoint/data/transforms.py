@@ -158,7 +158,7 @@ def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int)
         )
     shares = {label: divmod(len(own) * n_test, len(order)) for label, own in rows.items()}
     extra = n_test - sum(whole for whole, _ in shares.values())
-    first = sorted(shares, key=lambda label: shares[label][1], reverse=True)[:extra]
+    first = set(sorted(shares, key=lambda label: shares[label][1], reverse=True)[:extra])
     taken = [row for label, own in rows.items() for row in own[: shares[label][0] + (label in first)]]
     place = {row: i for i, row in enumerate(order)}
     return sorted(taken, key=place.__getitem__)

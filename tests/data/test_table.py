@@ -46,7 +46,9 @@ def test_digits_joined_by_underscores_are_text(written):
 
 @pytest.mark.parametrize("name", ["", "rownames", "RowNames"])
 def test_row_names_in_the_first_column_are_no_feature(written, name):
-    assert read_csv(written(f"{name},a\nx,1\ny,2\n")).names == ["a"]
+    table = read_csv(written(f"{name},a\nx,1\ny,2\n"))
+    assert (table.names, table.row_names) == (["a"], name)
+    assert read_csv(written(f"a,{name or 'b'}\n1,x\n")).row_names is None
 
 
 def test_what_looks_like_a_large_number_among_text_is_text(written):
