@@ -368,7 +368,7 @@ class Tensor:
         if hasattr(array, "dtype") and array.dtype != self._array.dtype:
             array = self.backend.asarray(array, self.dtype)
         try:
-            *first, last = f.in_steps(f._plain_index(self, index))
+            *first, last = f.in_steps(f.plain_index(self, index))
             xp.setitem(xp.getitem(self._array, first[0]) if first else self._array, array, last)
         except (ValueError, IndexError) as error:
             raise type(error)(f"tensor[{index!r}] = …: {error} (the tensor has shape {self.shape})") from error

@@ -1,0 +1,58 @@
+"""How PyTorch's functions read their arguments: ``dim`` or ``axis``, sizes, tensors, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...backends import dtypes
+from ..primitive import as_input
+from ..rules import reductions
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Number = bool | int | float
+Dims = int | Sequence[int] | None
+NUMBERS = (int, float, bool)
+
+
+def axes_of(dim: Dims, axis: Dims) -> Any:
+    """The one of PyTorch's and NumPy's arguments that was given, as an int, a tuple or None."""
+    chosen = dim if axis is None else axis
+    return chosen if chosen is None or isinstance(chosen, int) else tuple(chosen)
+
+
+def tensor_of(name: str, x: Any) -> Tensor:
+    """``x`` as a tensor. Raises ``TypeError`` on a Python number, which has no shape to work on."""
+    x = as_input(name, x)
+    if type(x) in NUMBERS:
+        raise TypeError(f"{name}: takes tensors, not the number {x}; ad.tensor({x}) makes one")
+    return x
+
+
+def floating(name: str, x: Tensor) -> Tensor:
+    if x.dtype.kind != "float":
+        raise TypeError(f"{name}: takes floating-point tensors, not {x.dtype}; convert with .float() first")
+    return x
+
+
+def widened(x: Tensor) -> Tensor:
+    """Integers and booleans in int64, the dtype that sums and products of them have."""
+    return x if x.dtype.kind == "float" else x.to(dtypes.int64)
+
+
+def nonempty(name: str, x: Tensor, axis: Any) -> None:
+    if reductions.count(x.shape, axis) == 0:
+        raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {axis}")
+
+
+def axis_of(name: str, dim: int, ndim: int) -> int:
+    """``dim`` counted from 0. Raises ``IndexError`` where there is no such axis."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{name}: there is no axis {dim} in {ndim} axes")
+    return dim % ndim
+
+
+def sizes_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size

@@ -1,0 +1,136 @@
+"""Functions of each element by itself: the primitives under PyTorch's names, and what is composed of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ... import backends
+from ...backends import dtypes
+from ..primitive import as_input, astype
+from ..rules import elementwise as e
+from ..rules import neural, shapes
+from .arguments import NUMBERS, Number
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+# The primitives themselves.
+multiply = e.multiply
+divide, floor_divide, remainder = e.divide, e.floor_divide, e.remainder
+neg = negative = e.negative
+abs = absolute = e.abs
+square, sqrt, maximum, minimum = e.square, e.sqrt, e.maximum, e.minimum
+exp, expm1, log, log1p, log2, log10, logaddexp = e.exp, e.expm1, e.log, e.log1p, e.log2, e.log10, e.logaddexp
+sigmoid, erf = e.sigmoid, e.erf
+sin, cos, tan, asin, acos, atan, atan2 = e.sin, e.cos, e.tan, e.asin, e.acos, e.atan, e.atan2
+sinh, cosh, tanh, asinh, acosh, atanh = e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh
+sign, floor, ceil, round, trunc = e.sign, e.floor, e.ceil, e.round, e.trunc
+eq, ne, lt, le, gt, ge = e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal
+logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or, e.logical_xor, e.logical_not
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert
+isnan, isinf, isfinite = e.isnan, e.isinf, e.isfinite
+relu = neural.relu
+
+
+def add(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
+    """x + alpha other, broadcast."""
+    return e.add(x, other if alpha == 1 else e.multiply(other, alpha))
+
+
+def subtract(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
+    """x - alpha other, broadcast."""
+    return e.subtract(x, other if alpha == 1 else e.multiply(other, alpha))
+
+
+def pow(x: Any, exponent: Any) -> Tensor:
+    """x to the power ``exponent``, elementwise; its derivative by x at exponent 0 is 0, at x = 0 too.
+
+    >>> import adjoint as ad
+    >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if type(exponent) in (int, float):
+        if exponent == 2:
+            return e.square(x)
+        if exponent == 0.5:
+            return e.sqrt(x)
+    elif type(x) in (int, float):  # the rules read the base as an array
+        exponent = as_input("pow", exponent)
+        x = _filled_like(exponent, x)
+    return e.pow(x, exponent)
+
+
+def _filled_like(x: Tensor, value: Number) -> Tensor:
+    """``value`` as a 0-d tensor on the device of ``x`` in the dtype the two promote to."""
+    from ..creation import full
+
+    dtype = x.dtype if x.dtype.kind == "float" or type(value) is int else dtypes.float32
+    return full((), value, dtype=dtype, device=x.backend)
+
+
+def reciprocal(x: Any) -> Tensor:
+    """1 / x."""
+    return e.divide(1.0, x)
+
+
+def rsqrt(x: Any) -> Tensor:
+    """1 / sqrt(x)."""
+    return e.divide(1.0, e.sqrt(x))
+
+
+def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+    """x limited to [min, max]; the derivative is 1 inside and on the bounds, 0 outside. Bounds may be tensors.
+
+    Raises ``ValueError`` where neither bound is given.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: give min, max or both")
+    if (min is None or type(min) in NUMBERS) and (max is None or type(max) in NUMBERS):
+        if x.dtype.kind != "float" and float in (type(min), type(max)):
+            x = cast(x, dtypes.float32)
+        return e.clip(x, min=min, max=max)
+    if min is not None:
+        x = where(x < min, min, x)
+    return x if max is None else where(x > max, max, x)
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """x where ``condition`` holds, else y, broadcast; no gradient reaches the one not taken.
+
+    Raises ``TypeError`` where the condition is not boolean.
+    """
+    condition = as_input("where", condition)
+    if condition is True or condition is False:
+        from ..creation import full
+
+        known = [v.backend for v in (x, y) if hasattr(v, "_node")]
+        condition = full((), condition, device=known[0] if known else None)
+    if getattr(condition, "dtype", dtypes.bool_) is not dtypes.bool_:
+        raise TypeError(f"where: the condition is {condition.dtype}; compare it with something to get a boolean one")
+    if type(x) in NUMBERS and type(y) in NUMBERS:
+        from ..creation import tensor
+
+        x = tensor(x, device=condition.backend)
+    return e.where(condition, x, y)
+
+
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """``value`` where ``mask`` holds, else ``x``."""
+    return where(mask, value, x)
+
+
+def cast(x: Tensor, dtype: Any) -> Tensor:
+    """``x`` in another dtype; itself where it has it. Gradients pass between floating-point dtypes."""
+    wanted = backends.as_dtype(dtype)
+    if wanted is x.dtype:
+        return x
+    if not hasattr(x.backend.xp, wanted.name):
+        raise TypeError(f"cast: the backend '{x.backend.name}' has no {wanted}")
+    if wanted.kind != "float":
+        x = x.detach()
+    return astype(x, dtype=getattr(x.backend.xp, wanted.name))
+
+
+def clone(x: Tensor) -> Tensor:
+    """A copy, through which the gradient passes."""
+    return shapes.copy(x)

@@ -1,0 +1,121 @@
+"""Picking elements by index: ``x[…]``, gather and their like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ... import backends
+from ...errors import BackendError
+from ..rules import reductions, shapes
+from .arguments import axis_of
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def plain_index(x: Tensor, index: Any) -> Any:
+    """The index with its tensors, lists and NumPy arrays as arrays on the device of ``x``."""
+    if isinstance(index, tuple):
+        return tuple(plain_index(x, part) for part in index)
+    if index is None or index is Ellipsis or isinstance(index, (int, slice)):
+        return index
+    if getattr(index, "shape", None) == () and "int" in str(index.dtype):
+        return int(index)  # a whole number, whatever holds it: the result is a view
+    if hasattr(index, "_node"):  # a Tensor
+        if index.backend is not x.backend:
+            raise backends_differ(x, index)
+        if index.dtype.kind == "float":
+            raise IndexError(f"indexing: an index is {index.dtype}; it must be integers or booleans")
+        return index._array
+    found = backends.of_array(index)
+    host = backends.parse(index) if found is None else found.to_numpy(index)
+    if host.size == 0 and found is None:
+        host = host.astype("int64")
+    if host.dtype.kind == "f":
+        raise IndexError(f"indexing: an index is {host.dtype}; it must be integers or booleans")
+    return x.backend.asarray(host, copy=found is not None)  # the caller may write to its array before backward reads it
+
+
+def backends_differ(x: Tensor, index: Tensor) -> Exception:
+    return BackendError(
+        f"indexing: the tensor is on '{x.device}' ({x.backend.name}) and the index on '{index.device}' ({index.backend.name}); "
+        "move one with .to(device)"
+    )
+
+
+def in_steps(index: Any) -> list[Any]:
+    """The index as one that whole numbers are taken with, then one of its arrays, where it has both; else itself.
+
+    PyTorch takes whole numbers first. NumPy counts them among the arrays, which moves the arrays' axes to the front where a
+    slice comes between.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    kinds = {type(part) for part in parts} - {slice, type(None), type(Ellipsis)}
+    if int not in kinds or len(kinds) == 1 or bool in kinds:
+        return [index]
+    first: list[Any] = []
+    for part in parts:
+        if hasattr(part, "dtype"):
+            first += [slice(None)] * (part.ndim if "bool" in str(part.dtype) else 1)
+        else:
+            first.append(part)
+    then = (slice(None) if part is None or isinstance(part, slice) else part for part in parts if type(part) is not int)
+    return [tuple(first), tuple(then)]
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """``x[index]``: slices and whole numbers give a view; masks, integer arrays and lists a copy."""
+    for step in in_steps(plain_index(x, index)):
+        x = shapes.getitem(x, index=step)
+    return x
+
+
+def index_put(x: Tensor, index: Any, value: Any) -> Tensor:
+    """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
+    first, *then = in_steps(plain_index(x, index))
+    for step in then:
+        value = shapes.index_put(shapes.getitem(x, index=first), value, index=step)
+    return shapes.index_put(x, value, index=first)
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:
+    """``out[..., i, ...] = x[..., indices[..., i, ...], ...]`` along ``dim``; the other axes alike or broadcast."""
+    along = axis_of("take_along_dim", dim, x.ndim)
+    if indices.ndim != x.ndim:
+        raise ValueError(f"take_along_dim: the indices have {indices.ndim} axes and the tensor {x.ndim}")
+    _check_range("take_along_dim", indices, x.shape[along])
+    return along_axis(x, indices, along)
+
+
+def _check_range(name: str, indices: Tensor, n: int) -> None:
+    """Raise ``IndexError`` where an index is not from 0 to n - 1: none counts from the end here."""
+    if indices.numel():
+        low, high = reductions.min(indices).item(), reductions.max(indices).item()
+        if low < 0 or high >= n:
+            raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
+
+
+def along_axis(x: Tensor, indices: Tensor, along: int) -> Tensor:
+    from ..creation import arange
+
+    mesh: list[Any] = []
+    for i, n in enumerate(x.shape):
+        if i == along:
+            mesh.append(indices)
+        else:
+            mesh.append(arange(n, device=x.backend).reshape(tuple(n if j == i else 1 for j in range(x.ndim))))
+    return getitem(x, tuple(mesh))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """:func:`take_along_dim` over the leading part of the other axes that ``index`` covers."""
+    along = axis_of("gather", dim, x.ndim)
+    covered = tuple(slice(None) if i == along else slice(0, n) for i, n in enumerate(index.shape))
+    return take_along_dim(getitem(x, covered), index, along)
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
+    along = axis_of("index_select", dim, x.ndim)
+    _check_range("index_select", index, x.shape[along])
+    return getitem(x, (*(slice(None),) * along, index))
