@@ -8,12 +8,21 @@ import platform
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 from . import __version__, backends
 from .errors import BackendError
 from .train.loop import ACTIVATIONS, OPTIMIZERS
 
 OPTIONAL = ("cupy", "safetensors", "scikit-learn", "pooch", "matplotlib", "rich", "hypothesis")
+
+#: What the library's messages call by its own names, as the command line calls it.
+SPOKEN = {
+    "Encoder: ": "",
+    "train_test_split: test_size=": "--held-out ",
+    "train_test_split: ": "--held-out: ",
+    "task='classification'": "--task classification",
+}
 
 
 def whole(text: str, least: int = 0) -> int:
@@ -55,9 +64,16 @@ def share(text: str) -> float:
     return number
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the options in one line, as everything else is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
     """The commands and their options."""
-    root = argparse.ArgumentParser(prog="adjoint", description="Train models on tables, with gradients by adjoint.")
+    root = Parser(prog="adjoint", description="Train models on tables, with gradients by adjoint.")
     root.add_argument("--version", action="version", version=f"adjoint {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="command")
 
@@ -80,9 +96,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=whole, default=0, help=f"same seed, same result {shown}")
     train.add_argument("--out", help="folder for weights and picture (default: runs/ and the data's name)")
 
-    predict = commands.add_parser("predict", help="predict the rows of a CSV file with a saved model")
+    predict = commands.add_parser(
+        "predict",
+        help="predict the rows of a CSV file with a saved model",
+        description="Write the predictions as CSV. Its column 'row' counts the rows from 1, without the header.",
+    )
     predict.add_argument("model", help="the folder that train wrote, or its weights file")
-    predict.add_argument("data", help="a CSV file with the columns the model was trained on")
+    predict.add_argument("data", help="a CSV file with the columns the model was trained on, or a name as in train")
     predict.add_argument("--out", help="CSV file to write (default: standard output)")
     predict.add_argument("--backend", default=None)
 
@@ -121,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             train(options)
         else:
-            from .train.job import predict
+            from .train.predict import predict
 
             predict(options)
         sys.stdout.flush()  # what it can not take is known here, not when Python ends
@@ -133,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (ValueError, TypeError, LookupError, RuntimeError, ImportError, OSError, MemoryError) as error:
         text = str(error) or type(error).__name__
+        for name, spoken in SPOKEN.items():
+            text = text.replace(name, spoken)
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         print(f"adjoint {options.command}: {text}", file=sys.stderr)

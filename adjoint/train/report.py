@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
 
 from .. import nn
 from .loop import Epoch
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+CONFUSIONS = 10  #: how many are shown where the matrix of all is too wide for the screen
+HEADING = 4  #: letters in a line of a class's heading, at least
 
 
 def console() -> Console:
@@ -56,29 +62,42 @@ def layer_table(model: nn.Sequential) -> Any:
     return table
 
 
-def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str]) -> Any:
-    """How many rows of each true class (down) were taken for each class (across)."""
+def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str], width: int) -> Any:
+    """How many rows of each true class (down) were taken for each class (across); the most frequent confusions where that
+    is wider than ``width``."""
     from rich.table import Table
 
-    counts = [[0] * len(classes) for _ in classes]
-    for t, p in zip(true, predicted, strict=True):
-        counts[t][p] += 1
-    table = Table(title="Confusion matrix, held-out rows")
-    table.add_column("true \\ predicted")
-    for name in classes:
-        table.add_column(name, justify="right")
-    for name, row in zip(classes, counts, strict=True):
-        table.add_row(name, *map(str, row))
+    counts = Counter(zip(true, predicted, strict=True))
+    digits = len(str(max(counts.values())))
+    cells = [max(digits, min(len(name), HEADING)) for name in classes]
+    first = max(map(len, classes))
+    if 4 + first + sum(cells) + 3 * len(cells) <= width:
+        table = Table(title="Confusion matrix, held-out rows")
+        table.add_column("true \\ predicted", overflow="fold", min_width=first)
+        for name, cell in zip(classes, cells, strict=True):
+            table.add_column(name, justify="right", overflow="fold", min_width=cell)
+        for t, name in enumerate(classes):
+            table.add_row(name, *(str(counts[t, p]) for p in range(len(classes))))
+        return table
+    wrong = [(t, p, n) for (t, p), n in counts.most_common() if t != p]
+    of = Counter(true)
+    table = Table(title=f"The most frequent of {len(wrong)} confusions among {len(classes)} classes, held-out rows")
+    table.add_column("true", overflow="fold")
+    table.add_column("predicted", overflow="fold")
+    table.add_column("rows", justify="right")
+    for t, p, n in wrong[:CONFUSIONS]:
+        table.add_row(classes[t], classes[p], f"{n} of {of[t]}")
     return table
 
 
-def learning_curve(history: Sequence[Epoch], score_name: str, path: str) -> None:
+def learning_curve(history: Sequence[Epoch], score_name: str, title: str, path: str) -> None:
     """A PNG of loss (training and held-out) and score by epoch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
+    figure.suptitle(title, parse_math=False)
     losses, scores = figure.subplots(1, 2)
     epochs = range(1, len(history) + 1)
     losses.plot(epochs, [e.loss for e in history], label="training")
@@ -87,4 +106,5 @@ def learning_curve(history: Sequence[Epoch], score_name: str, path: str) -> None
     losses.legend()
     scores.plot(epochs, [e.score for e in history], color="C1")
     scores.set(xlabel="epoch", ylabel=f"held-out {score_name}")
-    figure.savefig(path, format="png", dpi=120)
+    with catch_warnings(action="ignore"):  # a letter that the font lacks is drawn as a box
+        figure.savefig(path, format="png", dpi=120)

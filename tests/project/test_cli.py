@@ -15,6 +15,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.cli import main
+from adjoint.train import report
 
 pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
 QUICK = ["--hidden", "8", "--epochs", "3"]
@@ -106,6 +107,72 @@ def test_the_backend_flag_chooses_for_the_run_alone(flowers: str, tmp_path: Path
     assert ad.backends.default() is before
 
 
+def test_digits_are_numbers_where_a_regression_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for task in ("classification", "regression"):
+        out = str(tmp_path / task)
+        assert main(["train", "digits", "--out", out, *QUICK, "--task", task]) == 0
+        assert f"{task} of digit: 1437 rows" in capsys.readouterr().out
+    assert main(["train", "digits", "--out", out, *QUICK]) == 0
+    assert "classification of digit" in capsys.readouterr().out
+    assert main(["predict", out, "digits"]) == 0
+    assert {row["digit"] for row in csv.DictReader(capsys.readouterr().out.splitlines())} <= {str(digit) for digit in range(10)}
+
+
+def test_a_model_of_iris_predicts_the_iris_of_r(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "iris", "--out", out, *QUICK]) == 0
+    table = write(
+        tmp_path / "iris.csv", "rownames,Sepal.Length,Sepal.Width,Petal.Length,Petal.Width,Species", ["1,5.1,3.5,1.4,0.2,setosa"]
+    )
+    predicted = []
+    for source in (table, "iris"):
+        capsys.readouterr()
+        assert main(["predict", out, source]) == 0
+        predicted.append(capsys.readouterr().out.splitlines()[:2])
+    assert predicted[0] == predicted[1]
+
+
+def test_what_is_odd_about_the_columns_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i},{'oops' if i == 6 else i % 20},n{i},{'NA' if i % 2 else 'a'},{i % 2}" for i in range(60)]
+    path = write(tmp_path / "odd.csv", "rownames,size,name,kind,y", rows)
+    assert main(["train", path, "--target", "y", "--out", str(tmp_path / "r"), *QUICK]) == 2  # kind is constant
+    shown = capsys.readouterr().out
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith("note: ")] == ["the", "size", "name", "y"]
+    assert "the first column (rownames) is taken for the rows' names" in shown
+    assert "size is read as text, though 59 of its 60 values are numbers: row 7 has 'oops'" in shown
+    assert "name is text with 60 different values in 60 rows" in shown
+    assert "--task classification" in shown
+
+
+def test_an_ordinary_table_gives_no_notes(flowers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", flowers, "--target", "kind", "--out", str(tmp_path / "r"), *QUICK]) == 0
+    assert "note" not in capsys.readouterr().out
+
+
+def test_the_first_line_says_the_penalty(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", line, "--target", "y", "--penalty", "2.5", "--out", str(tmp_path / "r"), *QUICK]) == 0
+    assert "penalty 2.5" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize(("classes", "whole"), [(2, True), (12, True), (26, False), (10_000, False)])
+def test_a_confusion_matrix_is_whole_or_the_most_frequent_confusions(
+    classes: int, whole: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"c{i}" for i in range(classes)]
+    true = [*range(classes), *[0] * 5]
+    predicted = [*range(1, classes), 0, *[1] * 5]
+    report.console().print(report.confusion(true, predicted, names, 80))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    if whole:
+        assert all(len(re.findall(rf"\b{name}\b", shown)) == 2 for name in names)
+        assert re.search(r"c0 +│ +0 │ +6 │", shown)
+    else:
+        assert f"of {classes} confusions among {classes} classes" in shown
+        assert re.search(r"c0 +│ c1 +│ 6 of 6 │", shown)
+        assert len(re.findall(r" of \d+ │", shown)) == 10
+
+
 def test_info_names_versions_and_backends(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     shown = capsys.readouterr().out
@@ -149,7 +216,9 @@ def test_an_option_out_of_range_is_refused_by_name(arguments: list[str], capsys:
     with pytest.raises(SystemExit) as caught:
         main(["train", "iris", *arguments])
     assert caught.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert arguments[0] in error
+    assert error.count("\n") == 1
 
 
 def test_unknown_data_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

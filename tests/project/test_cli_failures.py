@@ -55,6 +55,13 @@ def kinds(tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def iris_run(tmp_path: Path) -> str:
+    out = str(tmp_path / "run")
+    assert main(["train", "iris", *QUICK, "--out", out]) == 0
+    return out
+
+
+@pytest.fixture
 def line(tmp_path: Path) -> str:
     path = tmp_path / "line.csv"
     path.write_text("x,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)), encoding="utf-8")
@@ -102,7 +109,7 @@ def test_an_interrupted_save_leaves_no_folder_and_keeps_an_earlier_run(
     assert main([*command, str(earlier)]) == 0
     before = {path.name: path.read_bytes() for path in earlier.iterdir()}
 
-    def interrupted(history: Any, name: str, path: str) -> None:
+    def interrupted(history: Any, name: str, title: str, path: str) -> None:
         Path(path).touch()
         raise KeyboardInterrupt
 
@@ -170,6 +177,50 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+def test_output_that_can_not_be_written_is_no_success(iris_run: str) -> None:
+    for command in (["info"], ["predict", iris_run, "iris"], ["predict", iris_run, "iris", "--out", "/dev/full"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([sys.executable, "-m", "adjoint.cli", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "No space left on device" in done.stderr
+    assert Path("/dev/full").is_char_device()
+
+
+def test_ctrl_c_while_the_package_is_imported_ends_with_one_line() -> None:
+    code = """
+import sys, adjoint_command
+assert not any(name.startswith(("adjoint.", "numpy")) for name in sys.modules)
+class Interrupt:
+    def find_spec(self, name, *rest):
+        if name == "numpy":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+sys.exit(adjoint_command.main())
+"""
+    root = Path(ad.__file__).parents[1]
+    if not (root / "adjoint_command.py").exists():
+        pytest.skip("the package is not where its command is")
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "adjoint: stopped; nothing was written\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["iris", "--held-out", "0.999"], "--held-out 0.999 of 150 rows leaves 0 to train on"),
+        (["iris", "--held-out", "0.01"], "--held-out: 3 labels do not fit"),
+        (["iris", "--task", "regression"], "use --task classification"),
+        (["digit"], "did you mean 'digits'?); the names are iris, digits, airquality, penguins, titanic"),
+    ],
+)
+def test_errors_speak_of_options_and_not_of_functions(arguments: list[str], words: str, tmp_path: Path, refusal: Refusal) -> None:
+    error = refusal("train", *arguments, "--out", str(tmp_path / "run"))
+    assert words in error
+    assert not any(name in error for name in ("Encoder", "train_test_split", "task=", "test_size"))
 
 
 def test_an_error_without_a_file_has_no_file_in_its_line(monkeypatch: pytest.MonkeyPatch, refusal: Refusal) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adjoint.cli import parser
+from adjoint.cli import main, parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,11 +28,30 @@ def test_every_python_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pyte
 
 
 def test_every_adjoint_command_of_the_readme_parses() -> None:
-    flat = re.sub(r"\s+", " ", README)
-    commands = re.findall(r"adjoint (train [^`$]*?|predict [^`$]*?|info)(?=`| \$| ```)", flat)
-    assert len(commands) >= 4
+    told = re.findall(r"`adjoint ([^`]*)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+    shown = re.findall(r"^\$ \.venv/bin/adjoint (.*)$", README, re.MULTILINE)
+    commands = [command for command in told + shown if command.startswith(("train", "predict", "info"))]
+    assert len(commands) >= 6
     for command in commands:
         parser().parse_args(command.split())
+
+
+def test_the_readmes_flower_is_predicted_by_the_model_of_make_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
+    monkeypatch.chdir(tmp_path)
+    flower, shown = re.search(
+        r"\$ printf '(.*)' > flower.csv\n\$ \S*adjoint predict runs/iris flower.csv\n(.*?)```", README, re.S
+    ).groups()
+    Path("flower.csv").write_text(flower.replace("\\n", "\n"), encoding="utf-8")
+    assert main(["train", "iris"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "runs/iris", "flower.csv"]) == 0
+    *predicted, probability = capsys.readouterr().out.strip().rsplit(",", 1)
+    *said, said_probability = shown.strip().rsplit(",", 1)
+    assert predicted == said
+    assert float(probability) == pytest.approx(float(said_probability), abs=0.01)
 
 
 def test_make_train_runs_the_command_that_the_readme_names() -> None:
