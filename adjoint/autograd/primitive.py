@@ -48,45 +48,47 @@ Kernel = Callable[..., Any]
 
 
 class _Rule:
-    """A derivative rule and where each of its arguments comes from."""
+    """A derivative rule, compiled to straight calls that fetch its arguments from a node."""
 
-    __slots__ = ("function", "saves", "sources")
+    __slots__ = ("_on_arrays", "_on_tensors", "function", "saves", "sources")
 
     def __init__(self, primitive: Primitive, function: Kernel) -> None:
         code = function.__code__
         self.function = function
-        self.sources: list[tuple[str, Any]] = []
-        self.saves: set[Any] = set()
-        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-            kind, key = primitive.source(name)
-            self.sources.append((kind, key))
-            if kind in ("input", "out", "shape"):
-                self.saves.add(key if kind == "input" else kind)
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.sources: list[tuple[str, Any]] = [primitive.source(name) for name in names]
+        self.saves: set[Any] = {key if kind == "input" else kind for kind, key in self.sources if kind in ("input", "out", "shape")}
+        self._on_arrays: Kernel | None = None
+        self._on_tensors: Kernel | None = None
 
-    def __call__(self, node: Node, g: Any, xp: Any, create_graph: bool) -> Any:
-        arguments = []
-        for kind, key in self.sources:
-            if kind == "g":
-                arguments.append(g)
-            elif kind == "input":
-                arguments.append(_saved(node, key, create_graph))
-            elif kind == "inputs":
-                arguments.append([_saved(node, i, create_graph) for i in range(len(node.edges))])
-            elif kind == "out":
-                arguments.append(_tensor.Tensor(node.out, node.backend, node) if create_graph else node.out)
-            elif kind == "param":
-                arguments.append(node.params[key])
-            elif kind == "shape":
-                arguments.append(node.shapes if key is None else node.shapes[key])  # type: ignore[index]
-            else:
-                arguments.append(xp)
-        return self.function(*arguments)
+    def on_arrays(self) -> Kernel:
+        """The rule as a function of the node, the cotangent and the namespace, all arrays."""
+        if self._on_arrays is None:
+            self._on_arrays = self._compiled("node.arrays[{}]", "node.arrays", "node.out")
+        return self._on_arrays
+
+    def on_tensors(self) -> Kernel:
+        """The same on Tensors that stand where the saved values stood, to be recorded in its turn."""
+        if self._on_tensors is None:
+            every = "[saved(node, i) for i in range(len(node.edges))]"
+            self._on_tensors = self._compiled("saved(node, {})", every, "Tensor(node.out, node.backend, node)")
+        return self._on_tensors
+
+    def _compiled(self, one: str, every: str, out: str) -> Kernel:
+        where = {"g": "g", "xp": "xp", "out": out, "inputs": every, "input": one, "param": "node.params[{!r}]"}
+        arguments = [
+            ("node.shapes" if key is None else f"node.shapes[{key}]") if kind == "shape" else where[kind].format(key)
+            for kind, key in self.sources
+        ]
+        code = f"lambda node, g, xp: rule({', '.join(arguments)})"
+        call: Kernel = eval(code, {"rule": self.function, "saved": _saved, "Tensor": _tensor.Tensor})
+        return call
 
 
-def _saved(node: Node, i: int, create_graph: bool) -> Any:
-    """Input ``i`` as the rule reads it: the array, or under ``create_graph`` a Tensor that stands where the input stood."""
+def _saved(node: Node, i: int) -> Any:
+    """Input ``i`` as a Tensor that stands where the input stood; a Python number as it is."""
     array = node.arrays[i]  # type: ignore[index]
-    if not create_graph or not hasattr(array, "dtype"):
+    if not hasattr(array, "dtype"):
         return array
     edge = node.edges[i]
     if edge is None:
@@ -132,6 +134,7 @@ class Primitive:
         self.differentiable = differentiable
         self.rules: dict[int, _Rule] = {}
         self.joint: _Rule | None = None
+        self._plans: dict[tuple[int, int], tuple[tuple[bool, ...] | None, bool, bool]] = {}
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.inputs, *self.parameters))})>"
@@ -164,6 +167,7 @@ class Primitive:
 
         An input without a rule (an index, a condition) is refused where it requires a gradient.
         """
+        self._plans.clear()
         if joint is not None:
             self.joint = _Rule(self, joint)
         for name, rule in rules.items():
@@ -230,29 +234,39 @@ class Primitive:
         self, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, Any], backend: Backend, out: Any
     ) -> Node | None:
         edges: list[Edge | None] = []
-        saves: set[Any] = set() if self.joint is None else self.joint.saves
-        any_edge = False
+        mask = 0
         for i, x in enumerate(inputs):
-            edge: Edge | None = None
             if isinstance(x, _tensor.Tensor) and x._requires_grad:
-                edge = x if x._node is None else x._node
-                if self.joint is None:
-                    if i not in self.rules:
-                        raise self._no_rule(i)
-                    saves = saves | self.rules[i].saves
-                any_edge = True
-            edges.append(edge)
-        if not any_edge:
-            return None
-        everything = self.variadic is not None and self.joint is not None and any(k == "inputs" for k, _ in self.joint.sources)
-        kept = None
-        if everything or any(isinstance(key, int) for key in saves):
-            kept = tuple(a if everything or i in saves else None for i, a in enumerate(arrays))
-        shapes = tuple(getattr(a, "shape", ()) for a in arrays) if "shape" in saves else None
-        node = Node(self, tuple(edges), kept, shapes, params, backend, out)
-        if "out" in saves:
+                edges.append(x if x._node is None else x._node)
+                mask |= 1 << i
+            else:
+                edges.append(None)
+        plan = self._plans.get((len(inputs), mask)) or self._plan(len(inputs), mask)
+        keep, shapes, keep_out = plan
+        kept = None if keep is None else tuple([a if k else None for a, k in zip(arrays, keep, strict=True)])
+        node = Node(
+            self, tuple(edges), kept, tuple([getattr(a, "shape", ()) for a in arrays]) if shapes else None, params, backend, out
+        )
+        if keep_out:
             node.out = out
         return node
+
+    def _plan(self, n: int, mask: int) -> tuple[tuple[bool, ...] | None, bool, bool]:
+        """What a node of ``n`` inputs keeps where those in ``mask`` need gradients: which arrays, the shapes, the output."""
+        needed = [i for i in range(n) if mask >> i & 1]
+        if self.joint is not None:
+            rules = [self.joint]
+        else:
+            for i in needed:
+                if i not in self.rules:
+                    raise self._no_rule(i)
+            rules = [self.rules[i] for i in needed]
+        saves = {key for rule in rules for key in rule.saves}
+        every = any(kind == "inputs" for rule in rules for kind, _ in rule.sources)
+        keep = tuple(every or i in saves for i in range(n))
+        plan = (keep if any(keep) else None, "shape" in saves, "out" in saves)
+        self._plans[n, mask] = plan
+        return plan
 
     def pull(self, node: Node, g: Any, wanted: set[Edge] | None, create_graph: bool) -> list[tuple[int, Any]]:
         """The cotangent of each input that has an edge (and is wanted), fitted to its shape and dtype, with its position."""
@@ -262,12 +276,14 @@ class Primitive:
         graph.check_not_released(node)
         if node.time < graph.writes.latest:
             graph.check_unchanged(node)
-        xp = node.backend.xp if not create_graph else differentiable
+        xp = differentiable if create_graph else node.backend.xp
         if self.joint is not None:
-            every = self.joint(node, g, xp, create_graph)
+            every = (self.joint.on_tensors() if create_graph else self.joint.on_arrays())(node, g, xp)
             pulled = [(i, every[i]) for i in at if every[i] is not None]
+        elif create_graph:
+            pulled = [(i, self.rules[i].on_tensors()(node, g, xp)) for i in at]
         else:
-            pulled = [(i, self.rules[i](node, g, xp, create_graph)) for i in at]
+            pulled = [(i, self.rules[i].on_arrays()(node, g, xp)) for i in at]
         try:
             fitted = [(i, fit(xp, gx, node.edges[i], create_graph)) for i, gx in pulled]
         except (ValueError, AttributeError) as error:
