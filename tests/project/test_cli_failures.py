@@ -190,24 +190,6 @@ def test_output_that_can_not_be_written_is_no_success(iris_run: str) -> None:
     assert Path("/dev/full").is_char_device()
 
 
-def test_ctrl_c_while_the_package_is_imported_ends_with_one_line() -> None:
-    code = """
-import sys, adjoint_command
-assert not any(name.startswith(("adjoint.", "numpy")) for name in sys.modules)
-class Interrupt:
-    def find_spec(self, name, *rest):
-        if name == "numpy":
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Interrupt())
-sys.exit(adjoint_command.main())
-"""
-    root = Path(ad.__file__).parents[1]
-    if not (root / "adjoint_command.py").exists():
-        pytest.skip("the package is not where its command is")
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "adjoint: stopped; nothing was written\n")
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
