@@ -14,7 +14,7 @@ from . import functions as f
 from . import graph
 from .graph import Node
 from .modes import state
-from .primitive import as_input
+from .primitive import Primitive, as_input
 from .rules import elementwise, transfer
 
 Hook = Callable[["Tensor"], "Tensor | None"]
@@ -22,6 +22,19 @@ Hook = Callable[["Tensor"], "Tensor | None"]
 Bool: TypeAlias = bool
 Int: TypeAlias = int
 Float: TypeAlias = float
+
+
+def in_place(function: Any) -> Any:
+    """The method that writes what ``function`` makes of a tensor into it: ``exp_`` from ``exp``."""
+    name = f"{function.__name__}_"
+
+    def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        several = state.recording and not isinstance(function, Primitive)  # only of the last step can _write keep the values
+        recorded = several and any(getattr(a, "_requires_grad", False) for a in (self, *args))
+        return self._write(function(f.clone(self) if recorded else self, *args, **kwargs), name)
+
+    write.__name__, write.__doc__ = name, f""":func:`{function.__name__}`, in place."""
+    return write
 
 
 class Tensor:
@@ -427,9 +440,9 @@ class Tensor:
         """:func:`multiply`, in place."""
         return self._write(f.multiply(self, other), "mul_")
 
-    def div_(self, other: Any) -> Tensor:
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         """:func:`divide`, in place."""
-        return self._write(f.divide(self, other), "div_")
+        return self._write(f.divide(self, other, rounding_mode=rounding_mode), "div_")
 
     def pow_(self, exponent: Any) -> Tensor:
         """:func:`pow`, in place."""
@@ -459,11 +472,25 @@ class Tensor:
         """Zero everywhere, in place."""
         return self.copy_(0)
 
+    abs_, neg_, sign_, sgn_, reciprocal_ = map(in_place, (f.abs, f.neg, f.sign, f.sgn, f.reciprocal))
+    exp_, exp2_, expm1_, log_, log1p_ = map(in_place, (f.exp, f.exp2, f.expm1, f.log, f.log1p))
+    log2_, log10_, sqrt_, rsqrt_, square_ = map(in_place, (f.log2, f.log10, f.sqrt, f.rsqrt, f.square))
+    sin_, cos_, tan_, asin_, acos_, atan_ = map(in_place, (f.sin, f.cos, f.tan, f.asin, f.acos, f.atan))
+    sinh_, cosh_, tanh_, asinh_, acosh_, atanh_ = map(in_place, (f.sinh, f.cosh, f.tanh, f.asinh, f.acosh, f.atanh))
+    sigmoid_, relu_, logit_, erf_, erfc_, erfinv_ = map(in_place, (f.sigmoid, f.relu, f.logit, f.erf, f.erfc, f.erfinv))
+    floor_, ceil_, round_, trunc_, frac_, sinc_ = map(in_place, (f.floor, f.ceil, f.round, f.trunc, f.frac, f.sinc))
+    clamp_min_, clamp_max_, nan_to_num_ = map(in_place, (f.clamp_min, f.clamp_max, f.nan_to_num))
+    fmod_, remainder_, floor_divide_ = map(in_place, (f.fmod, f.remainder, f.floor_divide))
+    addcdiv_, addcmul_, lerp_, ldexp_, xlogy_ = map(in_place, (f.addcdiv, f.addcmul, f.lerp, f.ldexp, f.xlogy))
+    copysign_, hypot_, atan2_, deg2rad_, rad2deg_ = map(in_place, (f.copysign, f.hypot, f.atan2, f.deg2rad, f.rad2deg))
+    float_power_, absolute_, negative_, clip_ = in_place(f.float_power), abs_, neg_, clamp_
+    subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
+
     __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
 
     # --- operators -----------------------------------------------------------------------------------------------------------
 
-    __add__, __sub__, __mul__, __truediv__ = elementwise.add, elementwise.subtract, f.multiply, f.divide
+    __add__, __sub__, __mul__, __truediv__ = elementwise.add, elementwise.subtract, f.multiply, f.true_divide
     __floordiv__, __mod__, __pow__, __matmul__ = f.floor_divide, f.remainder, f.pow, f.matmul
     __neg__, __abs__, __invert__ = f.negative, f.abs, f.bitwise_not
     __lt__, __le__, __gt__, __ge__ = f.lt, f.le, f.gt, f.ge
@@ -478,7 +505,7 @@ class Tensor:
         return f.subtract(other, self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return f.divide(other, self)
+        return f.true_divide(other, self)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
         return f.floor_divide(other, self)
@@ -501,7 +528,7 @@ class Tensor:
     # --- methods: the functions under PyTorch's names ------------------------------------------------------------------------
 
     add, sub, subtract = f.add, f.subtract, f.subtract
-    mul, multiply, div, divide, true_divide = f.multiply, f.multiply, f.divide, f.divide, f.divide
+    mul, multiply, div, divide, true_divide = f.multiply, f.multiply, f.divide, f.divide, f.true_divide
     floor_divide, remainder, pow, square, sqrt, rsqrt = f.floor_divide, f.remainder, f.pow, f.square, f.sqrt, f.rsqrt
     neg, negative, abs, absolute, reciprocal, sign = f.neg, f.negative, f.abs, f.abs, f.reciprocal, f.sign
     exp, expm1, log, log1p, log2, log10, logaddexp = f.exp, f.expm1, f.log, f.log1p, f.log2, f.log10, f.logaddexp
@@ -512,6 +539,11 @@ class Tensor:
     maximum, minimum, eq, ne, lt, le, gt, ge = f.maximum, f.minimum, f.eq, f.ne, f.lt, f.le, f.gt, f.ge
     logical_and, logical_or, logical_xor, logical_not = f.logical_and, f.logical_or, f.logical_xor, f.logical_not
     isnan, isinf, isfinite = f.isnan, f.isinf, f.isfinite
+    addcdiv, addcmul, lerp, float_power, ldexp, fmod, frac = f.addcdiv, f.addcmul, f.lerp, f.float_power, f.ldexp, f.fmod, f.frac
+    clamp_min, clamp_max, fmax, fmin, nan_to_num = f.clamp_min, f.clamp_max, f.fmax, f.fmin, f.nan_to_num
+    copysign, hypot, positive, sgn, deg2rad, rad2deg = f.copysign, f.hypot, f.positive, f.sgn, f.deg2rad, f.rad2deg
+    erfc, erfinv, exp2, logaddexp2, logit, sinc, xlogy = f.erfc, f.erfinv, f.exp2, f.logaddexp2, f.logit, f.sinc, f.xlogy
+    isclose, allclose, equal = f.isclose, f.allclose, f.equal
     sum, mean, var, std, prod, norm, logsumexp, cumsum = f.sum, f.mean, f.var, f.std, f.prod, f.norm, f.logsumexp, f.cumsum
     max, min, amax, amin, argmax, argmin, all, any = f.max, f.min, f.amax, f.amin, f.argmax, f.argmin, f.all, f.any
     reshape, view, flatten, permute, transpose, t = f.reshape, f.view, f.flatten, f.permute, f.transpose, f.t

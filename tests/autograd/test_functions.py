@@ -60,6 +60,49 @@ CASES = {
     "logarithms": (lambda m, x: [x.log(), x.log2(), x.log10(), x.log1p(), m.logaddexp(x, 2 * x)], POSITIVE),
     "atan2": (lambda m, x, y: m.atan2(x, y), X, Y),
     "rounding": (lambda m, x: [x.floor(), x.ceil(), x.round(), x.trunc(), x.sign(), m.remainder(x, 0.7)], X),
+    "rounding to places": (lambda m, x: [m.round(x, decimals=2), x.round(decimals=-1), x.trunc(), x.frac(), m.sgn(x)], 30 * X),
+    "rounded quotients": (
+        lambda m, x, y: [m.div(x, y, rounding_mode="trunc"), x.div(0.3, rounding_mode="trunc"), m.fmod(x, y), x.fmod(0.3)],
+        X,
+        Y,
+    ),
+    "floored quotients": (lambda m, x: m.div(x.detach(), 0.1, rounding_mode="floor"), np.array([1.0, -1.0, 0.35])),
+    "sums of products": (
+        lambda m, x, y: [m.addcmul(x, y, x, value=0.5), x.addcdiv(x, y), m.addcdiv(x, x, y, value=-2), m.rsub(x, y, alpha=3)],
+        X,
+        POSITIVE,
+    ),
+    "mixtures": (
+        lambda m, x, y, w: [m.lerp(x, y, 0.2), x.lerp(y, 0.8), m.lerp(x, y, w), m.lerp(x, y, 1.0)],
+        X,
+        Y,
+        draw(3, 4),
+    ),
+    "signs and lengths": (lambda m, x, y: [m.copysign(x, y), x.copysign(-1.0), m.hypot(x, y), m.positive(x)], X, Y),
+    "choices that pass NaN by": (lambda m, x, y: [m.fmax(x, y), x.fmin(y), m.clamp_min(x, 0.1), x.clamp_max(y)], X, Y),
+    "powers of 2 and in float64": (
+        lambda m, x, y: [m.exp2(x), m.ldexp(x, y), x.abs().float_power(y), m.float_power(x, 2), m.float_power(2.0, x)],
+        X,
+        Y,
+    ),
+    "degrees": (lambda m, x: [m.deg2rad(x), x.rad2deg()], X),
+    "the error function's family": (lambda m, x: [m.erfc(x), m.special.ndtr(x), m.special.log_ndtr(x)], X),
+    "inverses on an interval": (lambda m, x: [m.erfinv(x), m.logit(x.abs()), x.abs().logit(0.2), m.special.expit(x)], X / 4),
+    "entropies": (lambda m, x, y: [m.special.entr(y), m.xlogy(x, y), m.special.xlog1py(x, y), m.xlogy(2.0, y)], X, POSITIVE),
+    "sinc": (lambda m, x: m.sinc(x), np.concatenate([X.ravel(), [0.158, 0.16, -0.1]])),
+    "logaddexp2": (lambda m, x, y: m.logaddexp2(9 * x, y), X, Y),
+    "nan_to_num": (lambda m, x: [m.nan_to_num(x), x.nan_to_num(1.0, 2.0, -3.0)], np.array([1.0, np.nan, np.inf, -np.inf])),
+    "closeness": (
+        lambda m, x, y: [
+            m.isclose(x, y),
+            x.isclose(y, equal_nan=True),
+            m.isclose(x, y, 0.1, 0.2),
+            m.isclose(x.nan_to_num(7, 8, 9).clamp(-9, 9).to(m.int32), y.nan_to_num(7, 8, 9).clamp(-9, 9).to(m.int32), 0.0, 1.0),
+            m.tensor([m.allclose(x, y), x.allclose(x, equal_nan=True), m.equal(x, x), y.equal(y), m.equal(y, y[1:])]),
+        ],
+        np.array([1.0, np.nan, np.inf, -np.inf, 2.0, 1e300]),
+        np.array([1.0 + 1e-6, np.nan, np.inf, np.inf, 2.1, -1e300]),
+    ),
     "reshape": (lambda m, x: [x.reshape(4, 6), m.reshape(x, (-1,)), x.view(6, -1), x.flatten(), x.flatten(1), x.flatten(0, 1)], Z),
     "permute": (lambda m, x: [x.permute(2, 0, 1), m.permute(x, (1, 0, 2)), x.transpose(0, -1), m.movedim(x, 0, 2), x.mT], Z),
     "t and T": (lambda m, x: [x.t(), x.T], X),
@@ -121,6 +164,20 @@ CASES = {
             i @ j,
             m.clamp(i, min=2),
             m.clamp(i, 1.5, 2.5),
+            m.div(i, j, rounding_mode="trunc"),
+            i.div(j, rounding_mode="floor"),
+            m.fmod(i, j),
+            i.sgn(),
+            m.fmax(i, j),
+            m.xlogy(j.abs(), j.abs()),
+            m.exp2(i),
+            m.deg2rad(i),
+            m.float_power(i, 2),
+            m.ldexp(i, j),
+            m.copysign(i, j),
+            m.addcmul(i, i, j, value=2),
+            i.nan_to_num(),
+            m.equal(i, j) + i,
             7 - i,
         ],
         np.array([1, -2, 3]),
@@ -213,6 +270,45 @@ EDGES = {
         np.array([1000.0, 0.0, -1000.0]),
     ),
     "remainder of negatives": (lambda m, x: [x % 3, x % -3, x.detach() // 2], np.array([-4.0, 4.0, -1.5])),
+    "fmax and fmin of NaN and of equals": (
+        lambda m, x, y: [m.fmax(x, y), m.fmin(x, y)],
+        np.array([1.0, np.nan, np.nan, 2.0]),
+        np.array([1.0, 2.0, np.nan, np.nan]),
+    ),
+    "copysign and hypot at 0": (
+        lambda m, x, y: [m.copysign(x, y), m.hypot(x, y)],
+        np.array([0.0, 3.0, -0.0, np.nan]),
+        np.array([-0.0, -0.0, 2.0, 1.0]),
+    ),
+    "fmod of infinities and by 0": (
+        lambda m, x, y: m.fmod(x, y),
+        np.array([np.inf, 2.0, 4.0, 0.0, -6.0]),
+        np.array([1.0, np.inf, 0.0, 2.0, 3.0]),
+    ),
+    "x log y at 0": (
+        lambda m, x, y: [m.xlogy(x, y), m.special.xlog1py(x, y - 1)],
+        np.array([0.0, 0.0, 0.0, 1.0]),
+        np.array([-1.0, np.nan, 2.0, 0.0]),
+    ),
+    "entr at 0 and below": (lambda m, x: m.special.entr(x), np.array([0.0, -1.0, np.inf, np.nan])),
+    "logit at and outside its ends": (
+        lambda m, x: [m.logit(x), m.logit(x, 0.1)],
+        np.array([0.0, 1.0, -0.1, 1.1, 0.1, 0.9, np.nan]),
+    ),
+    "erfinv at and outside its ends": (lambda m, x: m.erfinv(x), np.array([0.0, 1.0, -1.0, 2.0, np.nan])),
+    "erfc far out": (lambda m, x: m.erfc(x), np.array([-np.inf, -9.0, 0.0, 9.0, 26.0, 40.0, np.inf, np.nan])),
+    "log_ndtr far out": (lambda m, x: m.special.log_ndtr(x), np.array([-100.0, -1.0, 0.0, 5.0, np.nan])),
+    "sinc at 0": (lambda m, x: m.sinc(x), np.array([0.0, 0.5, 1.0])),
+    "frac of whole numbers and infinities": (lambda m, x: x.frac(), np.array([0.0, -2.0, np.inf, np.nan])),
+    "elementwise of 0-d": (
+        lambda m, x, y: [m.hypot(x, y), m.fmod(x, y), m.lerp(x, y, 0.3), m.fmax(x, y), m.sinc(x), m.xlogy(y, y), m.erfc(x)],
+        np.array(-2.0),
+        np.array(0.75),
+    ),
+    "elementwise of none": (
+        lambda m, x: [m.hypot(x, x), m.fmod(x, x), m.sinc(x), m.erfinv(x), m.nan_to_num(x), m.special.entr(x)],
+        np.zeros((0, 3)),
+    ),
     "0-d reductions": (
         lambda m, x: [x.sum(0), x.mean(-1), *x.max(0), x.prod(0), x.cumsum(0), x.softmax(0), x.argmax()],
         np.array(2.0),
@@ -236,6 +332,13 @@ def test_edges_are_pytorchs(edge: str) -> None:
     agree(function, *arrays)
 
 
+def test_sinc_has_its_second_derivative_at_0() -> None:
+    x = ad.tensor([0.0], dtype="float64", requires_grad=True)
+    (g,) = ad.autograd.grad(ad.sinc(x).sum(), x, create_graph=True)
+    (h,) = ad.autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(h.cpu().numpy(), [-(np.pi**2) / 3])
+
+
 def test_second_derivatives_at_zero_are_finite_where_they_exist() -> None:
     agree(lambda m, x: [x**2, x**3, x**1, m.relu(x)], np.zeros(2), second=True)
 
@@ -257,6 +360,12 @@ WRONG = {
     "narrow beyond the end": (lambda m, x: x.narrow(0, 2, 2), IndexError, "narrow"),
     "clamp without bounds": (lambda m, x: m.clamp(x), ValueError, "clamp"),
     "where with a number for condition": (lambda m, x: m.where(x, x, x), TypeError, "condition"),
+    "addcdiv of integers": (lambda m, x: m.addcdiv(x, m.tensor([1]), m.tensor([2])), TypeError, "addcdiv.*float"),
+    "another rounding_mode": (lambda m, x: m.div(x, 2, rounding_mode="up"), ValueError, "rounding_mode"),
+    "lerp and frac of integers": (lambda m, x: m.frac(m.tensor([1])), TypeError, "frac.*int64"),
+    "closeness of other dtypes": (lambda m, x: m.isclose(x, x.float()), TypeError, "one dtype"),
+    "a tolerance below 0": (lambda m, x: m.isclose(x, x, rtol=-1.0), ValueError, "tolerances"),
+    "positive of booleans": (lambda m, x: m.positive(x > 0), TypeError, "positive"),
     "split sizes that do not add up": (lambda m, x: x.split([1, 1]), ValueError, "add up"),
     "a triangle of a vector": (lambda m, x: x[0].tril(), ValueError, "tril"),
     "a string": (lambda m, x: x + "a", TypeError, "add.*str"),

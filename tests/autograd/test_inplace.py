@@ -79,10 +79,33 @@ def test_a_leaf_that_requires_a_gradient_is_not_changed_but_under_no_grad() -> N
     assert (x.tolist(), x.requires_grad, x.is_leaf) == ([7.0, 1.5], True, True)
 
 
+IN_PLACE = """abs_ neg_ sign_ sgn_ reciprocal_ exp_ exp2_ expm1_ log_ log1p_ log2_ log10_ sqrt_ rsqrt_ square_ sin_ cos_ tan_
+asin_ acos_ atan_ sinh_ cosh_ tanh_ sigmoid_ relu_ logit_ erf_ erfc_ erfinv_ floor_ ceil_ round_ trunc_ frac_ sinc_
+nan_to_num_ deg2rad_ rad2deg_ absolute_ negative_""".split()
 RECORDED: dict[str, Any] = {
     "arithmetic": lambda m, x, y: (x * 1).add_(y).mul_(3).sub_(y, alpha=2).div_(2),
     "operators": lambda m, x, y: inplace_operators(x * 1, y),
     "multiplied by what needs a gradient": lambda m, x, y: (x + 1).mul_(y).div_(y + 5),
+    "functions": lambda m, x, y: [getattr(x.abs() / 4 + 0.3, name)() for name in IN_PLACE],
+    "functions of two": lambda m, x, y: [
+        (x * 1).clamp_min_(0.1),
+        (x * 1).clamp_max_(0.1),
+        (x * 1).fmod_(y),
+        (x * 1).remainder_(0.7),
+        (x * 1).addcmul_(x, y, value=2),
+        (x * 1).addcdiv_(x, y + 5),
+        (x * 1).lerp_(y, 0.3),
+        (x * 1).ldexp_(y),
+        (x * 1).xlogy_(y.exp()),
+        (x * 1).copysign_(y),
+        (x * 1).hypot_(y),
+        (x * 1).atan2_(y),
+        (x.abs() + 1).float_power_(y),
+        (x * 1).subtract_(y).multiply_(x).divide_(y + 5),
+        (x * 1).div_(0.3, rounding_mode="trunc"),
+        (x * 1).round_(decimals=1),
+        m.relu_(x * 1),
+    ],
     "its own power": lambda m, x, y: (x * 2).pow_(2),
     "clamped": lambda m, x, y: (x * 2).clamp_(-0.5, 0.5),
     "filled": lambda m, x, y: [(x * 2).zero_(), (x * 2).fill_(3.0), (x * 2).masked_fill_(y > 0, 1.0)],

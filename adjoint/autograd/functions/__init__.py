@@ -3,6 +3,24 @@
 Wherever PyTorch says ``dim`` and ``keepdim``, NumPy's ``axis`` and ``keepdims`` are taken too.
 """
 
+from .arithmetic import (
+    addcdiv,
+    addcmul,
+    allclose,
+    deg2rad,
+    equal,
+    float_power,
+    fmax,
+    fmin,
+    frac,
+    isclose,
+    ldexp,
+    lerp,
+    nan_to_num,
+    positive,
+    rad2deg,
+    rsub,
+)  # fmt: skip
 from .elementwise import (
     abs,
     absolute,
@@ -21,7 +39,10 @@ from .elementwise import (
     cast,
     ceil,
     clamp,
+    clamp_max,
+    clamp_min,
     clone,
+    copysign,
     cos,
     cosh,
     divide,
@@ -31,8 +52,10 @@ from .elementwise import (
     expm1,
     floor,
     floor_divide,
+    fmod,
     ge,
     gt,
+    hypot,
     isfinite,
     isinf,
     isnan,
@@ -57,9 +80,11 @@ from .elementwise import (
     pow,
     reciprocal,
     relu,
+    relu_,
     remainder,
     round,
     rsqrt,
+    sgn,
     sigmoid,
     sign,
     sin,
@@ -69,6 +94,7 @@ from .elementwise import (
     subtract,
     tan,
     tanh,
+    true_divide,
     trunc,
     where,
 )  # fmt: skip
@@ -134,4 +160,13 @@ from .shapes import (
     unbind,
     unsqueeze,
     view,
+)  # fmt: skip
+from .special import (
+    erfc,
+    erfinv,
+    exp2,
+    logaddexp2,
+    logit,
+    sinc,
+    xlogy,
 )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from builtins import abs as builtin_abs
 from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...backends import dtypes
 from ..primitive import as_input, astype
 from ..rules import elementwise as e
-from ..rules import neural, shapes
+from ..rules import neural, shapes, special
 from .arguments import NUMBERS, Number
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # The primitives themselves.
 multiply = e.multiply
-divide, floor_divide, remainder = e.divide, e.floor_divide, e.remainder
+true_divide, floor_divide, remainder = e.divide, e.floor_divide, e.remainder
 neg = negative = e.negative
 abs = absolute = e.abs
 square, sqrt, maximum, minimum = e.square, e.sqrt, e.maximum, e.minimum
@@ -24,7 +25,9 @@ exp, expm1, log, log1p, log2, log10, logaddexp = e.exp, e.expm1, e.log, e.log1p,
 sigmoid, erf = e.sigmoid, e.erf
 sin, cos, tan, asin, acos, atan, atan2 = e.sin, e.cos, e.tan, e.asin, e.acos, e.atan, e.atan2
 sinh, cosh, tanh, asinh, acosh, atanh = e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh
-sign, floor, ceil, round, trunc = e.sign, e.floor, e.ceil, e.round, e.trunc
+sign = sgn = e.sign
+floor, ceil, trunc = e.floor, e.ceil, e.trunc
+copysign, fmod, hypot = special.copysign, special.fmod, special.hypot
 eq, ne, lt, le, gt, ge = e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal
 logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or, e.logical_xor, e.logical_not
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert
@@ -42,6 +45,40 @@ def subtract(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     return e.subtract(x, other if alpha == 1 else e.multiply(other, alpha))
 
 
+def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """x / other, broadcast; with ``rounding_mode`` rounded to whole numbers ``"trunc"`` (towards 0) or ``"floor"`` (downwards).
+
+    Rounded, whole numbers stay whole; truncated, the derivative is 0, and floored, there is none. Raises ``ValueError`` on
+    another ``rounding_mode``.
+    """
+    if rounding_mode is None:
+        return e.divide(x, other)
+    if rounding_mode == "floor":
+        return e.floor_divide(x, other)
+    if rounding_mode != "trunc":
+        raise ValueError(f"div: rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
+    if any_floating(x, other):
+        return e.trunc(e.divide(x, other))
+    down = e.floor_divide(x, other)  # of whole numbers, exact; one too low where the signs differ and something is left
+    left = e.subtract(x, e.multiply(down, other))
+    return e.where(e.logical_and(e.not_equal(left, 0), e.less(down, 0)), e.add(down, 1), down)
+
+
+def any_floating(*values: Any) -> bool:
+    """Whether some of these tensors and numbers is floating-point."""
+    return any(type(v) is float or (hasattr(v, "dtype") and v.dtype.kind == "float") for v in values)
+
+
+def round(x: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest number of ``decimals`` decimal places, the even one of two; of whole tens, hundreds, … where it is below 0."""
+    if decimals == 0:
+        return e.round(x)
+    scale = 10.0 ** builtin_abs(decimals)
+    if decimals < 0:
+        return e.multiply(e.round(e.divide(x, scale)), scale)
+    return e.divide(e.round(e.multiply(x, scale)), scale)
+
+
 def pow(x: Any, exponent: Any) -> Tensor:
     """x to the power ``exponent``, elementwise; its derivative by x at exponent 0 is 0, at x = 0 too.
 
@@ -56,11 +93,11 @@ def pow(x: Any, exponent: Any) -> Tensor:
             return e.sqrt(x)
     elif type(x) in (int, float):  # the rules read the base as an array
         exponent = as_input("pow", exponent)
-        x = _filled_like(exponent, x)
+        x = filled_like(exponent, x)
     return e.pow(x, exponent)
 
 
-def _filled_like(x: Tensor, value: Number) -> Tensor:
+def filled_like(x: Tensor, value: Number) -> Tensor:
     """``value`` as a 0-d tensor on the device of ``x`` in the dtype the two promote to."""
     from ..creation import full
 
@@ -94,6 +131,16 @@ def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | 
     return x if max is None else where(x > max, max, x)
 
 
+def clamp_min(x: Tensor, min: Number | Tensor) -> Tensor:
+    """x, but no less than ``min``."""
+    return clamp(x, min)
+
+
+def clamp_max(x: Tensor, max: Number | Tensor) -> Tensor:
+    """x, but no more than ``max``."""
+    return clamp(x, None, max)
+
+
 def where(condition: Any, x: Any, y: Any) -> Tensor:
     """x where ``condition`` holds, else y, broadcast; no gradient reaches the one not taken.
 
@@ -112,6 +159,11 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 
         x = tensor(x, device=condition.backend)
     return e.where(condition, x, y)
+
+
+def relu_(x: Tensor) -> Tensor:
+    """:func:`relu`, in place."""
+    return x._write(relu(x), "relu_")
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:

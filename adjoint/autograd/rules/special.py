@@ -1,0 +1,81 @@
+"""Primitives of the normal distribution's family, of signs, remainders and lengths, and their derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backends import Array
+from ...backends import special as kernels
+from ..primitive import primitive
+from .elementwise import TWO_OVER_SQRT_PI
+from .neural import SQRT_2_OVER_PI, SQRT_HALF
+from .reductions import wide
+
+# --- signs, remainders, lengths ----------------------------------------------------------------------------------------------
+
+
+@primitive(floating=True)
+def copysign(xp: Any, x: Array, y: Array) -> Array:
+    return xp.copysign(x, y)
+
+
+@primitive
+def fmod(xp: Any, x: Array, y: Array) -> Array:
+    """What is left of x when y is taken off as often as it goes, with the sign of x."""
+    left = xp.remainder(abs(x), abs(y))
+    return xp.where(x < 0, -left, left)
+
+
+@primitive(floating=True)
+def hypot(xp: Any, x: Array, y: Array) -> Array:
+    return xp.hypot(x, y)
+
+
+copysign.vjp(x=lambda xp, g, out, x: g * (xp.sign(x) * xp.sign(out)), y=lambda xp, g: xp.zeros_like(g))
+fmod.vjp(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y))
+hypot.vjp(x=lambda g, out, x: g * (x / out), y=lambda g, out, y: g * (y / out))
+
+# --- the normal distribution -------------------------------------------------------------------------------------------------
+
+
+@primitive(floating=True)
+def erfc(xp: Any, x: Array) -> Array:
+    return xp.astype(kernels.erfc(xp, wide(xp, x)), x.dtype)
+
+
+@primitive(floating=True)
+def log_ndtr(xp: Any, x: Array) -> Array:
+    """The logarithm of how much of the standard normal distribution lies below x, without underflow."""
+    z = -SQRT_HALF * wide(xp, x)
+    low = z > SQRT_HALF
+    tail = xp.where(low, z, 1.0)
+    below = xp.log(0.5 * kernels.erfcx(xp, tail)) - tail * tail
+    return xp.astype(xp.where(low, below, xp.log1p(-0.5 * kernels.erfc(xp, xp.where(low, -1.0, -z)))), x.dtype)
+
+
+@primitive(floating=True)
+def erfinv(xp: Any, x: Array) -> Array:
+    return xp.astype(kernels.erfinv(xp, wide(xp, x)), x.dtype)
+
+
+@primitive(floating=True)
+def logit(xp: Any, x: Array) -> Array:
+    return xp.log(x / (1.0 - x))
+
+
+@primitive(floating=True)
+def entr(xp: Any, x: Array) -> Array:
+    """-x log x; 0 at 0, and -inf below."""
+    return xp.where(x < 0, -float("inf"), -x * xp.log(xp.where(x > 0, x, 1.0)))
+
+
+def _logit_slope(xp: Any, g: Any, x: Any) -> Any:
+    """g / (x (1 - x)), and NaN where x is no probability."""
+    return xp.where(xp.logical_or(x < 0, x > 1), float("nan"), g / (x * (1.0 - x)))
+
+
+entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1.0))
+erfc.vjp(x=lambda xp, g, x: g * (-TWO_OVER_SQRT_PI * xp.exp(-x * x)))
+log_ndtr.vjp(x=lambda xp, g, x: g * (SQRT_2_OVER_PI / kernels.erfcx(xp, -SQRT_HALF * wide(xp, x))))
+erfinv.vjp(x=lambda xp, g, out: g * (xp.exp(out * out) / TWO_OVER_SQRT_PI))
+logit.vjp(x=_logit_slope)
