@@ -148,6 +148,8 @@ class Tensor:
         """The last two axes exchanged."""
         return f.transpose(self, -2, -1)
 
+    mH = mT
+
     # --- gradients -----------------------------------------------------------------------------------------------------------
 
     def backward(self, gradient: Tensor | None = None, retain_graph: Bool | None = None, create_graph: Bool = False) -> None:
@@ -486,6 +488,11 @@ class Tensor:
     float_power_, absolute_, negative_, clip_ = in_place(f.float_power), abs_, neg_, clamp_
     subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
 
+    index_add_, index_copy_, index_fill_, index_put_ = map(in_place, (f.index_add, f.index_copy, f.index_fill, f.index_put))
+    scatter_, scatter_add_, scatter_reduce_ = map(in_place, (f.scatter, f.scatter_add, f.scatter_reduce))
+    masked_scatter_, put_, tril_, triu_ = map(in_place, (f.masked_scatter, f.put, f.tril, f.triu))
+    cumsum_, cumprod_, fill_diagonal_ = map(in_place, (f.cumsum, f.cumprod, f.fill_diagonal))
+
     __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
 
     # --- operators -----------------------------------------------------------------------------------------------------------
@@ -552,6 +559,22 @@ class Tensor:
     split, chunk, narrow, unbind = f.split, f.chunk, f.narrow, f.unbind
     gather, index_select, take_along_dim, masked_fill = f.gather, f.index_select, f.take_along_dim, f.masked_fill
     matmul, mm, mv, bmm, dot, outer, clone = f.matmul, f.mm, f.mv, f.bmm, f.dot, f.outer, f.clone
+
+    sort, argsort, msort, topk, kthvalue, unique = f.sort, f.argsort, f.msort, f.topk, f.kthvalue, f.unique
+    median, nanmedian, mode, quantile, nanquantile = f.median, f.nanmedian, f.mode, f.quantile, f.nanquantile
+    aminmax, nansum, nanmean, count_nonzero, dist = f.aminmax, f.nansum, f.nanmean, f.count_nonzero, f.dist
+    cov, corrcoef, diff, sum_to_size = f.cov, f.corrcoef, f.diff, f.sum_to_size
+    cummax, cummin, cumprod, logcumsumexp = f.cummax, f.cummin, f.cumprod, f.logcumsumexp
+    diag, diag_embed, diagflat, diagonal, diagonal_scatter = f.diag, f.diag_embed, f.diagflat, f.diagonal, f.diagonal_scatter
+    trace, cross, kron, adjoint, fliplr, flipud, rot90 = f.trace, f.cross, f.kron, f.adjoint, f.fliplr, f.flipud, f.rot90
+    split_with_sizes, tensor_split, hsplit, vsplit, dsplit = f.split_with_sizes, f.tensor_split, f.hsplit, f.vsplit, f.dsplit
+    unflatten, unfold, tile, repeat_interleave = f.unflatten, f.unfold, f.tile, f.repeat_interleave
+    ravel, expand_as, view_as = f.ravel, f.expand_as, f.view_as
+    moveaxis, swapaxes, swapdims = f.movedim, f.transpose, f.transpose
+    index_add, index_copy, index_fill, index_put = f.index_add, f.index_copy, f.index_fill, f.index_put
+    scatter, scatter_add, scatter_reduce, put, take = f.scatter, f.scatter_add, f.scatter_reduce, f.put, f.take
+    masked_select, masked_scatter, nonzero, argwhere = f.masked_select, f.masked_scatter, f.nonzero, f.argwhere
+    select, select_scatter, slice_scatter = f.select, f.select_scatter, f.slice_scatter
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """The tensor where ``condition`` holds, else ``other``."""

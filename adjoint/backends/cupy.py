@@ -46,7 +46,7 @@ def namespace() -> Namespace:
     functions = collect(cp, STANDARD + CREATION)
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "erf": erf}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
-    xp.index_put = partial(special.index_put, xp)
+    xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
     return xp
 
 

@@ -77,6 +77,7 @@ def namespace() -> Namespace:
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
+    xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     return xp
 
 

@@ -136,3 +136,10 @@ def index_put(xp: Any, x: Any, value: Any, index: Any) -> Any:
     result = xp.asarray(x, copy=True)
     xp.setitem(result, value, index)
     return result
+
+
+def argsort(ascending: Any, xp: Any, x: Any, *, axis: int = -1, descending: bool = False) -> Any:
+    """The order that sorts ``x`` along ``axis``, equals in the order they stand in, from a stable ``ascending(x, axis=axis)``."""
+    if not descending:
+        return ascending(x, axis=axis)
+    return x.shape[axis] - 1 - xp.flip(ascending(xp.flip(x, axis=axis), axis=axis), axis=axis)  # reversed twice, ties stay put

@@ -200,6 +200,34 @@ def _(draw: Any) -> Sample:
     return Sample([x], {"axis": axis}, np.cumsum(x, axis))
 
 
+@sample("argsort")
+def _(draw: Any) -> Sample:
+    x = array(draw, draw(WITH_AXES), SMALL_INTS)
+    axis, descending = an_axis(draw, x.ndim), draw(BOOLS)
+    return Sample([x], {"axis": axis, "descending": descending}, np.argsort(-x if descending else x, axis, kind="stable"))
+
+
+@sample("cumulative_argmax")
+def _(draw: Any) -> Sample:
+    x, least = array(draw, draw(WITH_AXES), SMALL_INTS), draw(BOOLS)
+    best = (np.minimum if least else np.maximum).accumulate(x)
+    at = np.arange(len(x)).reshape((-1, *(1,) * (x.ndim - 1)))
+    return Sample([x], {"least": least}, np.maximum.accumulate(np.where(x == best, at, 0)))
+
+
+@sample("argwhere")
+def _(draw: Any) -> Sample:
+    x = array(draw, draw(WITH_AXES), SMALL_INTS)
+    return Sample([x], {}, np.argwhere(x))
+
+
+@sample("searchsorted")
+def _(draw: Any) -> Sample:
+    x, values = np.sort(array(draw, draw(shapes(1, 1, max_side=4)), SMALL_INTS)), array(draw, draw(SMALL), SMALL_INTS)
+    side = draw(st.sampled_from(["left", "right"]))
+    return Sample([x, values], {"side": side}, np.searchsorted(x, values, side))
+
+
 # --- shapes --------------------------------------------------------------------------------------------------------------------
 
 

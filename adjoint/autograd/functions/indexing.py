@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...errors import BackendError
+from ..primitive import as_input
+from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import axis_of
+from .arguments import NUMBERS, axis_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -70,9 +72,27 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return x
 
 
-def index_put(x: Tensor, index: Any, value: Any) -> Tensor:
-    """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
+def tensor_like(x: Tensor, value: Any) -> Tensor:
+    """``value`` as a tensor on the device of ``x``, a number in its dtype."""
+    from ..creation import full
+
+    return full((), value, dtype=x.dtype, device=x.backend) if type(value) in NUMBERS else as_input("index_put", value)
+
+
+def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Tensor:
+    """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast; or with ``accumulate``, in which it is added there.
+
+    Added, an element counts as often as the index names its place.
+    """
     first, *then = in_steps(plain_index(x, index))
+    if accumulate:
+        picked = [x.detach()]
+        for step in (first, *then):
+            picked.append(shapes.getitem(picked[-1], index=step))
+        total = shapes.broadcast_to(tensor_like(x, value), shape=picked[-1].shape)
+        for step, before in zip((*then[::-1], first), picked[-2::-1], strict=True):
+            total = shapes.scatter_add(total, index=step, shape=before.shape)
+        return e.add(x, total)
     for step in then:
         value = shapes.index_put(shapes.getitem(x, index=first), value, index=step)
     return shapes.index_put(x, value, index=first)
@@ -83,11 +103,11 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:
     along = axis_of("take_along_dim", dim, x.ndim)
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_dim: the indices have {indices.ndim} axes and the tensor {x.ndim}")
-    _check_range("take_along_dim", indices, x.shape[along])
+    check_range("take_along_dim", indices, x.shape[along])
     return along_axis(x, indices, along)
 
 
-def _check_range(name: str, indices: Tensor, n: int) -> None:
+def check_range(name: str, indices: Tensor, n: int) -> None:
     """Raise ``IndexError`` where an index is not from 0 to n - 1: none counts from the end here."""
     if indices.numel():
         low, high = reductions.min(indices).item(), reductions.max(indices).item()
@@ -95,16 +115,18 @@ def _check_range(name: str, indices: Tensor, n: int) -> None:
             raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
 
 
-def along_axis(x: Tensor, indices: Tensor, along: int) -> Tensor:
+def mesh(shape: tuple[int, ...], indices: Tensor, along: int) -> tuple[Tensor, ...]:
+    """The index that is ``indices`` along one axis, and each place's own along the others of ``shape``."""
     from ..creation import arange
 
-    mesh: list[Any] = []
-    for i, n in enumerate(x.shape):
-        if i == along:
-            mesh.append(indices)
-        else:
-            mesh.append(arange(n, device=x.backend).reshape(tuple(n if j == i else 1 for j in range(x.ndim))))
-    return getitem(x, tuple(mesh))
+    return tuple(
+        indices if i == along else arange(n, device=indices.backend).reshape(tuple(n if j == i else 1 for j in range(len(shape))))
+        for i, n in enumerate(shape)
+    )
+
+
+def along_axis(x: Tensor, indices: Tensor, along: int) -> Tensor:
+    return getitem(x, mesh(x.shape, indices, along))
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -117,5 +139,5 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
     along = axis_of("index_select", dim, x.ndim)
-    _check_range("index_select", index, x.shape[along])
+    check_range("index_select", index, x.shape[along])
     return getitem(x, (*(slice(None),) * along, index))

@@ -50,12 +50,14 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return shapes.permute_dims(x, axes=tuple(order))
 
 
-def movedim(x: Tensor, source: int, destination: int) -> Tensor:
-    """Axis ``source`` moved to ``destination``, the others in order."""
-    a, b = axis_of("movedim", source, x.ndim), axis_of("movedim", destination, x.ndim)
-    order = [i for i in range(x.ndim) if i != a]
-    order.insert(b, a)
-    return shapes.permute_dims(x, axes=tuple(order))
+def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Axis ``source`` moved to ``destination``, the others in order; or several, each to its own."""
+    sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in (source, destination))
+    moved = {axis_of("movedim", b, x.ndim): axis_of("movedim", a, x.ndim) for a, b in zip(sources, destinations, strict=True)}
+    if not len(sources) == len(moved) == len(set(moved.values())):
+        raise ValueError(f"movedim: axes {source} to {destination} name one twice")
+    rest = iter(i for i in range(x.ndim) if i not in moved.values())
+    return shapes.permute_dims(x, axes=tuple(moved[i] if i in moved else next(rest) for i in range(x.ndim)))
 
 
 def t(x: Tensor) -> Tensor:
@@ -82,6 +84,21 @@ def expand(x: Tensor, *sizes: Any) -> Tensor:
     lead = len(wanted) - x.ndim
     shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
     return shapes.broadcast_to(x, shape=shape)
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    """:func:`expand` to the shape of ``other``."""
+    return expand(x, other.shape)
+
+
+def view_as(x: Tensor, other: Tensor) -> Tensor:
+    """:func:`view` in the shape of ``other``."""
+    return view(x, other.shape)
+
+
+def ravel(x: Tensor) -> Tensor:
+    """All elements in row-major order, as a vector."""
+    return shapes.reshape(x, shape=(-1,))
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:

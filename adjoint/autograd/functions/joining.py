@@ -1,0 +1,224 @@
+"""Joining tensors to larger ones, and cutting them up: the stacks and splits beyond ``concat``, ``stack`` and ``split``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ..rules import elementwise as e
+from ..rules import shapes
+from .arguments import axis_of, sizes_of, tensor_of
+from .indexing import getitem
+from .reductions import cumsum
+from .shapes import broadcast_to, concat, repeat, split, transpose, unsqueeze
+from .sorting import searchsorted
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Tensors = tuple["Tensor", ...]
+
+
+def _each(function: Any, tensors: tuple[Any, ...]) -> Any:
+    """Of one tensor the function's result; of several, or a list of them, a tuple of their results."""
+    if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)):
+        return function(tensors[0])
+    return tuple(function(x) for x in listed(tensors))
+
+
+def listed(tensors: tuple[Any, ...]) -> Sequence[Any]:
+    return tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Each tensor with at least one axis."""
+    return _each(lambda x: x if x.ndim else unsqueeze(x, 0), tensors)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Each tensor with at least two axes; a vector becomes a row."""
+    return _each(lambda x: x if x.ndim > 1 else shapes.reshape(x, shape=(1, -1) if x.numel() else (1, 0)), tensors)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Each tensor with at least three axes; a vector becomes (1, n, 1), a matrix (m, n, 1)."""
+    return _each(lambda x: x if x.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the second axis, vectors along their first."""
+    return concat(atleast_1d(list(tensors)), 0 if tensors and tensors[0].ndim < 2 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the first axis, vectors as rows."""
+    return concat(atleast_2d(list(tensors)), 0)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the third axis."""
+    return concat(atleast_3d(list(tensors)), 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the second axis, vectors as columns."""
+    return concat([x if x.ndim > 1 else shapes.reshape(x, shape=(x.numel(), 1)) for x in tensors], 1)
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices (vectors as rows) along the diagonal, zeros elsewhere."""
+    from ..creation import zeros
+
+    blocks = [atleast_2d(tensor_of("block_diag", x)) for x in tensors]
+    for block in blocks:
+        if block.ndim > 2:
+            raise ValueError(f"block_diag: takes at most 2 axes, not shape {block.shape}")
+    width, before, bands = sum(block.shape[1] for block in blocks), 0, []
+    for block in blocks:
+        rows, n = block.shape
+        left, right = (zeros(rows, m, dtype=block.dtype, device=block.backend) for m in (before, width - before - n))
+        bands.append(concat([left, block, right], 1))
+        before += n
+    return concat(bands, 0)
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The shape that these broadcast to. Raises ``ValueError`` where two lengths differ and neither is 1."""
+    sized = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    ndim = max((len(shape) for shape in sized), default=0)
+    found = []
+    for lengths in zip(*((1,) * (ndim - len(shape)) + shape for shape in sized), strict=True):
+        several = {n for n in lengths if n != 1}
+        if len(several) > 1:
+            raise ValueError(f"broadcast_shapes: {' and '.join(map(str, sized))} do not broadcast")
+        found.append(several.pop() if several else 1)
+    return tuple(found)
+
+
+def broadcast_tensors(*tensors: Any) -> Tensors:
+    """Each tensor broadcast to the shape they all broadcast to."""
+    every = listed(tensors)
+    shape = broadcast_shapes(*(x.shape for x in every))
+    return tuple(broadcast_to(x, shape) for x in every)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> Tensors:
+    """Each vector along an axis of its own of a common grid; with ``indexing="xy"`` the first two axes are exchanged."""
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    every = listed(tensors)
+    if any(x.ndim > 1 for x in every):
+        raise ValueError(f"meshgrid: takes vectors, not shapes {' and '.join(str(x.shape) for x in every)}")
+    shape = tuple(x.numel() for x in every)
+    own = (shapes.reshape(x, shape=tuple(n if i == k else 1 for k, n in enumerate(shape))) for i, x in enumerate(every))
+    grids = tuple(shapes.broadcast_to(x, shape=shape) for x in own)
+    return tuple(transpose(x, 0, 1) for x in grids) if indexing == "xy" and len(shape) > 1 else grids
+
+
+def kron(x: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: ``other`` times each element of ``x``, as blocks. The one of fewer axes gets more in front."""
+    ndim = max(x.ndim, other.ndim)
+    a, b = ((1,) * (ndim - y.ndim) + y.shape for y in (x, other))
+    spread = shapes.reshape(x, shape=tuple(m for n in a for m in (n, 1)))
+    blocks = shapes.reshape(other, shape=tuple(m for n in b for m in (1, n)))
+    return shapes.reshape(e.multiply(spread, blocks), shape=tuple(m * n for m, n in zip(a, b, strict=True)))
+
+
+def tile(x: Tensor, *dims: Any) -> Tensor:
+    """Repeated ``dims`` times along the last axes; more than there are make new ones in front."""
+    times = sizes_of(dims)
+    return repeat(x, (*(1,) * (x.ndim - len(times)), *times))
+
+
+def repeat_interleave(x: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each slice along ``dim`` (each element, where None) repeated: so often, or as often as the vector says for each."""
+    from ..creation import arange
+
+    if dim is None:
+        x, dim = shapes.reshape(x, shape=(-1,)), 0
+    along = axis_of("repeat_interleave", dim, x.ndim)
+    n = x.shape[along]
+    if isinstance(repeats, int) or repeats.numel() == 1:
+        each = int(repeats)
+        shape = (*x.shape[: along + 1], each, *x.shape[along + 1 :])
+        spread = shapes.broadcast_to(unsqueeze(x, along + 1), shape=shape)
+        return shapes.reshape(spread, shape=(*x.shape[:along], n * each, *x.shape[along + 1 :]))
+    if repeats.shape != (n,):
+        raise ValueError(f"repeat_interleave: repeats of shape {repeats.shape} for the {n} slices along axis {dim}")
+    stops = cumsum(repeats, 0)
+    total = int(stops[-1]) if output_size is None else output_size
+    index = searchsorted(stops, arange(total, device=x.backend), right=True)
+    return getitem(x, (*(slice(None),) * along, index))
+
+
+# --- cutting -----------------------------------------------------------------------------------------------------------------
+
+
+def split_with_sizes(x: Tensor, split_sizes: Sequence[int], dim: int = 0) -> Tensors:
+    """Pieces of the given sizes along ``dim``."""
+    return split(x, split_sizes, dim)
+
+
+def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> Tensors:
+    """So many pieces along ``dim``, the first ones longer by one where they do not divide; or cut before the given indices."""
+    along = axis_of("tensor_split", dim, x.ndim)
+    n = x.shape[along]
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections < 1:
+            raise ValueError(f"tensor_split: there is at least one section, not {indices_or_sections}")
+        each, longer = divmod(n, indices_or_sections)
+        cuts = [i * each + min(i, longer) for i in range(1, indices_or_sections)]
+    else:
+        cuts = [int(i) for i in indices_or_sections]
+    before = (slice(None),) * along
+    return tuple(shapes.getitem(x, index=(*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
+
+
+def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int], dim: int, ndim: int) -> Tensors:
+    if x.ndim < ndim:
+        raise ValueError(f"{name}: takes at least {ndim} axes, not shape {x.shape}")
+    if isinstance(indices_or_sections, int) and (indices_or_sections < 1 or x.shape[dim] % indices_or_sections):
+        raise ValueError(f"{name}: axis {dim} of shape {x.shape} does not divide into {indices_or_sections}")
+    return tensor_split(x, indices_or_sections, dim)
+
+
+def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
+    """Cut along the second axis, a vector along its first: into equal sections, or before the given indices."""
+    return _split_evenly("hsplit", x, indices_or_sections, min(x.ndim - 1, 1), 1)
+
+
+def vsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
+    """Cut along the first axis: into equal sections, or before the given indices."""
+    return _split_evenly("vsplit", x, indices_or_sections, 0, 2)
+
+
+def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
+    """Cut along the third axis: into equal sections, or before the given indices."""
+    return _split_evenly("dsplit", x, indices_or_sections, 2, 3)
+
+
+def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Axis ``dim`` as several of the given sizes, of which one may be -1."""
+    along = axis_of("unflatten", dim, x.ndim)
+    n, known = x.shape[along], prod(size for size in sizes if size != -1)
+    wanted = tuple(n // known if size == -1 and known else size for size in sizes)
+    if prod(wanted) != n:
+        raise ValueError(f"unflatten: axis {dim} of shape {x.shape} does not divide into {tuple(sizes)}")
+    return shapes.reshape(x, shape=(*x.shape[:along], *wanted, *x.shape[along + 1 :]))
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis."""
+    from ..creation import arange
+
+    along = axis_of("unfold", dimension, max(x.ndim, 1))
+    if not x.ndim:
+        return unfold(unsqueeze(x, 0), 0, size, step)[0]
+    if not 0 <= size <= x.shape[along] or step < 1:
+        raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")
+    count = (x.shape[along] - size) // step + 1
+    places = unsqueeze(arange(count, device=x.backend) * step, 1) + arange(size, device=x.backend)
+    windows = getitem(x, (*(slice(None),) * along, places))
+    order = [i for i in range(windows.ndim) if i != along + 1]
+    return shapes.permute_dims(windows, axes=(*order, along + 1))

@@ -1,0 +1,148 @@
+"""What runs along an axis: running products and extremes, differences, integrals and slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...backends import dtypes
+from ..rules import elementwise as e
+from ..rules import ordering, shapes
+from .arguments import Dims, axis_of, widened
+from .elementwise import logical_xor
+from .indexing import along_axis
+from .reductions import ValuesIndices, cumsum, sum
+from .shapes import concat, movedim, narrow, unsqueeze
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def _scan(name: str, combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
+    """Each element combined with all before it along ``dim``, by doubling (Hillis and Steele, 1986)."""
+    along = axis_of(name, dim, max(x.ndim, 1))
+    if not x.ndim:
+        return x
+    n, step = x.shape[along], 1
+    while step < n:
+        combined = combine(narrow(x, along, 0, n - step), narrow(x, along, step, n - step))
+        x = concat([narrow(x, along, 0, step), combined], along)
+        step *= 2
+    return x
+
+
+def cumprod(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """The running product along ``dim``; its derivatives hold at zeros too."""
+    return _scan("cumprod", e.multiply, widened(x) if dtype is None else x.to(dtype), dim)
+
+
+def logcumsumexp(x: Tensor, dim: int) -> Tensor:
+    """log of the running sum of exp(x) along ``dim``, without overflow."""
+    return _scan("logcumsumexp", e.logaddexp, x, dim)
+
+
+def _running(name: str, x: Tensor, dim: int, least: bool) -> ValuesIndices:
+    along = axis_of(name, dim, max(x.ndim, 1))
+    if not x.ndim:
+        return ValuesIndices(x.clone(), (x != x).to(dtypes.int64) * 0)
+    rows = movedim(x, along, 0)
+    comparable = rows.to(dtypes.uint8) if x.dtype is dtypes.bool_ else rows
+    indices = ordering.cumulative_argmax(comparable, least=least)
+    return ValuesIndices(movedim(along_axis(rows, indices, 0), 0, along), movedim(indices, 0, along))
+
+
+def cummax(x: Tensor, dim: int) -> ValuesIndices:
+    """The running maximum along ``dim`` and where it stands, the latest of equals. From a NaN on it is NaN."""
+    return _running("cummax", x, dim, False)
+
+
+def cummin(x: Tensor, dim: int) -> ValuesIndices:
+    """The running minimum along ``dim`` and where it stands, the latest of equals. From a NaN on it is NaN."""
+    return _running("cummin", x, dim, True)
+
+
+def diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """The difference of each element from the one before it along ``dim``, taken ``n`` times; of booleans, whether they differ."""
+    along = axis_of("diff", dim, x.ndim)
+    if n < 0:
+        raise ValueError(f"diff: n is at least 0, not {n}")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    x = concat(parts, along) if len(parts) > 1 else x
+    for _ in range(min(n, x.shape[along])):
+        m = max(x.shape[along] - 1, 0)
+        later, earlier = narrow(x, along, x.shape[along] - m, m), narrow(x, along, 0, m)
+        x = logical_xor(later, earlier) if x.dtype is dtypes.bool_ else later - earlier
+    return x
+
+
+def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int) -> tuple[Tensor, int]:
+    """The area of each strip between neighbours along ``dim``."""
+    along = axis_of(name, dim, y.ndim)
+    if x is not None and dx is not None:
+        raise ValueError(f"{name}: give the places x or their distance dx, not both")
+    m = max(y.shape[along] - 1, 0)
+    heights = narrow(y, along, y.shape[along] - m, m) + narrow(y, along, 0, m)
+    if x is None:
+        return heights * ((1 if dx is None else dx) / 2), along
+    if x.ndim == 1:
+        if x.shape[0] != y.shape[along]:
+            raise ValueError(f"{name}: {x.shape[0]} places for the {y.shape[along]} values along axis {dim}")
+        widths = shapes.reshape(diff(x), shape=(m, *(1,) * (y.ndim - 1 - along)))
+    else:
+        widths = diff(x, dim=along - y.ndim)
+    return heights * widths / 2, along
+
+
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
+    """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or ``dx`` apart."""
+    strips, along = _trapezoids("trapezoid", y, x, dx, dim)
+    return sum(strips, along)
+
+
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
+    """The running integral of ``y`` along ``dim`` by the trapezoidal rule, one element shorter than ``y``."""
+    strips, along = _trapezoids("cumulative_trapezoid", y, x, dx, dim)
+    return cumsum(strips, along)
+
+
+def gradient(
+    x: Tensor,
+    *,
+    spacing: float | Sequence[float] | Sequence[Tensor] = 1,
+    dim: Dims = None,
+    edge_order: int = 1,
+) -> tuple[Tensor, ...]:
+    """The slopes of ``x`` along each of ``dim`` (all axes where None), by second-order differences.
+
+    ``spacing`` is the distance of neighbours, one for each axis, or the places themselves as vectors. The slope at the edges is
+    of order ``edge_order``, 1 or 2.
+    """
+    axes = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    if edge_order not in (1, 2):
+        raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
+    spacings = [spacing] * len(axes) if isinstance(spacing, (int, float)) else list(spacing)
+    if len(spacings) != len(axes):
+        raise ValueError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
+    return tuple(_slope(x, h, axis_of("gradient", axis, x.ndim), edge_order) for h, axis in zip(spacings, axes, strict=True))
+
+
+def _slope(x: Tensor, spacing: Any, along: int, edge_order: int) -> Tensor:
+    from ..creation import full
+
+    y = movedim(x, along, -1)
+    n = y.shape[-1]
+    if n < edge_order + 1:
+        raise ValueError(f"gradient: axis {along} of shape {x.shape} has fewer than {edge_order + 1} elements")
+    if isinstance(spacing, (int, float)):
+        dtype = y.dtype if y.dtype.kind == "float" else dtypes.float32
+        widths = full((n - 1,), spacing, dtype=dtype, device=x.backend)
+    else:
+        widths = diff(spacing)
+    slopes = diff(y) / widths
+    a, b = widths[:-1], widths[1:]
+    inside = (b * slopes[..., :-1] + a * slopes[..., 1:]) / (a + b)
+    first, last = slopes[..., :1], slopes[..., -1:]
+    if edge_order == 2:
+        first = first + (first - slopes[..., 1:2]) * (widths[:1] / (widths[:1] + widths[1:2]))
+        last = last + (last - slopes[..., -2:-1]) * (widths[-1:] / (widths[-1:] + widths[-2:-1]))
+    return movedim(concat([first, inside, last], -1), -1, along)

@@ -1,0 +1,253 @@
+"""Sorting, and what is found by it: ranks, medians, modes, quantiles, where values would go, which are unique."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...backends import dtypes
+from ..primitive import as_input
+from ..rules import elementwise as e
+from ..rules import ordering, shapes
+from .arguments import NUMBERS, Dims, axis_of, floating
+from .elementwise import where
+from .indexing import along_axis, getitem, index_put
+from .reductions import ValuesIndices, amax, argmax, cumsum, mean, sum
+from .shapes import concat, movedim, narrow, squeeze, unsqueeze
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _ordered(name: str, x: Tensor, dim: int, descending: bool = False) -> tuple[Tensor, Tensor, int]:
+    """``x`` with an axis to sort along, the order that sorts it, and that axis counted from 0."""
+    x = x if x.ndim else unsqueeze(x, 0)
+    along = axis_of(name, dim, x.ndim)
+    comparable = x.to(dtypes.uint8) if x.dtype is dtypes.bool_ else x
+    return x, ordering.argsort(comparable, axis=along, descending=descending), along
+
+
+def _picked(x: Tensor, indices: Tensor, along: int, shape_of: Tensor, keepdim: bool = True) -> ValuesIndices:
+    """The values at ``indices`` and these, as a result for an argument of the shape of ``shape_of``."""
+    values = along_axis(x, indices, along)
+    if keepdim and shape_of.ndim:
+        return ValuesIndices(values, indices)
+    return ValuesIndices(shapes.squeeze(values, axis=along), shapes.squeeze(indices, axis=along))
+
+
+def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
+    """The indices that sort ``x`` along ``dim``; always stable: equals keep their order. NaN counts as the largest."""
+    _, order, _ = _ordered("argsort", x, dim, descending)
+    return shapes.reshape(order, shape=x.shape)
+
+
+def sort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> ValuesIndices:
+    """``x`` sorted along ``dim``, and the indices that sort it; always stable. NaN counts as the largest.
+
+    >>> import adjoint as ad
+    >>> values, indices = ad.sort(ad.tensor([2.0, 3.0, 1.0]))
+    >>> values, indices
+    (tensor([1., 2., 3.]), tensor([2, 0, 1]))
+    """
+    rows, order, along = _ordered("sort", x, dim, descending)
+    if not x.ndim:
+        return _picked(rows, order, along, x)
+    return ValuesIndices(along_axis(rows, order, along), order)
+
+
+def msort(x: Tensor) -> Tensor:
+    """``x`` sorted along its first axis."""
+    return sort(x, 0).values
+
+
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+    """The ``k`` largest (or smallest) along ``dim``, in order, and where they stand."""
+    rows, order, along = _ordered("topk", x, dim, largest)
+    if not 0 <= k <= rows.shape[along]:
+        raise ValueError(f"topk: k = {k} of the {rows.shape[along]} elements along axis {dim} of shape {x.shape}")
+    return _picked(rows, narrow(order, along, 0, k), along, x)
+
+
+def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The ``k``-th smallest along ``dim``, counted from 1, and where it stands."""
+    rows, order, along = _ordered("kthvalue", x, dim)
+    if not 1 <= k <= rows.shape[along]:
+        raise ValueError(f"kthvalue: k = {k} of the {rows.shape[along]} elements along axis {dim} of shape {x.shape}")
+    return _picked(rows, narrow(order, along, k - 1, 1), along, x, keepdim)
+
+
+def _middle(name: str, x: Tensor, dim: int | None, keepdim: bool, skip_nan: bool) -> Any:
+    if dim is None:
+        return _middle_of_all(name, x, skip_nan)
+    rows, order, along = _ordered(name, x, dim)
+    n = rows.shape[along]
+    if not n:
+        raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {dim}")
+    numbers = sum(rows == rows, along, True)  # they come before the NaNs
+    if skip_nan:
+        at = e.maximum(e.floor_divide(numbers - 1, 2), 0)
+    else:
+        at = where(numbers == n, (n - 1) // 2, numbers)
+    return _picked(rows, along_axis(order, at, along), along, x, keepdim)
+
+
+def _middle_of_all(name: str, x: Tensor, skip_nan: bool) -> Tensor:
+    if not x.numel():
+        from ..creation import full
+
+        return full((), float("nan"), dtype=floating(name, x).dtype, device=x.backend)
+    flat = shapes.reshape(x, shape=(-1,))
+    value = _middle(name, flat.detach(), 0, False, skip_nan).values
+    if not x.requires_grad:
+        return value
+    if value != value:
+        return mean(getitem(flat, flat != flat))
+    return amax(getitem(flat, flat == value))  # equals share the gradient
+
+
+def median(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+    """The middle value, the lower one of two; along ``dim``, also where it stands. NaN where there is one.
+
+    Over all elements, those equal to the median share the gradient evenly.
+    """
+    return _middle("median", x, dim if axis is None else axis, keepdim, False)
+
+
+def nanmedian(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+    """:func:`median` of the elements that are not NaN."""
+    return _middle("nanmedian", x, dim if axis is None else axis, keepdim, True)
+
+
+def _positions(like: Tensor, along: int) -> Tensor:
+    """0, 1, 2, … along the axis, in the shape of ``like``."""
+    from ..creation import arange
+
+    n, ndim = like.shape[along], like.ndim
+    numbers = arange(n, device=like.backend).reshape(tuple(n if i == along else 1 for i in range(ndim)))
+    return shapes.broadcast_to(numbers, shape=like.shape)
+
+
+def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The most frequent value along ``dim``, the smallest of several, and where it stands last."""
+    rows, order, along = _ordered("mode", x, dim)
+    n = rows.shape[along]
+    if not n:
+        raise ValueError(f"mode: there is no element to choose from in shape {x.shape} along axis {dim}")
+    values = along_axis(rows.detach(), order, along)
+    starts = narrow(values, along, 1, n - 1) != narrow(values, along, 0, n - 1)
+    starts = concat([narrow(values == values, along, 0, 1), starts], along)
+    at = _positions(values, along)
+    begun = movedim(where(starts, at, 0), along, 0)
+    run = at - movedim(along_axis(begun, ordering.cumulative_argmax(begun), 0), 0, along)  # how many equals come before
+    return _picked(rows, along_axis(order, argmax(run, along, True), along), along, x, keepdim)
+
+
+def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolation: str, skip_nan: bool) -> Tensor:
+    from ..creation import full
+
+    x = floating(name, x)
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"{name}: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
+    q = full((), q, dtype=x.dtype, device=x.backend) if type(q) in NUMBERS else as_input(name, q)
+    if q.ndim > 1:
+        raise ValueError(f"{name}: q is a number or a vector, not of shape {q.shape}")
+    if q.dtype is not x.dtype:
+        raise TypeError(f"{name}: q is {q.dtype} and the tensor {x.dtype}; they must agree")
+    if not ((q >= 0) & (q <= 1)).all():
+        raise ValueError(f"{name}: q is from 0 to 1, not {q.tolist()}")
+    if dim is None or not x.ndim:
+        rows, kept = shapes.reshape(x, shape=(-1,)), (1,) * x.ndim
+    else:
+        along = axis_of(name, dim, x.ndim)  # type: ignore[arg-type]
+        rows = movedim(x, along, -1)
+        kept = tuple(1 if i == along else n for i, n in enumerate(x.shape))
+    n = rows.shape[-1]
+    if not n:
+        raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {dim}")
+    values = along_axis(rows, ordering.argsort(rows, axis=-1), rows.ndim - 1)
+    numbers = sum(rows == rows, -1, True)
+    points = shapes.reshape(q, shape=(-1,))
+    if skip_nan:
+        ranks = points * e.maximum(numbers - 1, 0).to(x.dtype)
+    else:
+        ranks = where(numbers == n, points * (n - 1), float(n - 1))  # a NaN comes last
+    if interpolation == "lower":
+        ranks = e.floor(ranks)
+    elif interpolation == "higher":
+        ranks = e.ceil(ranks)
+    elif interpolation == "nearest":
+        ranks = e.round(ranks)
+    below = e.floor(ranks).detach()
+    low = along_axis(values, below.to(dtypes.int64), rows.ndim - 1)
+    if interpolation in ("linear", "midpoint"):
+        high = along_axis(values, e.ceil(ranks).to(dtypes.int64), rows.ndim - 1)
+        weight = 0.5 if interpolation == "midpoint" else ranks - below
+        low = low + weight * (high - low)
+    found = movedim(low, -1, 0)
+    return shapes.reshape(found, shape=(*q.shape, *(kept if keepdim else rows.shape[:-1])))
+
+
+def quantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+    """The value below which the part ``q`` of the elements along ``dim`` lies; of a vector of ``q``, one along a new first axis.
+
+    Between two elements ``interpolation`` chooses: "linear", "lower", "higher", "midpoint" or "nearest". NaN where there is one.
+    """
+    return _quantile("quantile", x, q, dim, keepdim, interpolation, False)
+
+
+def nanquantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+    """:func:`quantile` of the elements that are not NaN."""
+    return _quantile("nanquantile", x, q, dim, keepdim, interpolation, True)
+
+
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+) -> Tensor:
+    """Where in the sorted sequence each value would go, before its equals, or behind them with ``right`` (or ``side="right"``).
+
+    A sequence of more axes has a row for each row of ``input``, and they must agree in all axes but the last.
+    """
+    from ..creation import full
+
+    if side not in (None, "left", "right"):
+        raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
+    behind = right or side == "right"
+    values = full((), input, device=sorted_sequence.backend) if type(input) in NUMBERS else as_input("searchsorted", input)
+    if sorted_sequence.ndim == 1:
+        found = ordering.searchsorted(sorted_sequence, values, side="right" if behind else "left")
+    elif sorted_sequence.shape[:-1] != values.shape[:-1]:
+        raise ValueError(
+            f"searchsorted: rows of {sorted_sequence.shape} for values of {values.shape}; all axes but the last must agree"
+        )
+    else:
+        rows, each = unsqueeze(sorted_sequence, -2), unsqueeze(values, -1)
+        found = sum(rows <= each if behind else rows < each, -1)
+    return found.to(dtypes.int32 if out_int32 else dtypes.int64)
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """Which of the intervals between the sorted ``boundaries`` each value lies in; they end with their upper boundary,
+    or begin with their lower one where ``right``."""
+    if boundaries.ndim != 1:
+        raise ValueError(f"bucketize: the boundaries are a vector, not of shape {boundaries.shape}")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The different values in order; where asked for, also each element's place among them and how often each occurs."""
+    flat, order, _ = _ordered("unique", shapes.reshape(x.detach(), shape=(-1,)), 0)
+    values = getitem(flat, order)
+    n = values.shape[0]
+    new = concat([values[:1] == values[:1], values[1:] != values[:-1]])
+    new = index_put(new, slice(0, 1), True)
+    results = [getitem(values, new)]
+    if return_inverse:
+        results.append(shapes.reshape(index_put(order, order, cumsum(new, 0) - 1), shape=x.shape))
+    if return_counts:
+        from ..creation import full
+
+        starts = ordering.argwhere(new)
+        ends = concat([squeeze(starts, 1), full((1,), n, dtype=dtypes.int64, device=x.backend)])
+        results.append(ends[1:] - ends[:-1])
+    return results[0] if len(results) == 1 else tuple(results)
