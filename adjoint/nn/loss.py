@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from ..autograd import Tensor
 from . import functional
+from .functional.losses import check_reduction
 from .module import Module
 
 
 class _Loss(Module):
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        functional._check_reduction(type(self).__name__, reduction)
+        check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
 

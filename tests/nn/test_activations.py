@@ -39,6 +39,18 @@ ACTIVATIONS: list[tuple[Any, Any]] = [
     (nn.Softplus(2.0, 20.0), torch.nn.Softplus(2.0, 20.0)),
     (nn.Softmax(dim=-1), torch.nn.Softmax(dim=-1)),
     (nn.LogSoftmax(dim=-1), torch.nn.LogSoftmax(dim=-1)),
+    (nn.ReLU6(), torch.nn.ReLU6()),
+    (nn.Hardtanh(-2.5, 1.5), torch.nn.Hardtanh(-2.5, 1.5)),
+    (nn.Hardshrink(0.3), torch.nn.Hardshrink(0.3)),
+    (nn.Softshrink(), torch.nn.Softshrink()),
+    (nn.Tanhshrink(), torch.nn.Tanhshrink()),
+    (nn.Softsign(), torch.nn.Softsign()),
+    (nn.LogSigmoid(), torch.nn.LogSigmoid()),
+    (nn.Threshold(0.5, -2.0), torch.nn.Threshold(0.5, -2.0)),
+    (nn.CELU(0.5), torch.nn.CELU(0.5)),
+    (nn.SELU(), torch.nn.SELU()),
+    (nn.Mish(), torch.nn.Mish()),
+    (nn.Softmin(dim=-1), torch.nn.Softmin(dim=-1)),
     (nn.Identity(), torch.nn.Identity()),
 ]
 
@@ -47,7 +59,7 @@ ACTIVATIONS: list[tuple[Any, Any]] = [
 @settings(max_examples=15)
 @given(x=inputs)
 def test_an_activation_has_the_values_and_derivatives_of_pytorchs(ours: Any, theirs: Any, x: Any) -> None:
-    if "oftmax" in repr(ours) and (x.ndim == 0 or x.shape[-1] == 0):
+    if "oftm" in repr(ours) and (x.ndim == 0 or x.shape[-1] == 0):
         x = np.ones((2, 3))
     check_like_torch(ours, theirs, x)
 
@@ -71,6 +83,62 @@ def test_in_place_activations_change_their_input_and_keep_its_gradient(name: str
     z = ad.tensor([-1.0, 0.5, 2.0], requires_grad=True)
     getattr(F, name)(z).sum().backward()
     np.testing.assert_array_equal(values(x.grad), values(z.grad))
+
+
+KINKED = "relu6 hardtanh hardsigmoid hardswish hardshrink softshrink softsign celu selu logsigmoid mish tanhshrink".split()
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_activations_have_pytorchs_derivative_at_their_kinks(name: str) -> None:
+    x = np.asarray([-6.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0])
+    check_like_torch(getattr(F, name), getattr(TF, name), x, second=False, rtol=1e-7)  # PyTorch's 1/6 is a float32
+
+
+def test_activations_print_as_pytorchs() -> None:
+    for ours, theirs in ACTIVATIONS[-13:]:
+        assert repr(ours) == repr(theirs)
+
+
+def test_glu_and_prelu_are_pytorchs() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    check_like_torch(nn.GLU(1), torch.nn.GLU(1), x)
+    for length in (1, 4):
+        check_like_torch(F.prelu, TF.prelu, x, np.linspace(0.1, 0.4, length))
+    check_like_torch(F.prelu, TF.prelu, x[0, 0], np.asarray([0.2]))
+    assert list(nn.PReLU(4).state_dict()) == ["weight"]
+    with pytest.raises(ValueError, match="halved"):
+        F.glu(ad.ones(3))
+    with pytest.raises(ValueError, match="4 channels"):
+        F.prelu(ad.tensor(x), ad.ones(3))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_distances_and_cosines_are_pytorchs(p: float) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    check_like_torch(nn.PairwiseDistance(p, keepdim=True), torch.nn.PairwiseDistance(p, keepdim=True), x, y)
+    check_like_torch(lambda x: F.normalize(x, p), lambda x: TF.normalize(x, p), x)
+    check_like_torch(nn.CosineSimilarity(-1), torch.nn.CosineSimilarity(-1), x, y)
+    check_like_torch(nn.CosineSimilarity(0), torch.nn.CosineSimilarity(0), x, y[:1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(nn.Dropout1d, (40, 50, 3)), (nn.Dropout2d, (40, 50, 2, 2)), (nn.Dropout3d, (2000, 2, 1, 2))]
+)
+def test_channel_dropout_drops_whole_channels(layer: Any, shape: tuple[int, ...]) -> None:
+    out = values(layer(0.3)(ad.ones(shape)))
+    flat = out.reshape(*out.shape[: -len(shape) + (2 if len(shape) != 4 or layer is nn.Dropout2d else 1)], -1)
+    assert (flat == flat[..., :1]).all()
+    assert abs((flat[..., 0] != 0).mean() - 0.7) < 0.05
+
+
+def test_alpha_dropout_keeps_mean_and_variance() -> None:
+    x = ad.randn(300, 300)
+    for layer in (nn.AlphaDropout(0.4), nn.FeatureAlphaDropout(0.4)):
+        out = values(layer(x))
+        assert abs(out.mean()) < 0.02
+        assert abs(out.std() - 1) < 0.02
+        assert layer.eval()(x) is x
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -1,0 +1,40 @@
+"""The linear layer, and distances and lengths of vectors, as functions."""
+
+from __future__ import annotations
+
+from ...autograd import Tensor
+from ...autograd import functions as f
+from ...autograd.rules import neural
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input weight^T + bias: (..., in), (out, in), (out,) to (..., out).
+
+    Raises ``ValueError`` where the input's last axis is not of length in.
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"linear: the input is a {type(input).__name__}; it takes tensors, ad.tensor(…) makes one")
+    shape, of_weight = input.shape, weight.shape
+    if not shape or shape[-1] != of_weight[-1]:
+        raise ValueError(
+            f"linear: the input has shape {shape} and the weight {of_weight} (out_features, in_features); the input's last axis "
+            f"must have in_features={of_weight[-1]} elements"
+        )
+    return f.matmul(input, weight.mT) if bias is None else neural.linear(input, weight, bias)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(norm of x, ``eps``), the p-norm along ``dim``."""
+    return input / f.clamp_min(f.norm(input, p, dim, keepdim=True), eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1 x2 / (max(length of x1, ``eps``) max(length of x2, ``eps``)) along ``dim``: the cosine of the angle between the two."""
+    product = x1 * x2
+    lengths = [f.clamp_min(f.norm(f.expand(x, product.shape), 2, dim), eps) for x in (x1, x2)]
+    return f.sum(product, dim) / (lengths[0] * lengths[1])
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The p-norm of x1 - x2 + ``eps`` along the last axis: (N, D) and (N, D) to (N,)."""
+    return f.norm(x1 - x2 + eps, p, -1, keepdim)
