@@ -224,7 +224,12 @@ SCATTERING = {
         X,
         Y,
     ),
-    "take and put": (lambda m, x, i, v: [m.take(x, i), x.take(i - 3), x.put(i, v[:3], accumulate=True)], X, np.array([1, 7, 1]), V),
+    "take and put": (
+        lambda m, x, i, v: [m.take(x, i), x.take(i - 3), m.take_along_dim(x, i), x.put(i, v[:3], accumulate=True)],
+        X,
+        np.array([1, 7, 1]),
+        V,
+    ),
 }
 ONCE_ONLY = {
     "scatter_reduce by prod": (

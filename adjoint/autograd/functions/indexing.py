@@ -98,8 +98,13 @@ def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Te
     return shapes.index_put(x, value, index=first)
 
 
-def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """``out[..., i, ...] = x[..., indices[..., i, ...], ...]`` along ``dim``; the other axes alike or broadcast."""
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """``out[..., i, ...] = x[..., indices[..., i, ...], ...]`` along ``dim``; the other axes alike or broadcast.
+
+    Where ``dim`` is None, the elements of the flattened ``x`` at the flattened indices.
+    """
+    if dim is None:
+        x, indices, dim = (*(shapes.reshape(y, shape=(-1,)) for y in (x, indices)), 0)
     along = axis_of("take_along_dim", dim, x.ndim)
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_dim: the indices have {indices.ndim} axes and the tensor {x.ndim}")
