@@ -265,6 +265,7 @@ ONCE_ONLY = {
         ],
         np.array([3, 1, 2]),
     ),
+    "logcumsumexp of nothing": (lambda m, x: x.logcumsumexp(0), np.array([-3.0, -np.inf, -np.inf, 1.0])),
     "places": (
         lambda m, x: [m.nonzero(x), *x.nonzero(as_tuple=True), m.argwhere(x), m.nonzero(x[0, 0]), m.nonzero(x * 0)],
         TIES,

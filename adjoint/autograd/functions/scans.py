@@ -9,7 +9,7 @@ from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
 from .arguments import Dims, axis_of, widened
-from .elementwise import logical_xor
+from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
 from .shapes import concat, movedim, narrow, unsqueeze
@@ -38,7 +38,13 @@ def cumprod(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 def logcumsumexp(x: Tensor, dim: int) -> Tensor:
     """log of the running sum of exp(x) along ``dim``, without overflow."""
-    return _scan("logcumsumexp", e.logaddexp, x, dim)
+    return _scan("logcumsumexp", _logaddexp, x, dim)
+
+
+def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
+    """log(exp(x) + exp(y)), with a derivative where both are -inf."""
+    neither = e.logical_and(x == float("-inf"), y == float("-inf"))
+    return where(neither, x, e.logaddexp(where(neither, 0.0, x), where(neither, 0.0, y)))
 
 
 def _running(name: str, x: Tensor, dim: int, least: bool) -> ValuesIndices:
