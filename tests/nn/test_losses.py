@@ -249,3 +249,39 @@ def test_options_that_make_no_sense_are_refused() -> None:
         F.cross_entropy(ad.zeros(1, 2), ad.tensor([0]), label_smoothing=1.5)
     with pytest.raises(ValueError, match="reduction"):
         nn.MSELoss(reduction="average")
+
+
+RNG = np.random.default_rng(0)
+A, B, C = (RNG.normal(size=(4, 3)) for _ in range(3))
+SIGNS = np.asarray([1.0, -1.0, -1.0, 1.0])
+MARGINS: dict[str, Any] = {
+    "smooth_l1": lambda F, m, r, a, b, c: F.smooth_l1_loss(a, b, reduction=r, beta=0.7),
+    "kl_div": lambda F, m, r, a, b, c: F.kl_div(a, b.abs(), reduction=r),
+    "kl_div of logarithms": lambda F, m, r, a, b, c: F.kl_div(a, b, reduction="batchmean" if r == "mean" else r, log_target=True),
+    "poisson": lambda F, m, r, a, b, c: F.poisson_nll_loss(a, m.tensor(5 * np.abs(B)), full=True, reduction=r),
+    "poisson of rates": lambda F, m, r, a, b, c: F.poisson_nll_loss(a.abs(), b, log_input=False, reduction=r),
+    "gaussian": lambda F, m, r, a, b, c: F.gaussian_nll_loss(a, b, c.abs(), full=True, reduction=r),
+    "gaussian of one variance": lambda F, m, r, a, b, c: F.gaussian_nll_loss(a, b, c[:, 0].abs(), reduction=r),
+    "gaussian of a number": lambda F, m, r, a, b, c: F.gaussian_nll_loss(a, b, 0.7, reduction=r),
+    "soft margin": lambda F, m, r, a, b, c: F.soft_margin_loss(a, m.tensor(np.sign(B)), reduction=r),
+    "hinge": lambda F, m, r, a, b, c: F.hinge_embedding_loss(a, m.tensor(np.sign(B)), 0.5, reduction=r),
+    "ranking": lambda F, m, r, a, b, c: F.margin_ranking_loss(a, b, m.tensor(np.sign(C)), 0.3, reduction=r),
+    "cosine": lambda F, m, r, a, b, c: F.cosine_embedding_loss(a, b, m.tensor(SIGNS), 0.1, reduction=r),
+    "triplet": lambda F, m, r, a, b, c: F.triplet_margin_loss(a, b, c, 2.0, swap=True, reduction=r),
+    "triplet with distance": lambda F, m, r, a, b, c: F.triplet_margin_with_distance_loss(a, b, c, reduction=r),
+}
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("case", MARGINS)
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_losses_of_margins_and_distributions_are_pytorchs(case: str, reduction: str) -> None:
+    loss = MARGINS[case]
+    check_like_torch(
+        lambda a, b, c: loss(F, ad, reduction, a, b, c) + 0.0 * (a + b + c).sum(),
+        lambda a, b, c: loss(TF, torch, reduction, a, b, c) + 0.0 * (a + b + c).sum(),
+        A,
+        B,
+        C,
+        second=case != "hinge",
+    )
