@@ -9,7 +9,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from . import autograd, backends, errors, nn
+from . import autograd, backends, errors
 from .autograd import (
     GradientTape,
     Tensor,
@@ -286,12 +286,12 @@ half, double, long = float16, float64, int64
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import data, optim, testing, train
+    from . import data, nn, optim, testing, train
 else:
 
     def __getattr__(name):
         """``ad.data`` and its like are imported when first asked for, so that a program without them starts sooner."""
-        if name in ("data", "optim", "testing", "train"):
+        if name in ("data", "nn", "optim", "testing", "train"):
             from importlib import import_module
 
             return import_module(f".{name}", __name__)

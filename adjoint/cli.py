@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("adjoint: stopped; nothing was written", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read the output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
     except (ValueError, TypeError, LookupError, RuntimeError, ImportError, OSError, MemoryError) as error:
         text = str(error) or type(error).__name__
@@ -158,8 +158,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         print(f"adjoint {options.command}: {text}", file=sys.stderr)
+        drop_output()
         return 2
     return 0
+
+
+def drop_output() -> None:
+    """Let go of output that can not be written, which Python would try once more, and fail, when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
