@@ -1,11 +1,12 @@
 """The engine: primitives and their derivative rules, the graph they leave behind, ``Tensor`` and the ways to ask for gradients.
 
 To read it in the order in which things happen: ``primitive`` (an operation and its rules), ``rules/`` (the table of them),
-``graph`` (what is recorded, and the walk back), ``tensor`` (what users hold), then ``transforms`` and ``tape``.
+``graph`` (what is recorded, and the walk back), ``tensor`` (what users hold), ``gradients``, then ``transforms`` and ``tape``.
 """
 
-from .tensor import Tensor, backward, grad  # first: it brings in the engine's modules in their order
+from .tensor import Tensor  # first: it brings in the engine's modules in their order
 from . import namespace
+from .gradients import backward, grad
 from .graph import Node
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .primitive import Primitive, primitive, registry

@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import GraphError
+from .gradients import roots_of
 from .graph import pull_back
 from .modes import enable_grad, state
-from .tensor import Tensor, _roots
+from .tensor import Tensor
 from .transforms import _gradient, leaves, rebuild
 
 
@@ -87,7 +88,7 @@ class GradientTape:
         for tensor, weight in zip(targets, weights, strict=True):
             if tensor.requires_grad or tensor._node is not None:
                 ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
-                roots += _roots("gradient", [tensor], [ones if weight is None else weight], create_graph)
+                roots += roots_of("gradient", [tensor], [ones if weight is None else weight], create_graph)
         edges: list[Any] = [x if x._node is None else x._node for x in inputs]
         if not self.watch_accessed_variables:
             edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]

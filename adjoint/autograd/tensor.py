@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from sys import getrefcount
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import backends
 from ..backends import Array, Backend, DType
-from ..errors import BackendError, GraphError
+from ..errors import GraphError
 from . import functions as f
 from . import graph
 from .graph import Node
 from .modes import state
-from .primitive import Primitive, as_input
+from .primitive import Primitive
 from .rules import elementwise, transfer
+
+if TYPE_CHECKING:
+    from .gradients import GradientBuffer
 
 Hook = Callable[["Tensor"], "Tensor | None"]
 # The class has methods of these names.
@@ -163,6 +165,8 @@ class Tensor:
         Raises:
             GraphError: no graph, no cotangent for more than one element, a graph freed or changed in place since.
         """
+        from .gradients import backward
+
         backward([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
 
     def detach(self) -> Tensor:
@@ -624,129 +628,3 @@ def leaf(array: Array, backend: Backend, requires_grad: Any = False) -> Tensor:
     if requires_grad:
         made.requires_grad = True
     return made
-
-
-# --- backward, and PyTorch's autograd.grad -----------------------------------------------------------------------------------
-
-
-def _roots(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
-    """Each tensor's edge with its cotangent, checked."""
-    roots = []
-    for tensor, g in zip(tensors, cotangents, strict=True):
-        if not tensor._requires_grad:
-            raise GraphError(
-                f"{name}: the tensor has no graph: nothing it was computed from requires a gradient, or it was made under no_grad()"
-            )
-        if g is None:
-            if tensor.numel() != 1:
-                raise GraphError(
-                    f"{name}: a tensor of shape {tensor.shape} needs a cotangent of that shape (gradient=…); only a single element "
-                    "does without. Take .sum() or .mean() first for a scalar"
-                )
-            xp = tensor.backend.xp
-            g = Tensor(xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
-        else:
-            g = as_input(name, g)
-            if not isinstance(g, Tensor):
-                raise TypeError(f"{name}: a cotangent is a tensor, not {type(g).__name__}")
-            if g.shape != tensor.shape:
-                raise ValueError(f"{name}: the cotangent has shape {g.shape} and the tensor {tensor.shape}; they must agree")
-            g = g.to(device=tensor.backend, dtype=tensor.dtype) if g.backend is tensor.backend else g
-            if g.backend is not tensor.backend:
-                raise BackendError(f"{name}: the cotangent is on '{g.device}' and the tensor on '{tensor.device}'")
-        roots.append((tensor if tensor._node is None else tensor._node, g if create_graph else g._array))
-    return roots
-
-
-def backward(
-    tensors: list[Tensor], cotangents: list[Tensor | None], *, retain_graph: Any = None, create_graph: Any = False
-) -> None:
-    """:meth:`Tensor.backward` of several tensors in one walk."""
-    roots = _roots("backward", tensors, cotangents, create_graph)
-    retain = create_graph if retain_graph is None else retain_graph
-    for leaf_tensor, g in graph.pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
-        accumulate(leaf_tensor, g, create_graph)
-
-
-class GradientBuffer:
-    """A leaf's place in the memory that an optimizer keeps for gradients: :attr:`array`, a view of ``owner``.
-
-    It is free while nobody holds a gradient in it, or a view of one: while there are as many references to both as when
-    :meth:`settle` was called, with everything in place and no gradient out.
-    """
-
-    __slots__ = ("array", "at_rest", "owner")
-
-    def __init__(self, array: Array, owner: object) -> None:
-        self.array, self.owner, self.at_rest = array, owner, (0, 0)
-
-    def settle(self) -> None:
-        self.at_rest = self._references()
-
-    def free(self) -> bool:
-        return self._references() == self.at_rest
-
-    def _references(self) -> tuple[int, int]:
-        return getrefcount(self.array), getrefcount(self.owner)
-
-
-def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
-    """Add ``g`` to the leaf's ``grad``, in the buffer an optimizer keeps for it where there is one.
-
-    A buffer in which someone still holds an earlier gradient is left alone.
-    """
-    if leaf_tensor.grad is not None and leaf_tensor.grad.shape != leaf_tensor.shape:
-        raise ValueError(
-            f"backward: the tensor's grad has shape {leaf_tensor.grad.shape} and the tensor {leaf_tensor.shape}; the gradient can "
-            "not be added to it, set it to None or to a tensor of that shape"
-        )
-    if create_graph:
-        leaf_tensor.grad = f.clone(g) if leaf_tensor.grad is None else leaf_tensor.grad + g
-        return
-    backend, buffer = leaf_tensor.backend, leaf_tensor._grad_buffer
-    if leaf_tensor.grad is not None:
-        held = leaf_tensor.grad._array
-        if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
-            held += g
-            graph.writes.note(backend, held, "backward")
-        else:
-            leaf_tensor.grad = Tensor(held + g, backend)
-    elif buffer is not None and buffer.free():
-        buffer.array[...] = g
-        leaf_tensor.grad = Tensor(buffer.array, backend)
-    else:
-        leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True), backend)  # the walk may share g among leaves
-
-
-def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: Any = None,
-    create_graph: Any = False,
-    allow_unused: Any = False,
-) -> tuple[Tensor | None, ...]:
-    """``torch.autograd.grad``: the gradients of ``outputs`` by ``inputs``, without touching any ``grad``.
-
-    Raises :class:`GraphError` where an input is not behind the outputs, unless ``allow_unused`` (then its gradient is None).
-    """
-    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    given = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs or [None] * len(outs))
-    for x in ins:
-        if not x._requires_grad:
-            raise GraphError("grad: an input does not require a gradient; set requires_grad=True before it is used")
-    edges = [x if x._node is None else x._node for x in ins]
-    found = graph.pull_back(
-        _roots("grad", outs, given, create_graph),
-        edges,
-        retain_graph=create_graph if retain_graph is None else retain_graph,
-        create_graph=create_graph,
-    )
-    result = []
-    for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
-        g = found.get(edge)
-        if g is None and not allow_unused:
-            raise GraphError(f"grad: input {i} (shape {x.shape}) is not behind the outputs; allow_unused=True gives None for it")
-        result.append(g if g is None or create_graph else Tensor(g, x.backend))
-    return tuple(result)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .gradients import roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, state
 from .primitive import as_input
 from .rules.shapes import alias
-from .tensor import Tensor, _roots
+from .tensor import Tensor
 
 
 def leaves(tree: Any) -> list[Tensor]:
@@ -98,7 +99,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
             found: dict[Any, Any] = {}
             if value.requires_grad:
                 found = pull_back(
-                    _roots("grad", [value], [None], create_graph), edges, retain_graph=create_graph, create_graph=create_graph
+                    roots_of("grad", [value], [None], create_graph), edges, retain_graph=create_graph, create_graph=create_graph
                 )
             gradients = [_gradient(x, found.get(edge), create_graph) for x, edge in zip(own, edges, strict=True)]
         values = iter(gradients)

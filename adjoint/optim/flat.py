@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.tensor import GradientBuffer
+from ..autograd.gradients import GradientBuffer
 from ..backends import Array
 from ..errors import BackendError
 

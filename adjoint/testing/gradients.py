@@ -8,8 +8,9 @@ from typing import Any
 
 from ..autograd import functions as f
 from ..autograd.creation import tensor, zeros
+from ..autograd.gradients import grad
 from ..autograd.modes import enable_grad, no_grad
-from ..autograd.tensor import Tensor, grad
+from ..autograd.tensor import Tensor
 from ..backends.dtypes import float64
 from .comparison import unravel
 
