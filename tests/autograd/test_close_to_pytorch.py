@@ -97,6 +97,16 @@ def test_means_of_float16_are_taken_in_float32(backend: Any) -> None:
     assert x.mean().dtype is ad.float16
 
 
+def test_the_error_function_of_float16_does_not_overflow(backend: Any) -> None:
+    if not hasattr(backend.xp, "float16"):
+        return  # the standard has no float16
+    values = [-8.0, -3.0, -0.3, 0.0, 0.3, 2.0, 5.0, 100.0]
+    x = ad.tensor(values, dtype="float16")
+    for ours, theirs in ((ad.erf, torch.erf), (nn.functional.gelu, torch.nn.functional.gelu)):
+        expected = theirs(torch.tensor(values, dtype=torch.float32)).numpy()
+        np.testing.assert_allclose(ours(x).cpu().numpy(), expected, rtol=2e-3, atol=2e-3)
+
+
 def test_an_integer_of_any_kind_indexes_as_a_view() -> None:
     x = ad.zeros(3)
     for i in (np.int64(0), ad.tensor(1), np.array(2)):
