@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import backends
 from ..backends import DType, as_dtype, dtypes
+from .functions.arguments import sizes_of
 from .tensor import Tensor, leaf
 
 
@@ -108,10 +109,6 @@ def full(
     return leaf(backend.xp.full(shape, fill_value, dtype=getattr(backend.xp, name)), backend, requires_grad)
 
 
-def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size
-
-
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple.
 
@@ -119,19 +116,19 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return full(_size(size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+    return full(sizes_of(size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple."""
-    return full(_size(size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+    return full(sizes_of(size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory whose values are whatever was there."""
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None
-    return leaf(backend.xp.empty(_size(size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+    return leaf(backend.xp.empty(sizes_of(size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
 
 
 def zeros_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:

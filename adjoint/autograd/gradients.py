@@ -13,6 +13,11 @@ from .primitive import as_input
 from .tensor import Tensor
 
 
+def edge_of(tensor: Tensor) -> graph.Edge:
+    """What stands for the tensor in the graph: the node that made it, or a leaf itself."""
+    return tensor if tensor._node is None else tensor._node
+
+
 def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
     """Each tensor's edge with its cotangent, checked."""
     roots = []
@@ -35,10 +40,10 @@ def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], 
                 raise TypeError(f"{name}: a cotangent is a tensor, not {type(g).__name__}")
             if g.shape != tensor.shape:
                 raise ValueError(f"{name}: the cotangent has shape {g.shape} and the tensor {tensor.shape}; they must agree")
-            g = g.to(device=tensor.backend, dtype=tensor.dtype) if g.backend is tensor.backend else g
             if g.backend is not tensor.backend:
                 raise BackendError(f"{name}: the cotangent is on '{g.device}' and the tensor on '{tensor.device}'")
-        roots.append((tensor if tensor._node is None else tensor._node, g if create_graph else g._array))
+            g = f.cast(g, tensor.dtype)
+        roots.append((edge_of(tensor), g if create_graph else g._array))
     return roots
 
 
@@ -120,7 +125,7 @@ def grad(
     for x in ins:
         if not x._requires_grad:
             raise GraphError("grad: an input does not require a gradient; set requires_grad=True before it is used")
-    edges = [x if x._node is None else x._node for x in ins]
+    edges = [edge_of(x) for x in ins]
     found = graph.pull_back(
         roots_of("grad", outs, given, create_graph),
         edges,

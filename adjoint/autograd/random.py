@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, as_dtype, dtypes
-from .creation import _size
+from .functions.arguments import sizes_of
 from .tensor import Tensor, leaf
 
 _seed = 0
@@ -86,7 +86,7 @@ def rand(
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
     stream, backend = _stream(generator, device)
-    return leaf(stream.uniform(_size(size), _float(backend, dtype, "rand")), backend, requires_grad)
+    return leaf(stream.uniform(sizes_of(size), _float(backend, dtype, "rand")), backend, requires_grad)
 
 
 def randn(
@@ -94,7 +94,7 @@ def randn(
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
     stream, backend = _stream(generator, device)
-    return leaf(stream.normal(_size(size), _float(backend, dtype, "randn")), backend, requires_grad)
+    return leaf(stream.normal(sizes_of(size), _float(backend, dtype, "randn")), backend, requires_grad)
 
 
 def randint(
@@ -111,7 +111,7 @@ def randint(
     if not isinstance(high, int) or low >= high:
         raise ValueError(f"randint: draws from [low, high), and [{low}, {high}) is empty")
     stream, backend = _stream(generator, device)
-    return leaf(stream.integers(low, high, _size((size,))), backend)
+    return leaf(stream.integers(low, high, sizes_of((size,))), backend)
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:

@@ -6,11 +6,11 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import GraphError
-from .gradients import roots_of
+from .gradients import edge_of, roots_of
 from .graph import pull_back
 from .modes import enable_grad, state
 from .tensor import Tensor
-from .transforms import _gradient, leaves, rebuild
+from .transforms import gradient_of, leaves, rebuild
 
 
 class GradientTape:
@@ -89,7 +89,7 @@ class GradientTape:
             if tensor.requires_grad or tensor._node is not None:
                 ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
                 roots += roots_of("gradient", [tensor], [ones if weight is None else weight], create_graph)
-        edges: list[Any] = [x if x._node is None else x._node for x in inputs]
+        edges: list[Any] = [edge_of(x) for x in inputs]
         if not self.watch_accessed_variables:
             edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]
         with enable_grad():
@@ -98,5 +98,5 @@ class GradientTape:
         for x, edge in zip(inputs, edges, strict=True):
             g = found.get(edge)
             none = g is None and unconnected_gradients == "none"
-            gradients.append(None if none else _gradient(x, g, create_graph))
+            gradients.append(None if none else gradient_of(x, g, create_graph))
         return rebuild(sources, iter(gradients))

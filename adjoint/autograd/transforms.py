@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .gradients import roots_of
+from .gradients import edge_of, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, state
 from .primitive import as_input
@@ -94,14 +94,14 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
             value, aux = result if has_aux else (result, None)
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad: the function returned {type(value).__name__}, not a tensor")
-            edges = [x if x._node is None else x._node for x in own]
+            edges = [edge_of(x) for x in own]
             create_graph = nested or (recording and value.requires_grad and _reaches_other_leaves(value._node, edges))
             found: dict[Any, Any] = {}
             if value.requires_grad:
                 found = pull_back(
                     roots_of("grad", [value], [None], create_graph), edges, retain_graph=create_graph, create_graph=create_graph
                 )
-            gradients = [_gradient(x, found.get(edge), create_graph) for x, edge in zip(own, edges, strict=True)]
+            gradients = [gradient_of(x, found.get(edge), create_graph) for x, edge in zip(own, edges, strict=True)]
         values = iter(gradients)
         structured = tuple(rebuild(inputs[n], values) for n in chosen)
         out = value if create_graph else value.detach()
@@ -116,7 +116,7 @@ def _reaches_other_leaves(edge: Any, own: list[Any]) -> bool:
     return any(isinstance(behind, Tensor) and id(behind) not in mine for node in reachable([edge]) for behind in node.edges)
 
 
-def _gradient(x: Tensor, g: Any, create_graph: bool) -> Tensor:
+def gradient_of(x: Tensor, g: Any, create_graph: bool) -> Tensor:
     """The gradient found, or zeros where the value does not depend on ``x``."""
     if g is None:
         return Tensor(x.backend.xp.zeros(x.shape, dtype=x._array.dtype), x.backend)

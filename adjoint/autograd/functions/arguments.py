@@ -55,4 +55,10 @@ def axis_of(name: str, dim: int, ndim: int) -> int:
 
 
 def sizes_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes that were given as numbers, or as one tuple of them."""
     return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size
+
+
+def index_at(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that is ``part`` along ``axis`` and everything along the axes around it."""
+    return (*(slice(None),) * axis, part)

@@ -9,7 +9,7 @@ from ...errors import BackendError
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import NUMBERS, axis_of
+from .arguments import NUMBERS, axis_of, index_at
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -145,4 +145,4 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
     along = axis_of("index_select", dim, x.ndim)
     check_range("index_select", index, x.shape[along])
-    return getitem(x, (*(slice(None),) * along, index))
+    return getitem(x, index_at(along, index))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import axis_of, sizes_of, tensor_of
+from .arguments import axis_of, index_at, sizes_of, tensor_of
 from .indexing import getitem
 from .reductions import cumsum
 from .shapes import broadcast_to, concat, repeat, split, transpose, unsqueeze
@@ -149,7 +149,7 @@ def repeat_interleave(x: Tensor, repeats: int | Tensor, dim: int | None = None, 
     stops = cumsum(repeats, 0)
     total = int(stops[-1]) if output_size is None else output_size
     index = searchsorted(stops, arange(total, device=x.backend), right=True)
-    return getitem(x, (*(slice(None),) * along, index))
+    return getitem(x, index_at(along, index))
 
 
 # --- cutting -----------------------------------------------------------------------------------------------------------------
@@ -171,8 +171,7 @@ def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int =
         cuts = [i * each + min(i, longer) for i in range(1, indices_or_sections)]
     else:
         cuts = [int(i) for i in indices_or_sections]
-    before = (slice(None),) * along
-    return tuple(shapes.getitem(x, index=(*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
+    return tuple(shapes.getitem(x, index=index_at(along, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
 
 
 def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int], dim: int, ndim: int) -> Tensors:
@@ -219,6 +218,6 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")
     count = (x.shape[along] - size) // step + 1
     places = unsqueeze(arange(count, device=x.backend) * step, 1) + arange(size, device=x.backend)
-    windows = getitem(x, (*(slice(None),) * along, places))
+    windows = getitem(x, index_at(along, places))
     order = [i for i in range(windows.ndim) if i != along + 1]
     return shapes.permute_dims(windows, axes=(*order, along + 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, axis_of
+from .arguments import NUMBERS, axis_of, index_at
 from .elementwise import where
 from .indexing import check_range, getitem, index_put, mesh, plain_index
 from .shapes import concat
@@ -22,7 +22,7 @@ def _slices(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[Any, ...]:
     if index.ndim > 1:
         raise ValueError(f"{name}: the index is a vector, not of shape {index.shape}")
     check_range(name, index, x.shape[along])
-    return (*(slice(None),) * along, shapes.reshape(index, shape=(-1,)))
+    return index_at(along, shapes.reshape(index, shape=(-1,)))
 
 
 def _added(x: Tensor, index: tuple[Any, ...], source: Tensor) -> Tensor:
@@ -42,24 +42,23 @@ def index_copy(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
 
 def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``x`` with ``value`` in the slices along ``dim`` that ``index`` names."""
-    return index_put(x, (*(slice(None),) * axis_of("index_fill", dim, x.ndim), index), value)
+    return index_put(x, index_at(axis_of("index_fill", dim, x.ndim), index), value)
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     """Slice ``index`` along ``dim``, without that axis."""
     along = axis_of("select", dim, x.ndim)
-    return shapes.getitem(x, index=(*(slice(None),) * along, int(index)))
+    return shapes.getitem(x, index=index_at(along, int(index)))
 
 
 def select_scatter(x: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``x`` with ``src`` in place of slice ``index`` along ``dim``."""
-    return _replaced("select_scatter", x, src, (*(slice(None),) * axis_of("select_scatter", dim, x.ndim), int(index)))
+    return _replaced("select_scatter", x, src, index_at(axis_of("select_scatter", dim, x.ndim), int(index)))
 
 
 def slice_scatter(x: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
     """A copy of ``x`` with ``src`` in place of ``start:end:step`` along ``dim``."""
-    before = (slice(None),) * axis_of("slice_scatter", dim, x.ndim)
-    return _replaced("slice_scatter", x, src, (*before, slice(start, end, step)))
+    return _replaced("slice_scatter", x, src, index_at(axis_of("slice_scatter", dim, x.ndim), slice(start, end, step)))
 
 
 def _replaced(name: str, x: Tensor, src: Tensor, index: tuple[Any, ...]) -> Tensor:

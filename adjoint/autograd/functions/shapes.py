@@ -7,7 +7,7 @@ from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
 from ..rules import linalg, reductions, shapes
-from .arguments import Dims, axes_of, axis_of, sizes_of, tensor_of
+from .arguments import Dims, axes_of, axis_of, index_at, sizes_of, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -202,10 +202,10 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     start = start + x.shape[along] if start < 0 else start
     if not 0 <= start <= start + length <= x.shape[along]:
         raise IndexError(f"narrow: {length} elements from {start} do not fit into axis {dim} of shape {x.shape}")
-    return shapes.getitem(x, index=(*(slice(None),) * along, slice(start, start + length)))
+    return shapes.getitem(x, index=index_at(along, slice(start, start + length)))
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that axis."""
     along = axis_of("unbind", dim, x.ndim)
-    return tuple(shapes.getitem(x, index=(*(slice(None),) * along, i)) for i in range(x.shape[along]))
+    return tuple(shapes.getitem(x, index=index_at(along, i)) for i in range(x.shape[along]))
