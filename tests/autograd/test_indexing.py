@@ -14,7 +14,7 @@ from adjoint.testing import check_gradients
 from adjoint.testing.strategies import shapes
 
 from .oracle import agree, same, torch
-from .samples import indices
+from .samples.indexing import indices
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint.backends import Backend
 from adjoint.backends.standard import CREATION, EXTRAS, STANDARD
-from tests.autograd.samples import indices
+from tests.autograd.samples.indexing import indices
 
 
 def host(backend: Backend, array: Any) -> Any:
