@@ -470,6 +470,10 @@ class Tensor:
             return self
         return self._write(f.index_put(self, ..., source), "copy_")
 
+    def polygamma_(self, n: Int) -> Tensor:
+        """:func:`polygamma` of order ``n``, in place."""
+        return self._write(f.polygamma(n, self), "polygamma_")
+
     def fill_(self, value: Any) -> Tensor:
         """``value`` everywhere, in place."""
         return self.copy_(value)
@@ -491,6 +495,8 @@ class Tensor:
     copysign_, hypot_, atan2_, deg2rad_, rad2deg_ = map(in_place, (f.copysign, f.hypot, f.atan2, f.deg2rad, f.rad2deg))
     float_power_, absolute_, negative_, clip_ = in_place(f.float_power), abs_, neg_, clamp_
     subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
+
+    digamma_, lgamma_, mvlgamma_ = map(in_place, (f.digamma, f.lgamma, f.mvlgamma))
 
     index_add_, index_copy_, index_fill_, index_put_ = map(in_place, (f.index_add, f.index_copy, f.index_fill, f.index_put))
     scatter_, scatter_add_, scatter_reduce_ = map(in_place, (f.scatter, f.scatter_add, f.scatter_reduce))
@@ -554,6 +560,7 @@ class Tensor:
     clamp_min, clamp_max, fmax, fmin, nan_to_num = f.clamp_min, f.clamp_max, f.fmax, f.fmin, f.nan_to_num
     copysign, hypot, positive, sgn, deg2rad, rad2deg = f.copysign, f.hypot, f.positive, f.sgn, f.deg2rad, f.rad2deg
     erfc, erfinv, exp2, logaddexp2, logit, sinc, xlogy = f.erfc, f.erfinv, f.exp2, f.logaddexp2, f.logit, f.sinc, f.xlogy
+    digamma, lgamma, mvlgamma = f.digamma, f.lgamma, f.mvlgamma
     isclose, allclose, equal = f.isclose, f.allclose, f.equal
     sum, mean, var, std, prod, norm, logsumexp, cumsum = f.sum, f.mean, f.var, f.std, f.prod, f.norm, f.logsumexp, f.cumsum
     max, min, amax, amin, argmax, argmin, all, any = f.max, f.min, f.amax, f.amin, f.argmax, f.argmin, f.all, f.any
@@ -579,6 +586,10 @@ class Tensor:
     scatter, scatter_add, scatter_reduce, put, take = f.scatter, f.scatter_add, f.scatter_reduce, f.put, f.take
     masked_select, masked_scatter, nonzero, argwhere = f.masked_select, f.masked_scatter, f.nonzero, f.argwhere
     select, select_scatter, slice_scatter = f.select, f.select_scatter, f.slice_scatter
+
+    def polygamma(self, n: Int) -> Tensor:
+        """:func:`polygamma` of order ``n``."""
+        return f.polygamma(n, self)
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """The tensor where ``condition`` holds, else ``other``."""

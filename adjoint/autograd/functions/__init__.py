@@ -245,11 +245,15 @@ from .sorting import (
     unique,
 )  # fmt: skip
 from .special import (
+    digamma,
     erfc,
     erfinv,
     exp2,
+    lgamma,
     logaddexp2,
     logit,
+    mvlgamma,
+    polygamma,
     sinc,
     xlogy,
 )  # fmt: skip

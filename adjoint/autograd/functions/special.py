@@ -1,11 +1,13 @@
-"""``torch.special``: the error function's family, logarithms and entropies that keep their limits; offered as ``ad.special``."""
+"""``torch.special``: the error and gamma functions' families, logarithms that keep their limits; offered as ``ad.special``."""
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING, Any
 
 from ...backends.special import polynomial
 from ..rules import elementwise as e
+from ..rules import gamma
 from ..rules import special as s
 from .arguments import NUMBERS, tensor_of
 from .elementwise import clamp, filled_like, pow, where
@@ -20,6 +22,7 @@ _SINC = (1.0, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020
 expit = e.sigmoid
 erf, expm1, log1p = e.erf, e.expm1, e.log1p
 erfc, erfinv, entr, log_ndtr = s.erfc, s.erfinv, s.entr, s.log_ndtr
+lgamma = gammaln = gamma.lgamma
 
 
 def exp2(x: Any) -> Tensor:
@@ -71,3 +74,42 @@ def _times_log(log: Any, least: float, x: Any, other: Any) -> Tensor:
 def logaddexp2(x: Tensor, other: Tensor) -> Tensor:
     """log2(2^x + 2^other), without overflow."""
     return e.logaddexp(e.multiply(x, LOG_2), e.multiply(other, LOG_2)) / LOG_2
+
+
+def polygamma(n: int, x: Any) -> Tensor:
+    """The derivative of order n + 1 of :func:`lgamma`, for n from 0 to 170.
+
+    At the poles, the whole numbers up to 0, it is infinite with the sign of (-1)^(n+1), but for n = 0 as in :func:`digamma`.
+    Raises ``ValueError`` on another n.
+
+    >>> import adjoint as ad
+    >>> ad.polygamma(1, ad.tensor([1.0, 0.5]))
+    tensor([1.6449, 4.9348])
+    """
+    if not 0 <= n <= 170:
+        raise ValueError(f"polygamma: n is the order of a derivative, from 0 to 170, not {n}")
+    return gamma.polygamma(x, n=n)
+
+
+def digamma(x: Any) -> Tensor:
+    """The derivative of :func:`lgamma`; NaN at -1, -2, …, at 0 infinite with the sign opposite to the zero's."""
+    return gamma.polygamma(x, n=0)
+
+
+psi = digamma
+
+
+def multigammaln(x: Tensor, p: int) -> Tensor:
+    """log of the multivariate gamma function of dimension ``p``: p (p - 1) / 4 log(pi) + the sum of lgamma(x - i / 2), i < p.
+
+    Raises ``ValueError`` on a ``p`` below 1.
+    """
+    if p < 1:
+        raise ValueError(f"mvlgamma: p is a number of dimensions, at least 1, not {p}")
+    total = gamma.lgamma(x)
+    for i in range(1, p):
+        total = total + gamma.lgamma(x - 0.5 * i)
+    return total + 0.25 * p * (p - 1) * log(PI)
+
+
+mvlgamma = multigammaln
