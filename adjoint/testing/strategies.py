@@ -1,4 +1,4 @@
-"""Hypothesis strategies that draw shapes and tensors, zero-size and 0-d ones included.
+"""Hypothesis strategies that draw shapes, dtypes, tensors, matrices and indices, zero-size and 0-d ones included.
 
 >>> from hypothesis import given
 >>> import adjoint as ad
@@ -15,9 +15,12 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from ..autograd.creation import tensor
+from ..autograd import functions as f
+from ..autograd.creation import eye, tensor
+from ..autograd.modes import no_grad
 from ..autograd.tensor import Tensor
-from ..backends import as_dtype
+from ..backends import DType, as_dtype, default
+from ..backends.dtypes import ALL, float64
 from ..errors import MissingExtra
 
 try:
@@ -55,6 +58,13 @@ def floats_away_from(kinks: Sequence[float], margin: float = 0.1, low: float = -
     return st.one_of(*(st.floats(a, b) for a, b in gaps))
 
 
+def dtypes(*kinds: str) -> Strategy[DType]:
+    """Dtypes that the default backend has, of the kinds named (``"float"``, ``"int"``, ``"uint"``, ``"bool"``), or of any."""
+    return st.deferred(
+        lambda: st.sampled_from([d for d in ALL if d in default().dtypes.values() and (not kinds or d.kind in kinds)])
+    )
+
+
 _ELEMENTS: dict[str, Any] = {
     "bool": st.booleans(),
     "uint": st.integers(0, 100),
@@ -78,7 +88,120 @@ def tensors(
         dtype: one dtype or a strategy of them.
         elements: what the elements are drawn from; small numbers of the dtype where None.
     """
-    size = draw(shapes() if shape is None else shape) if shape is None or isinstance(shape, Strategy) else shape
-    kind = as_dtype(draw(dtype) if isinstance(dtype, Strategy) else dtype)
+    size = _drawn(draw, shapes() if shape is None else shape)
+    kind = as_dtype(_drawn(draw, dtype))
     drawn = draw(st.lists(_ELEMENTS[kind.kind] if elements is None else elements, min_size=prod(size), max_size=prod(size)))
     return tensor(drawn, dtype=kind).reshape(size).detach().requires_grad_(requires_grad)
+
+
+@st.composite
+def broadcastable_tensors(
+    draw: Any,
+    n: int = 2,
+    dtype: Any = "float64",
+    elements: Strategy[Any] | None = None,
+    requires_grad: bool = False,
+    max_dims: int = 3,
+    min_side: int = 0,
+    max_side: int = 4,
+) -> tuple[Tensor, ...]:
+    """``n`` tensors whose shapes broadcast against each other; the arguments are those of :func:`tensors` and the shapes'."""
+    drawn = draw(broadcastable_shapes(n, max_dims, min_side, max_side))
+    return tuple(draw(tensors(shape, dtype, elements, requires_grad)) for shape in drawn)
+
+
+@st.composite
+def matrices(
+    draw: Any,
+    rows: int | Strategy[int] | None = None,
+    columns: int | Strategy[int] | None = None,
+    *,
+    condition: float = 10.0,
+    symmetric: bool = False,
+    positive_definite: bool = False,
+    batch: Shape | Strategy[Shape] = (),
+    dtype: Any = "float64",
+    requires_grad: bool = False,
+) -> Tensor:
+    """Matrices whose largest singular value is at most ``condition`` times the smallest, which is at least 1.
+
+    They are made as U diag(s) V^T, where U and V are products of two random reflections (Householder, 1958).
+
+    Args:
+        rows, columns: how many, or a strategy of it; 1 to 4 where None, and as many columns as rows where they have to be.
+        condition: the bound on the ratio of singular values.
+        symmetric: V is U and the values have random signs: these are the eigenvalues.
+        positive_definite: symmetric, and all eigenvalues are positive.
+        batch: the shape in front of the matrices' own, or a strategy of it.
+
+    >>> import adjoint as ad
+    >>> from hypothesis import given
+    >>> @given(matrices(3, positive_definite=True))
+    ... def test_the_eigenvalues_of_a_positive_definite_matrix_sum_up_to_its_trace(a):
+    ...     assert ad.trace(a) >= 3 - 1e-9
+    >>> test_the_eigenvalues_of_a_positive_definite_matrix_sum_up_to_its_trace()
+    """
+    n = _drawn(draw, st.integers(1, 4) if rows is None else rows)
+    square = symmetric or positive_definite
+    m = n if square else _drawn(draw, st.integers(1, 4) if columns is None else columns)
+    lead = _drawn(draw, batch)
+    made = []
+    with no_grad():
+        for _ in range(prod(lead)):
+            k = min(n, m)
+            sizes = [condition**power for power in draw(st.lists(st.floats(0, 1, width=16), min_size=k, max_size=k))]
+            if symmetric and not positive_definite:
+                signs = draw(st.lists(st.sampled_from([1.0, -1.0]), min_size=k, max_size=k))
+                sizes = [sign * size for sign, size in zip(signs, sizes, strict=True)]
+            left = _orthogonal(draw, n)
+            right = left if square else _orthogonal(draw, m)
+            product = (left[:, :k] * tensor(sizes, dtype=float64)) @ right[:, :k].t()
+            made.append((product + product.t()) / 2 if square else product)
+        whole = f.stack(made).reshape(*lead, n, m) if made else tensor([], dtype=float64).reshape(*lead, n, m)
+    return whole.to(as_dtype(_drawn(draw, dtype))).detach().requires_grad_(requires_grad)
+
+
+def _drawn(draw: Any, value: Any) -> Any:
+    return draw(value) if isinstance(value, Strategy) else value
+
+
+def _orthogonal(draw: Any, n: int) -> Tensor:
+    """A product of two reflections, or fewer."""
+    product = eye(n, dtype=float64)
+    for _ in range(2):
+        v = tensor(draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)), dtype=float64)
+        length = (v * v).sum().item()
+        if length:
+            product = product - (product @ v)[:, None] * (v * (2 / length))
+    return product
+
+
+@st.composite
+def indices(draw: Any, shape: Shape, advanced: bool = True, backwards: bool = True) -> Any:
+    """Indices into a tensor of ``shape``: whole numbers, slices, ``None``, ``...``, tensors of integers that broadcast, a mask.
+
+    Args:
+        advanced: whether to draw tensors of integers and masks too.
+        backwards: whether to draw slices of negative step too, which PyTorch lacks.
+    """
+    parts: list[Any] = []
+    together = draw(shapes(max_dims=2, max_side=3))  # the shape that this index's tensors of integers broadcast to
+    for n in shape[: draw(st.integers(0, len(shape)))]:
+        kinds = ["slice", *(["whole"] if n else []), *(["numbers"] if advanced and n else []), *(["mask"] if advanced else [])]
+        kind = draw(st.sampled_from(kinds))
+        if kind == "whole":
+            parts.append(draw(st.integers(-n, n - 1)))
+        elif kind == "numbers":
+            parts.append(draw(tensors(together, "int64", st.integers(-n, n - 1))))
+        elif kind == "mask" and len(together) == 1 and together[0] <= n:  # as many are picked as the tensors of integers pick
+            picked = draw(st.permutations(range(n)))[: together[0]]
+            parts.append(tensor([i in picked for i in range(n)], dtype="bool"))
+        else:
+            step = draw(st.sampled_from([None, 1, 2, *([-1, -2] if backwards else [])]))
+            a, b = sorted(draw(st.tuples(st.integers(-n, n), st.integers(-n, n))))
+            parts.append(slice(b, a, step) if step and step < 0 else slice(draw(st.sampled_from([None, a])), b, step))
+    if draw(st.booleans()):
+        parts.insert(draw(st.integers(0, len(parts))), None)
+    if draw(st.booleans()):
+        parts.append(...)
+    return parts[0] if len(parts) == 1 and draw(st.booleans()) else tuple(parts)

@@ -7,43 +7,21 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from adjoint.testing.strategies import shapes
+import adjoint as ad
+from adjoint.testing import strategies
 
 from .drawing import BOOLS, SMALL, Sample, array, on_backend, sample
 
 
-@st.composite
-def indices(draw: Any, shape: tuple[int, ...], advanced: bool = True, backwards: bool = True) -> Any:
-    """An index into an array of ``shape``: whole numbers, slices, None, an ellipsis, integer arrays that broadcast, a mask."""
-    parts: list[Any] = []
-    together = draw(shapes(max_dims=2, max_side=3))  # the shape that this index's integer arrays broadcast to
-    axis, stop = 0, draw(st.integers(0, len(shape)))
-    while axis < stop:
-        n = shape[axis]
-        kinds = ["slice", "whole", *(["numbers", "mask"] if advanced else [])]
-        kind = draw(st.sampled_from([kind for kind in kinds if n or kind in ("slice", "mask")]))
-        if kind == "slice":
-            step = draw(st.sampled_from([None, 1, 2, *([-1, -2] if backwards else [])]))
-            a, b = sorted(draw(st.tuples(st.integers(-n, n), st.integers(-n, n))))
-            parts.append(slice(b, a, step) if step and step < 0 else slice(draw(st.sampled_from([None, a])), b, step))
-        elif kind == "whole":
-            parts.append(draw(st.integers(-n, n - 1)))
-        elif kind == "numbers":
-            parts.append(array(draw, together, st.integers(-n, n - 1), np.int64))
-        else:  # exactly as many chosen as the integer arrays are long, so that they go together
-            if together and together[-1] <= n and len(together) == 1:
-                mask = np.zeros(n, np.bool_)
-                mask[draw(st.permutations(range(n)))[: together[0]]] = True
-                parts.append(mask)
-            else:
-                parts.append(slice(None))
-        axis += 1
-    if draw(BOOLS):
-        parts.insert(draw(st.integers(0, len(parts))), None)
-    if draw(BOOLS):
-        left_out = [i for i in range(len(parts) + 1) if i == len(parts)]
-        parts.insert(left_out[0], Ellipsis)
-    return parts[0] if len(parts) == 1 and draw(BOOLS) else tuple(parts)
+def indices(shape: tuple[int, ...], advanced: bool = True, backwards: bool = True) -> st.SearchStrategy[Any]:
+    """Indices into a NumPy array."""
+    return strategies.indices(shape, advanced, backwards).map(on_host)
+
+
+def on_host(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(on_host(part) for part in index)
+    return index.cpu().numpy() if isinstance(index, ad.Tensor) else index
 
 
 @sample("getitem")
