@@ -127,15 +127,25 @@ def _gradients(scalar: Scalar, points: list[Any], create_graph: bool) -> dict[in
     }
 
 
-def _along(gradients: dict[int, Tensor], direction: list[Tensor | None]) -> Tensor:
-    """The derivative along ``direction``."""
-    first, *rest = (f.sum(g * direction[i]) for i, g in gradients.items())
-    return sum(rest, first)
-
-
 def _directional(scalar: Scalar, direction: list[Tensor | None]) -> Scalar:
     """The derivative of ``scalar`` along ``direction``, itself differentiable."""
-    return lambda *points: _along(_gradients(scalar, list(points), create_graph=True), direction)
+
+    def derivative(*points: Any) -> Tensor:
+        first, *rest = (f.sum(g * direction[i]) for i, g in _gradients(scalar, list(points), create_graph=True).items())
+        return sum(rest, first)
+
+    return derivative
+
+
+def _only(some: list[Element], direction: list[Tensor | None]) -> list[Tensor | None]:
+    """``direction`` for these elements, and none for the others."""
+    chosen = set(some)
+
+    def kept(i: int, d: Tensor) -> Tensor:
+        mask = tensor([float((i, k) in chosen) for k in range(d.numel())], dtype=float64, device=d.backend)
+        return d * mask.reshape(d.shape)
+
+    return [None if d is None else kept(i, d) for i, d in enumerate(direction)]
 
 
 class _Check:
@@ -147,27 +157,31 @@ class _Check:
 
     def along(self, direction: list[Tensor | None], gradients: dict[int, Tensor], how: str = "") -> None:
         """Compare the derivative along ``direction``; where that fails, name the element whose part in it is the worst."""
-        detached = {i: g.detach() for i, g in gradients.items()}
-        if self.agree(_along(detached, direction).item(), self.slope(direction)[0]):
+        moves = {
+            i: (g.reshape(-1).tolist(), d.reshape(-1).tolist()) for i, g in gradients.items() if (d := direction[i]) is not None
+        }
+        every = [(i, k) for i, (slopes, _) in moves.items() for k in range(len(slopes))]
+
+        def both(some: list[Element]) -> tuple[float, float]:
+            """The derivative where only ``some`` elements move, analytic and numeric."""
+            analytic = sum(moves[i][0][k] * moves[i][1][k] for i, k in some)
+            return analytic, self.slope(direction if some is every else _only(some, direction))[0]
+
+        def error(some: list[Element]) -> float:
+            analytic, numeric = both(some)
+            off = abs(analytic - numeric)
+            return off if isfinite(off) else float("inf")
+
+        analytic, numeric = both(every)
+        if self.agree(analytic, numeric):
             return
-        suspects = [(i, k) for i, g in detached.items() for k in range(g.numel())]
+        suspects = every
         while len(suspects) > 1:
             half = len(suspects) // 2
-            suspects = max(suspects[half:], suspects[:half], key=lambda some: self.error(some, direction, detached))
-        i, k = suspects[0]
-        self.at((i, k), detached[i].reshape(-1)[k].item(), how)
-        analytic, numeric = _along(detached, direction).item(), self.slope(direction)[0]
+            suspects = max(suspects[half:], suspects[:half], key=error)
+        for i, k in suspects:
+            self.at((i, k), moves[i][0][k], how)
         raise AssertionError(f"derivative of order {self.order} along a random direction{how}: {self.told(analytic, numeric)}")
-
-    def error(self, some: list[Element], direction: list[Tensor | None], gradients: dict[int, Tensor]) -> float:
-        """How far the derivative along ``direction`` is off where only ``some`` elements move."""
-        moving: list[Tensor | None] = []
-        for i, x in enumerate(direction):
-            chosen = {k for j, k in some if j == i}
-            mask = None if x is None else tensor([float(k in chosen) for k in range(x.numel())], dtype=float64, device=x.backend)
-            moving.append(None if x is None else x * mask.reshape(x.shape))  # type: ignore[union-attr]
-        off = abs(_along(gradients, moving).item() - self.slope(moving)[0])
-        return off if isfinite(off) else float("inf")
 
     def at(self, element: Element, analytic: float, how: str = "") -> None:
         """Compare the derivative by one element."""
