@@ -285,3 +285,72 @@ def test_losses_of_margins_and_distributions_are_pytorchs(case: str, reduction: 
         C,
         second=case != "hinge",
     )
+
+
+CLASSES = np.asarray([0, 2, 1, 0])
+LABELS = np.asarray([[0, 2, -1], [1, -1, 0], [-1, 0, 0], [2, 2, 0]])  # targets are those before the first -1
+#: A module of either library, and what it is called with.
+MODULES: dict[str, Any] = {
+    "smooth l1": lambda nn, m, r, a, b, c: nn.SmoothL1Loss(reduction=r, beta=0.5)(a, b),
+    "kl div": lambda nn, m, r, a, b, c: nn.KLDivLoss(reduction="batchmean" if r == "mean" else r)(a, b.abs()),
+    "kl div of logarithms": lambda nn, m, r, a, b, c: nn.KLDivLoss(reduction=r, log_target=True)(a, b),
+    "poisson": lambda nn, m, r, a, b, c: nn.PoissonNLLLoss(False, True, eps=0.1, reduction=r)(a.abs(), m.tensor(5 * np.abs(B))),
+    "gaussian": lambda nn, m, r, a, b, c: nn.GaussianNLLLoss(full=True, eps=0.01, reduction=r)(a, b, c.abs()),
+    "soft margin": lambda nn, m, r, a, b, c: nn.SoftMarginLoss(reduction=r)(a, m.tensor(np.sign(B))),
+    "hinge": lambda nn, m, r, a, b, c: nn.HingeEmbeddingLoss(0.5, reduction=r)(a, m.tensor(np.sign(B))),
+    "ranking": lambda nn, m, r, a, b, c: nn.MarginRankingLoss(0.3, reduction=r)(a, b, m.tensor(np.sign(C))),
+    "cosine": lambda nn, m, r, a, b, c: nn.CosineEmbeddingLoss(0.1, reduction=r)(a, b, m.tensor(SIGNS)),
+    "triplet": lambda nn, m, r, a, b, c: nn.TripletMarginLoss(2.0, 1.0, 1e-3, True, reduction=r)(a, b, c),
+    "triplet with distance": lambda nn, m, r, a, b, c: nn.TripletMarginWithDistanceLoss(
+        distance_function=lambda x, y: (x - y).abs().sum(-1), margin=0.5, swap=True, reduction=r
+    )(a, b, c),
+    "multi margin": lambda nn, m, r, a, b, c: nn.MultiMarginLoss(margin=0.7, reduction=r)(a, m.tensor(CLASSES)),
+    "multi margin squared": lambda nn, m, r, a, b, c: nn.MultiMarginLoss(2, weight=m.tensor(B[0]), reduction=r)(
+        a, m.tensor(CLASSES)
+    ),
+    "multi margin of one": lambda nn, m, r, a, b, c: nn.MultiMarginLoss(reduction=r)(a[1], m.tensor(2)),
+    "multilabel margin": lambda nn, m, r, a, b, c: nn.MultiLabelMarginLoss(reduction=r)(a, m.tensor(LABELS)),
+    "multilabel margin of one": lambda nn, m, r, a, b, c: nn.MultiLabelMarginLoss(reduction=r)(a[0], m.tensor(LABELS[0])),
+    "multilabel soft": lambda nn, m, r, a, b, c: nn.MultiLabelSoftMarginLoss(m.tensor(B[0]), reduction=r)(
+        a, m.tensor(np.abs(C) / 4)
+    ),
+}
+UNSMOOTH = {"hinge", "multi margin", "multi margin of one", "multi margin squared", "multilabel margin", "multilabel margin of one"}
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("case", MODULES)
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_a_loss_as_a_module_is_pytorchs(case: str, reduction: str) -> None:
+    loss = MODULES[case]
+    check_like_torch(
+        lambda a, b, c: loss(nn, ad, reduction, a, b, c) + 0.0 * (a + b + c).sum(),
+        lambda a, b, c: loss(torch.nn, torch, reduction, a, b, c) + 0.0 * (a + b + c).sum(),
+        A,
+        B,
+        C,
+        second=case not in UNSMOOTH,
+    )
+
+
+def test_a_loss_as_a_module_prints_as_pytorchs() -> None:
+    for name in dir(nn):
+        if name.endswith("Loss"):
+            assert repr(getattr(nn, name)()) == repr(getattr(torch.nn, name)())
+
+
+def test_margins_between_classes_refuse_what_does_not_fit() -> None:
+    x = ad.zeros(2, 3)
+    for act, kind, match in (
+        (lambda: F.multi_margin_loss(x, ad.tensor([0, 3])), IndexError, "multi_margin_loss: the indices are from 0 to 3"),
+        (lambda: F.multi_margin_loss(x, ad.tensor([0])), ValueError, r"\(2, 3\).*\(1,\)"),
+        (lambda: F.multi_margin_loss(x, ad.tensor([0, 1]), weight=ad.ones(2)), ValueError, "each of 3 classes"),
+        (lambda: nn.MultiMarginLoss(3), ValueError, "p is 1 or 2"),
+        (lambda: F.multilabel_margin_loss(x, ad.tensor([[0, 3, -1]] * 2)), IndexError, "multilabel_margin_loss"),
+        (lambda: F.multilabel_margin_loss(x, ad.tensor([0, 1])), ValueError, r"both must be \(N, C\)"),
+        (lambda: F.multilabel_soft_margin_loss(x, ad.zeros(3)), ValueError, "multilabel_soft_margin_loss"),
+        (lambda: nn.TripletMarginLoss(0.0), ValueError, "above 0"),
+        (lambda: nn.TripletMarginWithDistanceLoss(margin=-1), ValueError, "above 0"),
+    ):
+        with pytest.raises(kind, match=match):
+            act()

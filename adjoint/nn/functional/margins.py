@@ -8,9 +8,10 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.creation import full_like
+from ...autograd.creation import arange, full_like
+from ...autograd.functions.indexing import check_range
 from .layers import pairwise_distance
-from .losses import check_reduction, checked, l1_loss, reduced
+from .losses import binary_cross_entropy_with_logits, check_reduction, checked, l1_loss, reduced
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -147,3 +148,62 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = f.minimum(far, distance(positive, negative))
     return reduced(f.clamp_min(margin + distance(anchor, positive) - far, 0), None, reduction)
+
+
+def multi_margin_loss(
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """weight[y] sum of max(0, ``margin`` - x[y] + x[i])^``p`` over the classes i other than the target y, over C; averaged.
+
+    Shapes are (N, C) and (N,), or (C,) and (). Raises ``IndexError`` on a class that is not there, ``ValueError`` on shapes that
+    do not fit and on a ``p`` other than 1 and 2.
+    """
+    check_reduction("multi_margin_loss", reduction)
+    if p not in (1, 2):
+        raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
+    if input.ndim not in (1, 2) or target.ndim > 1 or target.numel() != input[..., :1].numel():
+        raise ValueError(
+            f"multi_margin_loss: the input has shape {input.shape} and the target {target.shape}; they must be (N, C) and (N,), or "
+            "(C,) and ()"
+        )
+    classes = input.shape[-1]
+    if weight is not None and weight.shape != (classes,):
+        raise ValueError(f"multi_margin_loss: the weight has shape {weight.shape}; it must have one for each of {classes} classes")
+    check_range("multi_margin_loss", target, classes)
+    rows, own = f.reshape(input, -1, classes), f.reshape(target, -1, 1)
+    losses = f.clamp_min(margin - f.take_along_dim(rows, own, 1) + rows, 0)
+    losses = losses if p == 1 else f.square(losses)
+    losses = losses if weight is None else losses * f.getitem(weight, own)
+    others = own != arange(classes, device=input.backend)
+    return reduced(f.reshape(f.sum(f.where(others, losses, 0.0), 1) / classes, target.shape), None, reduction)
+
+
+def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Sum of max(0, 1 - x[y] + x[i]) over the targets y and the classes i that are none, over C; averaged.
+
+    Input and target are (N, C) or (C,); a row's targets are its class indices before the first -1. Raises ``IndexError`` on a
+    class that is not there, ``ValueError`` where the shapes differ.
+    """
+    check_reduction("multilabel_margin_loss", reduction)
+    if input.shape != target.shape or input.ndim not in (1, 2):
+        raise ValueError(
+            f"multilabel_margin_loss: the input has shape {input.shape} and the target {target.shape}; both must be (N, C) or (C,)"
+        )
+    classes = input.shape[-1]
+    check_range("multilabel_margin_loss", f.where(target == -1, 0, target), classes)
+    rows, targets = f.reshape(input, -1, classes), f.reshape(target, -1, classes)
+    named = f.unsqueeze(f.cumsum(targets < 0, 1) == 0, 2)
+    targets = f.clamp_min(targets, 0)
+    others = ~f.any(named & (f.unsqueeze(targets, 2) == arange(classes, device=input.backend)), 1, keepdim=True)
+    margins = 1.0 - f.unsqueeze(f.take_along_dim(rows, targets, 1), 2) + f.unsqueeze(rows, 1)
+    losses = f.sum(f.where(named & others, f.clamp_min(margins, 0), 0.0), (1, 2)) / classes
+    return reduced(f.reshape(losses, input.shape[:-1]), None, reduction)
+
+
+def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
+    """:func:`binary_cross_entropy_with_logits` of each class, averaged over the classes, the last axis; then averaged.
+
+    ``weight`` has one number a class. Raises ``ValueError`` where the shapes differ.
+    """
+    checked("multilabel_soft_margin_loss", input, target, reduction)
+    return reduced(f.mean(binary_cross_entropy_with_logits(input, target, weight, reduction="none"), -1), None, reduction)
