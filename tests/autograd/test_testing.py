@@ -90,7 +90,7 @@ def declared(name: str, rule: Any) -> Any:
 
 def test_a_derivative_that_is_infinite_or_nan_is_wrong_whatever_the_slope() -> None:
     for rule in (lambda g: g * float("inf"), lambda g: g * float("nan")):
-        with pytest.raises(AssertionError, match="analytic -?(inf|nan), numeric"):
+        with pytest.raises(AssertionError, match=r"analytic -?(inf|nan), numeric"):
             check_gradients(declared("square_", rule), ad.tensor([0.5, 1.0]))
 
 
