@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor
-from ..autograd.creation import arange, as_tensor
+from ..autograd.creation import as_tensor
 from ..autograd.functions import amax, amin, var, where
 from ..autograd.random import Generator, randperm
+from ..nn.functional import one_hot
 
 
 class Standardized(NamedTuple):
@@ -51,29 +52,6 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         std = where(constant, 0.0, var(x, dim, 0, True).sqrt())
     values = (x - mean) / where(std == 0, 1.0, std)
     return Standardized(values.to(dtype), mean.to(dtype), std.to(dtype))
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """1 at each class number and 0 elsewhere, int64, along a new last axis of ``num_classes`` (the largest number + 1).
-
-    Raises ``TypeError`` where the numbers are no integers, ``ValueError`` where one is negative or too large for ``num_classes``.
-
-    >>> import adjoint as ad
-    >>> one_hot(ad.tensor([0, 2]))
-    tensor([[1, 0, 0],
-            [0, 0, 1]])
-    """
-    if tensor.dtype.kind not in ("int", "uint"):
-        raise TypeError(f"one_hot: takes class numbers, which are integers, not {tensor.dtype}")
-    if tensor.numel() == 0:
-        if num_classes < 1:
-            raise ValueError("one_hot: there are no class numbers to tell how many classes there are; give num_classes")
-    else:
-        low, high = tensor.min().item(), tensor.max().item()
-        num_classes = high + 1 if num_classes == -1 else num_classes
-        if low < 0 or high >= num_classes:
-            raise ValueError(f"one_hot: a class number is from 0 to {num_classes - 1}, and there is {low if low < 0 else high}")
-    return (tensor.unsqueeze(-1) == arange(num_classes, dtype=tensor.dtype, device=tensor.backend)).long()
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:

@@ -43,6 +43,12 @@ from .dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
+from .embedding import (
+    bilinear,
+    embedding,
+    embedding_bag,
+    one_hot,
+)
 from .layers import (
     cosine_similarity,
     linear,
@@ -83,6 +89,7 @@ from .normalization import (
 __all__ = [
     "alpha_dropout",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -94,6 +101,8 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
@@ -122,6 +131,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pairwise_distance",
     "poisson_nll_loss",
     "prelu",
