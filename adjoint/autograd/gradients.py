@@ -21,6 +21,8 @@ def edge_of(tensor: Tensor) -> graph.Edge:
 def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
     """Each tensor's edge with its cotangent, checked."""
     roots = []
+    if graph.writes.recorded:
+        graph.bring_up_to_date(name, tensors)
     for tensor, g in zip(tensors, cotangents, strict=True):
         if not tensor._requires_grad:
             raise GraphError(

@@ -13,49 +13,76 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from ..backends import Array, Backend
+from ..backends import Array, Backend, Namespace
 from ..errors import GraphError
-from .modes import enable_grad, state, user_line
+from .modes import enable_grad, process, user_line
 
 if TYPE_CHECKING:
-    from .primitive import Primitive
     from .tensor import Tensor
 
 Edge = Any  #: a Node, or a leaf Tensor
-_clock = itertools.count(1)
+
+#: The differentiable namespace: each primitive under its own name, to be handed to kernels and rules as their ``xp``, so that
+#: what they compute on Tensors is recorded in its turn. ``primitive.py`` fills it, and ``namespace.py`` completes it.
+differentiable = Namespace()
+
+tick = itertools.count(1).__next__
 
 
 class Node:
-    """One recorded operation. ``shape`` and ``dtype`` are its output's, which its cotangent must have too."""
+    """One recorded operation. ``shape`` and ``dtype`` are its output's, which its cotangent must have too.
 
-    __slots__ = (
-        "arrays", "backend", "dtype", "edges", "hooks", "line", "out", "params", "primitive", "retained_by", "shape", "shapes",
-        "time",
-    )  # fmt: skip
+    Attributes:
+        plan: how to pull a cotangent back, from what ``saved`` holds.
+        edges: to each input that needs a gradient, in order.
+        aside: what only some nodes have, see :class:`Aside`.
+    """
 
-    def __init__(
-        self,
-        primitive: Primitive,
-        edges: tuple[Edge | None, ...],
-        arrays: tuple[Any, ...] | None,
-        shapes: tuple[tuple[int, ...], ...] | None,
-        params: dict[str, Any],
-        backend: Backend,
-        out: Array,
-    ) -> None:
-        self.primitive, self.edges, self.params, self.backend = primitive, edges, params, backend
-        self.arrays, self.shapes = arrays, shapes
-        self.out: Array | None = None
+    __slots__ = ("aside", "backend", "dtype", "edges", "plan", "saved", "shape", "time")
+
+    def __init__(self, plan: Any, edges: tuple[Edge, ...], saved: tuple[Any, ...], backend: Backend, out: Array) -> None:
+        self.plan, self.edges, self.saved, self.backend = plan, edges, saved, backend
         self.shape, self.dtype = out.shape, out.dtype
-        self.hooks: list[Callable[[Tensor], Tensor | None]] | None = None
-        self.retained_by: weakref.ref[Tensor] | None = None  # the tensor whose grad this node's cotangent is to fill
-        self.time = next(_clock)
-        self.line = user_line() if state.anomaly else None
+        self.time = tick()
+        self.aside: Aside | None = Aside(user_line()) if process.anomaly else None
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        name: str = self.plan.primitive.name
+        return name
+
+    def set_aside(self) -> Aside:
+        """The node's :class:`Aside`, made where there is none."""
+        if self.aside is None:
+            self.aside = Aside()
+        return self.aside
 
     def __repr__(self) -> str:
-        return f"<{self.primitive.name}>"
+        return f"<{self.name}>"
+
+
+class Aside:
+    """What some nodes have beside their derivative: hooks, a tensor whose ``grad`` they fill, the line that called them."""
+
+    __slots__ = ("hooks", "line", "retained_by")
+
+    def __init__(self, line: str | None = None) -> None:
+        self.hooks: list[Callable[[Tensor], Tensor | None]] = []
+        self.retained_by: weakref.ref[Tensor] | None = None
+        self.line = line
+
+    def seen(self, g: Any, backend: Backend, create_graph: bool) -> Any:
+        """The cotangent after the hooks have had it, and the tensor whose ``grad`` it fills."""
+        if self.hooks:
+            g = run_hooks(self.hooks, g, backend, create_graph)
+        if self.retained_by is not None and (tensor := self.retained_by()) is not None:
+            tensor._retain(g, create_graph)
+        return g
 
 
 # --- in-place writes ---------------------------------------------------------------------------------------------------------
@@ -75,7 +102,7 @@ class _Writes:
     def __init__(self) -> None:
         self.latest = 0
         self.recorded: dict[int, tuple[weakref.ref[Tensor], int, str, str]] = {}
-        self.constants: dict[int, weakref.ref[Tensor]] = {}  # detached from recorded memory: no gradient is expected of them
+        self.excused: dict[int, weakref.ref[Tensor]] = {}  # they share recorded memory, and may be used as they are
         self._last: dict[int, dict[tuple[int, int], tuple[int, str, str]]] = {}  # by owner, then by the bytes written to
         self._owners: dict[int, weakref.ref[Any]] = {}
 
@@ -85,7 +112,7 @@ class _Writes:
         key = id(owner)
         if key not in self._owners:
             self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
-        self.latest, line = next(_clock), user_line()
+        self.latest, line = tick(), user_line()
         ranges = self._last.setdefault(key, {})
         low, high = backend.extent(array)
         if len(ranges) >= MOST_RANGES:  # one that covers all: it may refuse a graph that it need not, and never misses one
@@ -96,10 +123,10 @@ class _Writes:
             self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
 
     def set_apart(self, backend: Backend, tensor: Tensor) -> None:
-        """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as a constant."""
+        """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as it is."""
         if self.recorded and id(backend.owner(tensor._array)) in self.recorded:
             key = id(tensor)
-            self.constants[key] = weakref.ref(tensor, lambda _: self.constants.pop(key, None))
+            self.excused[key] = weakref.ref(tensor, lambda _: self.excused.pop(key, None))
 
     def _forget(self, key: int) -> None:
         for held in (self._owners, self._last, self.recorded):
@@ -120,13 +147,18 @@ class _Writes:
 writes = _Writes()
 
 
-def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
-    """Raise :class:`GraphError` where an input shares memory with a tensor that a recorded write went through since."""
+def bring_up_to_date(name: str, inputs: Iterable[Any]) -> None:
+    """Have views among ``inputs`` follow a recorded write to the tensor that they are views of.
+
+    Raise :class:`GraphError` where one shares memory with a tensor that a recorded write went through since, and is none.
+    """
     for x in inputs:
         if not hasattr(x, "_node"):
             continue
+        if x._view is not None:
+            x._view.follow(x)
         write = writes.recorded.get(id(x.backend.owner(x._array)))
-        if write is None or write[0]() is x or id(x) in writes.constants or (x._node is not None and x._node.time >= write[1]):
+        if write is None or write[0]() is x or id(x) in writes.excused or (x._node is not None and x._node.time >= write[1]):
             continue
         raise GraphError(
             f"{name}: an input shares its memory with a tensor that '{write[2]}' changed in place at {write[3]}, under a "
@@ -134,21 +166,21 @@ def check_not_stale(name: str, inputs: Iterable[Any]) -> None:
         )
 
 
-def _in(params: Any) -> Iterator[Any]:
-    """Whatever is in nested tuples: an index may hold arrays."""
-    for param in params:
-        if isinstance(param, tuple):
-            yield from _in(param)
-        else:
-            yield param
+def arrays_in(saved: Iterable[Any]) -> Iterator[Any]:
+    """The arrays in nested tuples: an index may hold some."""
+    for part in saved:
+        if isinstance(part, tuple):
+            yield from arrays_in(part)
+        elif hasattr(part, "dtype"):
+            yield part
 
 
 def check_unchanged(node: Node) -> None:
     """Raise :class:`GraphError` where a value the node's rules read was written to since it was recorded."""
-    for array in (*(node.arrays or ()), node.out, *_in(tuple(node.params.values()))):
-        if hasattr(array, "dtype") and (write := writes.since(node.backend, array, node.time)):
+    for array in arrays_in(node.saved):
+        if write := writes.since(node.backend, array, node.time):
             raise GraphError(
-                f"backward: a value that the derivative of '{node.primitive.name}' reads was changed in place by "
+                f"backward: a value that the derivative of '{node.name}' reads was changed in place by "
                 f"'{write[0]}' at {write[1]}; use the operation that returns a new tensor, or .clone() first"
             )
 
@@ -191,59 +223,108 @@ def pull_back(
     """
     if not roots:
         return {}
-    order = reachable(edge for edge, _ in roots)
     aims = None if targets is None else set(targets)
-    wanted = None if aims is None else on_the_way(order, aims)
+    wanted = None if aims is None else on_the_way(reachable(edge for edge, _ in roots), aims)
     held: dict[Edge, Any] = {}
     result: dict[Edge, Any] = {}
-    for edge, cotangent in roots:
-        held[edge] = held[edge] + cotangent if edge in held else cotangent
-    with roots[0][0].backend.quiet():
-        for node in order:
-            g = held.pop(node, None)
-            if g is None or (wanted is not None and node not in wanted):
-                continue
-            if node.hooks:
-                g = run_hooks(node.hooks, g, node.backend, create_graph)
-            if node.retained_by is not None and (tensor := node.retained_by()) is not None:
-                tensor._retain(g, create_graph)
+    ahead: list[tuple[int, Node]] = []  # the nodes that have a cotangent, the latest first
+    for edge, g in roots:
+        _hold(held, ahead, edge, g)
+    with roots[0][0].backend.quiet(), enable_grad() if create_graph else _NOTHING:
+        while ahead:
+            node = heappop(ahead)[1]  # all that was computed from it is later, so its cotangent is complete
+            g = held.pop(node)
+            if node.aside is not None:
+                g = node.aside.seen(g, node.backend, create_graph)
             if aims is not None and node in aims:
                 result[node] = g
-            if create_graph:
-                with enable_grad():
-                    _gather(held, node, node.primitive.pull(node, g, wanted, True))
-            else:
-                _gather(held, node, node.primitive.pull(node, g, wanted, False))
-            if not retain_graph:
-                release(node)
+            edges, pull, xp = node.edges, node.plan.pull, node.backend.xp
+            if wanted is not None or create_graph:
+                chosen = tuple([k for k, edge in enumerate(edges) if wanted is None or edge in wanted])
+                edges, pull = tuple([edges[k] for k in chosen]), node.plan.puller(create_graph, chosen)
+                xp = differentiable if create_graph else xp
+                if not edges:
+                    continue
+            if node.saved is RELEASED:
+                raise released(node)
+            if node.time < writes.latest:
+                check_unchanged(node)
+            pulled = pull(node, g, xp)
+            if not retain_graph and node.plan.holds:
+                node.saved = RELEASED
+            for edge, gx in zip(edges, pulled, strict=True):
+                if gx is None:
+                    continue
+                like = edge if type(edge) is Node else edge._array
+                try:
+                    fits = gx.shape == like.shape and gx.dtype is like.dtype
+                except AttributeError:  # a rule returned a number
+                    fits = False
+                if not fits:
+                    gx = fitted(node, gx, edge, xp, create_graph)
+                if node.aside is not None and node.aside.line is not None:
+                    check_not_nan(node, edge, gx, create_graph)
+                _hold(held, ahead, edge, gx)
     for edge, g in held.items():
-        if not isinstance(edge, Node) and (wanted is None or edge in wanted):
+        if wanted is None or edge in wanted:
             result[edge] = run_hooks(edge._hooks, g, edge.backend, create_graph) if edge._hooks else g
     return result
 
 
-def _gather(held: dict[Edge, Any], node: Node, pulled: list[tuple[int, Any]]) -> None:
-    for i, cotangent in pulled:
-        edge = node.edges[i]
-        held[edge] = held[edge] + cotangent if edge in held else cotangent
-
-
-def release(node: Node) -> None:
-    """Let go of what the node's rules saved. Rules that need none of it still work."""
-    if node.arrays is not None or node.out is not None:
-        node.arrays = RELEASED
-        node.out = None
+def _hold(held: dict[Edge, Any], ahead: list[tuple[int, Node]], edge: Edge, g: Any) -> None:
+    if edge in held:
+        held[edge] = held[edge] + g
+        return
+    held[edge] = g
+    if isinstance(edge, Node):
+        heappush(ahead, (-edge.time, edge))
 
 
 RELEASED: tuple[Any, ...] = ("released",)
+_NOTHING: Any = nullcontext()
 
 
-def check_not_released(node: Node) -> None:
-    if node.arrays is RELEASED:
-        raise GraphError(
-            f"backward: the values saved for the derivative of '{node.primitive.name}' were freed by an earlier backward; "
-            "pass retain_graph=True to the first one to go through the graph again"
-        )
+def released(node: Node) -> GraphError:
+    """What to raise where the values that the node's rules read are gone."""
+    return GraphError(
+        f"backward: the values saved for the derivative of '{node.name}' were freed by an earlier backward; "
+        "pass retain_graph=True to the first one to go through the graph again"
+    )
+
+
+def fitted(node: Node, g: Any, edge: Edge, xp: Any, create_graph: bool) -> Any:
+    """The cotangent summed over what broadcasting repeated, and cast, so that it has its input's shape and dtype."""
+    like = edge if isinstance(edge, Node) else edge._array
+    try:
+        if g.shape != like.shape:
+            g = sum_to(xp, g, like.shape)
+        dtype = edge.backend.dtypes[like.dtype] if create_graph else like.dtype
+        return g if g.dtype == dtype else xp.astype(g, dtype)
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{node.name}: its derivative rule returned {getattr(g, 'shape', type(g).__name__)} for an output of shape "
+            f"{node.shape}; a rule returns arrays that broadcast to the output's shape or have the input's ({error})"
+        ) from error
+
+
+def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """The adjoint of broadcasting from ``shape``: ``g`` summed over the axes that were added or repeated."""
+    lead = g.ndim - len(shape)
+    if lead < 0:  # an index_put dropped the value's leading axes of length one
+        return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
+    repeated = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+    if repeated:
+        g = xp.sum(g, axis=repeated, keepdims=True)
+    return xp.reshape(g, shape)
+
+
+def check_not_nan(node: Node, edge: Edge, g: Any, create_graph: bool) -> None:
+    """Raise :class:`GraphError`, with the line that called the operation, where its derivative is NaN."""
+    xp = edge.backend.xp
+    if bool(xp.any(xp.isnan(g._array if create_graph else g))):
+        assert node.aside is not None
+        name = node.plan.name_of(node.edges.index(edge))
+        raise GraphError(f"{node.name}: its derivative by '{name}' made a NaN; called at {node.aside.line}")
 
 
 def run_hooks(hooks: list[Callable[[Any], Any]], g: Any, backend: Backend, create_graph: bool) -> Any:

@@ -12,19 +12,24 @@ from typing import Any
 
 class _State(threading.local):
     recording = True
-    anomaly = False
     transforms = 0  # how many gradient transforms or tapes are open, so that an inner one knows it is differentiated
 
 
-state = _State()
+class _Process:
+    anomaly = False
+
+
+state = _State()  #: of this thread
+process = _Process()  #: of all threads
 
 
 GENERATOR = 0x20  #: the flag of a code object that is a generator's, ``inspect.CO_GENERATOR``
 
 
 class _Switch:
-    """Sets one attribute of :data:`state`, as a context manager or a decorator."""
+    """Sets one attribute of :data:`state`, or of another :attr:`holder`, as a context manager or a decorator."""
 
+    holder: Any = state
     attribute = ""
     value: Any = True
     _before: list[Any]
@@ -40,11 +45,11 @@ class _Switch:
         return switch
 
     def __enter__(self) -> None:
-        self._before.append(getattr(state, self.attribute))
-        setattr(state, self.attribute, self.value)
+        self._before.append(getattr(self.holder, self.attribute))
+        setattr(self.holder, self.attribute, self.value)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        setattr(state, self.attribute, self._before.pop())
+        setattr(self.holder, self.attribute, self._before.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -109,7 +114,7 @@ class set_grad_enabled(_Switch):
 class detect_anomaly(_Switch):
     """Find the operation whose derivative made a NaN: ``backward`` raises, naming it and the line that called it.
 
-    Each recorded operation costs several times more inside the block.
+    Each recorded operation costs several times more inside the block, in every thread.
 
     >>> import adjoint as ad
     >>> x = ad.tensor(0.0, requires_grad=True)
@@ -121,7 +126,7 @@ class detect_anomaly(_Switch):
     adjoint.errors.GraphError: sqrt: its derivative by 'x' made a NaN; called at ...
     """
 
-    attribute, value = "anomaly", True
+    holder, attribute, value = process, "anomaly", True
 
 
 def is_grad_enabled() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import dtypes
 from . import creation, functions
-from .primitive import differentiable as xp
+from .graph import differentiable as xp
 from .tensor import Tensor
 
 
@@ -41,6 +41,7 @@ def complete() -> None:
         setattr(xp, dtype.name, dtype)
     xp.pi, xp.e, xp.inf, xp.nan, xp.newaxis = 3.141592653589793, 2.718281828459045, float("inf"), float("nan"), None
     xp.concat, xp.asarray, xp.astype = _concat, _asarray, _astype
+    xp.prod, xp.linalg = functions.prod, functions.linalg
     xp.matmul = functions.matmul  # with vectors too, which the primitive leaves to it
     xp.zeros, xp.ones, xp.full, xp.empty = creation.zeros, creation.ones, creation.full, creation.empty
     xp.arange, xp.linspace, xp.eye = creation.arange, creation.linspace, creation.eye

@@ -25,11 +25,13 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
 from .. import backends
-from ..backends import Array, Backend, Namespace, dtypes
-from ..errors import BackendError, GraphError
+from ..backends import Array, Backend, dtypes
+from ..errors import BackendError
 from . import graph
-from .graph import Edge, Node
+from .graph import Node, differentiable
 from .modes import state
+from .plan import Plan, Rule
+from .views import View
 
 if TYPE_CHECKING:
     from . import tensor as _tensor
@@ -39,67 +41,11 @@ else:  # it imports this module in its turn; its Tensor is there by the time a p
 #: Every primitive by name. The test suite walks it.
 registry: dict[str, Primitive] = {}
 
-#: The differentiable namespace: each primitive under its own name, to be handed to kernels and rules as their ``xp``, so that
-#: what they compute on Tensors is recorded in its turn. ``namespace.py`` completes it.
-differentiable = Namespace()
-
 _NUMBERS = frozenset((int, float, bool))
+_REAL = frozenset((int, float))
+_FAULTS = (ValueError, IndexError, OverflowError)  #: what a kernel raises on inputs that do not go together
+_written = graph.writes.recorded
 Kernel = Callable[..., Any]
-
-
-class _Rule:
-    """A derivative rule, compiled to straight calls that fetch its arguments from a node."""
-
-    __slots__ = ("_on_arrays", "_on_tensors", "function", "saves", "sources")
-
-    def __init__(self, primitive: Primitive, function: Kernel) -> None:
-        code = function.__code__
-        self.function = function
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        self.sources: list[tuple[str, Any]] = [primitive.source(name) for name in names]
-        self.saves: set[Any] = {key if kind == "input" else kind for kind, key in self.sources if kind in ("input", "out", "shape")}
-        self._on_arrays: Kernel | None = None
-        self._on_tensors: Kernel | None = None
-
-    def on_arrays(self) -> Kernel:
-        """The rule as a function of the node, the cotangent and the namespace, all arrays."""
-        if self._on_arrays is None:
-            self._on_arrays = self._compiled("node.arrays[{}]", "node.arrays", "node.out")
-        return self._on_arrays
-
-    def on_tensors(self) -> Kernel:
-        """The same on Tensors that stand where the saved values stood, to be recorded in its turn."""
-        if self._on_tensors is None:
-            every = "[saved(node, i) for i in range(len(node.edges))]"
-            self._on_tensors = self._compiled("saved(node, {})", every, "Tensor(node.out, node.backend, node)")
-        return self._on_tensors
-
-    def _compiled(self, one: str, every: str, out: str) -> Kernel:
-        where = {"g": "g", "xp": "xp", "out": out, "inputs": every, "input": one, "param": "node.params[{!r}]"}
-        arguments = [
-            ("node.shapes" if key is None else f"node.shapes[{key}]") if kind == "shape" else where[kind].format(key)
-            for kind, key in self.sources
-        ]
-        code = f"lambda node, g, xp: rule({', '.join(arguments)})"
-        call: Kernel = eval(code, {"rule": self.function, "saved": _saved, "Tensor": _tensor.Tensor})
-        return call
-
-
-def _saved(node: Node, i: int) -> Any:
-    """Input ``i`` as a Tensor that stands where the input stood; a Python number as it is."""
-    array = node.arrays[i]  # type: ignore[index]
-    if not hasattr(array, "dtype"):
-        return array
-    edge = node.edges[i]
-    if edge is None:
-        return _tensor.Tensor(array, node.backend)
-    if isinstance(edge, Node):
-        if array.dtype == edge.dtype:
-            return _tensor.Tensor(array, node.backend, edge)
-        return astype(_tensor.Tensor(array, node.backend, edge), dtype=array.dtype)  # it was promoted on the way in
-    if edge._array is array:
-        return edge
-    return _tensor.Tensor(array, node.backend, Node(astype, (edge,), None, None, {"dtype": array.dtype}, node.backend, array))
 
 
 class Primitive:
@@ -110,6 +56,7 @@ class Primitive:
         inputs: the names of its differentiable inputs, in order.
         parameters: the names of its keyword parameters.
         rules: the derivative rule of each input that has one.
+        call: the primitive as a plain function, which is what methods and operators of tensors are.
     """
 
     def __init__(
@@ -132,21 +79,25 @@ class Primitive:
         self.variadic = code.co_varnames[last] if code.co_flags & 0x04 else None
         self.promotes, self.floating, self.moves, self.views = promotes, floating, moves, views
         self.differentiable = differentiable
-        self.rules: dict[int, _Rule] = {}
-        self.joint: _Rule | None = None
-        self._plans: dict[tuple[int, int], tuple[tuple[bool, ...] | None, bool, bool]] = {}
+        self.rules: dict[int, Rule] = {}
+        self.joint: Rule | None = None
+        self._plans: dict[int, Plan] = {}
+        plain = not (self.parameters or self.variadic or moves or views)
+        self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain and len(self.inputs) in (1, 2) else self._call
+        if self.call.__name__ == "call":
+            self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.inputs, *self.parameters))})>"
 
     def __get__(self, tensor: Any, owner: Any = None) -> Callable[..., Any]:
         """As a method: ``Tensor.exp = exp``."""
-        return self if tensor is None else MethodType(self, tensor)
+        return self if tensor is None else MethodType(self.call, tensor)
 
     # --- declaring ---
 
     def source(self, name: str) -> tuple[str, Any]:
-        """Where a rule's argument called ``name`` comes from, as a kind and a key."""
+        """Where a rule's argument called ``name`` comes from, as a kind and which one of it."""
         if name in ("g", "out", "xp"):
             return name, name
         if name in self.inputs:
@@ -158,7 +109,7 @@ class Primitive:
         if name.endswith("_shape") and name[:-6] in self.inputs:
             return "shape", self.inputs.index(name[:-6])
         if self.variadic and name == f"{self.variadic}_shapes":
-            return "shape", None
+            return "shapes", None
         known = ", ".join(("g", "out", "xp", *self.inputs, *self.parameters))
         raise TypeError(f"{self.name}: a derivative rule asks for '{name}'; it may ask for {known}, or an input's shape as x_shape")
 
@@ -169,16 +120,32 @@ class Primitive:
         """
         self._plans.clear()
         if joint is not None:
-            self.joint = _Rule(self, joint)
+            self.joint = Rule(self, joint)
         for name, rule in rules.items():
             if name not in self.inputs:
                 raise TypeError(f"{self.name}: it has no input '{name}', only {', '.join(self.inputs)}")
-            self.rules[self.inputs.index(name)] = _Rule(self, rule)
+            self.rules[self.inputs.index(name)] = Rule(self, rule)
         return self
+
+    def plan(self, mask: int) -> Plan:
+        """What a call saves in which the inputs of the bits set in ``mask`` need a gradient, and how to pull back through it."""
+        made = self._plans.get(mask)
+        if made is None:
+            at = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
+            made = self._plans[mask] = Plan(self, at)
+        return made
+
+    def name_of(self, i: int) -> str:
+        """The name of input ``i``."""
+        return self.inputs[i] if i < len(self.inputs) else f"input {i}"
 
     # --- calling ---
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
+        return self.call(*inputs, **params)
+
+    def _call(self, *inputs: Any, **params: Any) -> Any:
+        """The call in full: any number of inputs, tensors or what can be made one, of any dtypes, and parameters."""
         if len(inputs) > len(self.inputs) and self.variadic is None:  # a parameter given by position
             n = len(self.inputs)
             if len(inputs) > n + len(self.parameters):
@@ -188,11 +155,13 @@ class Primitive:
         if self.defaults and len(params) < len(self.parameters):
             params = self.defaults | params
         Tensor = _tensor.Tensor
+        if _written and state.recording:
+            graph.bring_up_to_date(self.name, inputs)
         backend: Backend | None = None
         dtype: Any = None
         arrays: list[Any] = []
         plain = True  # all inputs are tensors of one dtype
-        recorded = False
+        mask, bit = 0, 1
         for x in inputs:
             if isinstance(x, Tensor):
                 array = x._array
@@ -203,114 +172,48 @@ class Primitive:
                 elif array.dtype != dtype:
                     plain = False
                 if x._requires_grad:
-                    recorded = True
+                    mask |= bit
             elif type(x) in _NUMBERS:
                 array, plain = x, False
             else:
-                return self(*(as_input(self.name, x) for x in inputs), **params)
+                return self._call(*(as_input(self.name, x) for x in inputs), **params)
             arrays.append(array)
+            bit <<= 1
         if backend is None:
             if not inputs:
                 raise TypeError(f"{self.name}: there is no input; it takes {', '.join(self.inputs) or 'tensors'}")
             backend = backends.default()
-        if graph.writes.recorded and state.recording:
-            graph.check_not_stale(self.name, inputs)
         if self.views and not hasattr(arrays[0], "__setitem__") and isinstance(inputs[0], Tensor):
             arrays[0] = inputs[0]._make_writable()  # a NumPy scalar, of which there is no view
-        if self.promotes and not (plain and (not self.floating or backend.dtypes[dtype].kind == "float")):
+        if self.promotes and not (plain and (not self.floating or mask or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
         xp = backend.xp
         try:
             out = self.kernel(xp, *arrays, **params)
-        except (ValueError, IndexError, OverflowError) as error:
-            raise type(error)(self._explain(backend, arrays, params, error)) from error
+        except _FAULTS as error:
+            raise self.explained(error, backend, arrays, params) from error
         if self.moves:
             backend = params["target"]
-        if recorded and state.recording and self.differentiable:
-            return Tensor(out, backend, self._record(inputs, arrays, params, backend, out))
-        return Tensor(out, backend)
-
-    def _record(
-        self, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, Any], backend: Backend, out: Any
-    ) -> Node | None:
-        edges: list[Edge | None] = []
-        mask = 0
-        for i, x in enumerate(inputs):
-            if isinstance(x, _tensor.Tensor) and x._requires_grad:
-                edges.append(x if x._node is None else x._node)
-                mask |= 1 << i
+        if mask and state.recording and self.differentiable:
+            plan = self._plans.get(mask) or self.plan(mask)
+            edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
+            made = Tensor(out, backend, Node(plan, edges, plan.save(arrays, out, params), backend, out))
+        else:
+            made = Tensor(out, backend)
+        if self.views and backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]):
+            if state.recording:
+                made._view = View(inputs[0], self, params)
             else:
-                edges.append(None)
-        plan = self._plans.get((len(inputs), mask)) or self._plan(len(inputs), mask)
-        keep, shapes, keep_out = plan
-        kept = None if keep is None else tuple([a if k else None for a, k in zip(arrays, keep, strict=True)])
-        node = Node(
-            self, tuple(edges), kept, tuple([getattr(a, "shape", ()) for a in arrays]) if shapes else None, params, backend, out
-        )
-        if keep_out:
-            node.out = out
-        return node
-
-    def _plan(self, n: int, mask: int) -> tuple[tuple[bool, ...] | None, bool, bool]:
-        """What a node of ``n`` inputs keeps where those in ``mask`` need gradients: which arrays, the shapes, the output."""
-        needed = [i for i in range(n) if mask >> i & 1]
-        if self.joint is not None:
-            rules = [self.joint]
-        else:
-            for i in needed:
-                if i not in self.rules:
-                    raise self._no_rule(i)
-            rules = [self.rules[i] for i in needed]
-        saves = {key for rule in rules for key in rule.saves}
-        every = any(kind == "inputs" for rule in rules for kind, _ in rule.sources)
-        keep = tuple(every or i in saves for i in range(n))
-        plan = (keep if any(keep) else None, "shape" in saves, "out" in saves)
-        self._plans[n, mask] = plan
-        return plan
-
-    def pull(self, node: Node, g: Any, wanted: set[Edge] | None, create_graph: bool) -> list[tuple[int, Any]]:
-        """The cotangent of each input that has an edge (and is wanted), fitted to its shape and dtype, with its position."""
-        at = [i for i, edge in enumerate(node.edges) if edge is not None and (wanted is None or edge in wanted)]
-        if not at:
-            return []
-        graph.check_not_released(node)
-        if node.time < graph.writes.latest:
-            graph.check_unchanged(node)
-        xp = differentiable if create_graph else node.backend.xp
-        if self.joint is not None:
-            every = (self.joint.on_tensors() if create_graph else self.joint.on_arrays())(node, g, xp)
-            pulled = [(i, every[i]) for i in at if every[i] is not None]
-        elif create_graph:
-            pulled = [(i, self.rules[i].on_tensors()(node, g, xp)) for i in at]
-        else:
-            pulled = [(i, self.rules[i].on_arrays()(node, g, xp)) for i in at]
-        try:
-            fitted = [(i, fit(xp, gx, node.edges[i], create_graph)) for i, gx in pulled]
-        except (ValueError, AttributeError) as error:
-            shown = ", ".join(str(getattr(gx, "shape", type(gx).__name__)) for _, gx in pulled)
-            raise ValueError(
-                f"{self.name}: its derivative rule returned {shown} for an output of shape {node.shape}; a rule returns arrays "
-                f"that broadcast to the output's shape or have the input's ({error})"
-            ) from error
-        if node.line is not None:
-            for i, gx in fitted:
-                self._check_nan(node, i, gx, create_graph)
-        return fitted
+                graph.writes.set_apart(backend, made)
+        return made
 
     # --- what goes wrong ---
 
-    def _no_rule(self, i: int) -> GraphError:
-        name = self.inputs[i] if i < len(self.inputs) else f"input {i}"
-        return GraphError(
-            f"{self.name}: its input '{name}' requires a gradient, and there is no derivative by it; declare one with "
-            f"{self.name}.vjp({name}=…), .detach() the input, or declare the primitive with differentiable=False"
-        )
-
-    def _check_nan(self, node: Node, i: int, gx: Any, create_graph: bool) -> None:
-        xp = node.edges[i].backend.xp  # type: ignore[union-attr]
-        if bool(xp.any(xp.isnan(gx._array if create_graph else gx))):
-            name = self.inputs[i] if i < len(self.inputs) else f"input {i}"
-            raise GraphError(f"{self.name}: its derivative by '{name}' made a NaN; called at {node.line}")
+    def explained(self, error: Exception, backend: Backend, arrays: Any, params: dict[str, Any]) -> Exception:
+        """The error of a kernel, with the operation and what it was given."""
+        shown = [f"{a.shape} {backend.dtypes[a.dtype].name}" if hasattr(a, "dtype") else repr(a) for a in arrays]
+        given = "".join(f", {name}={value!r}" for name, value in params.items() if isinstance(value, (int, float, tuple, str)))
+        return type(error)(f"{self.name}: {error} (given {' and '.join(shown)}{given})")
 
     def _promote(self, backend: Backend, arrays: list[Any]) -> list[Any]:
         """The inputs that promote in the dtype PyTorch's rules give: dimensioned over 0-d over Python numbers, by category."""
@@ -349,10 +252,72 @@ class Primitive:
         found = dict.fromkeys(f"'{x.device}' ({x.backend.name})" for x in inputs if isinstance(x, _tensor.Tensor))
         return BackendError(f"{self.name}: its tensors are on different devices, {' and '.join(found)}; move one with .to(device)")
 
-    def _explain(self, backend: Backend, arrays: list[Any], params: dict[str, Any], error: Exception) -> str:
-        shown = [f"{a.shape} {backend.dtypes[a.dtype].name}" if hasattr(a, "dtype") else repr(a) for a in arrays]
-        given = "".join(f", {name}={value!r}" for name, value in params.items() if isinstance(value, (int, float, tuple, str)))
-        return f"{self.name}: {error} (given {' and '.join(shown)}{given})"
+
+def _of_one(self: Primitive) -> Callable[..., Any]:
+    """:meth:`Primitive._call` of one input and no parameters, in a straight line where the input is a tensor of fitting dtype."""
+    kernel, floating, in_full, differentiable = self.kernel, self.floating, self._call, self.differentiable
+
+    def call(x: Any) -> Any:
+        try:
+            array, backend, recorded = x._array, x.backend, x._requires_grad
+        except AttributeError:
+            return in_full(x)
+        if _written or (floating and not recorded and backend.dtypes[array.dtype].kind != "float"):
+            return in_full(x)
+        try:
+            out = kernel(backend.xp, array)
+        except _FAULTS as error:
+            raise self.explained(error, backend, (array,), {}) from error
+        if recorded and state.recording and differentiable:
+            plan = self._plans.get(1) or self.plan(1)
+            return _tensor.Tensor(out, backend, Node(plan, (x._node or x,), plan.save((array,), out, None), backend, out))
+        return _tensor.Tensor(out, backend)
+
+    return call
+
+
+def _of_two(self: Primitive) -> Callable[..., Any]:
+    """The same of two inputs, where both are tensors of one fitting dtype, or one of them a Python number."""
+    kernel, floating, in_full, differentiable = self.kernel, self.floating, self._call, self.differentiable
+    takes_numbers = self.promotes is True
+
+    def call(x: Any, y: Any) -> Any:
+        if takes_numbers and type(y) in _REAL:
+            try:
+                a, backend, mask = x._array, x.backend, int(x._requires_grad)
+            except AttributeError:
+                return in_full(x, y)
+            if _written or (not mask and backend.dtypes[a.dtype].kind != "float"):
+                return in_full(x, y)
+            b = float(y)
+        elif takes_numbers and type(x) in _REAL:
+            try:
+                b, backend, mask = y._array, y.backend, y._requires_grad * 2
+            except AttributeError:
+                return in_full(x, y)
+            if _written or (not mask and backend.dtypes[b.dtype].kind != "float"):
+                return in_full(x, y)
+            a = float(x)
+        else:
+            try:
+                a, b, backend, mask = x._array, y._array, x.backend, x._requires_grad + y._requires_grad * 2
+                if _written or y.backend is not backend or a.dtype is not b.dtype:
+                    return in_full(x, y)
+            except AttributeError:
+                return in_full(x, y)
+            if floating and not mask and backend.dtypes[a.dtype].kind != "float":
+                return in_full(x, y)
+        try:
+            out = kernel(backend.xp, a, b)
+        except _FAULTS as error:
+            raise self.explained(error, backend, (a, b), {}) from error
+        if mask and state.recording and differentiable:
+            plan = self._plans.get(mask) or self.plan(mask)
+            edges = (x._node or x, y._node or y) if mask == 3 else (x._node or x,) if mask == 1 else (y._node or y,)
+            return _tensor.Tensor(out, backend, Node(plan, edges, plan.save((a, b), out, None), backend, out))
+        return _tensor.Tensor(out, backend)
+
+    return call
 
 
 def _as_kind(number: bool | int | float, kind: str) -> bool | int | float:
@@ -406,26 +371,6 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     registry[kernel.__name__] = made = Primitive(kernel, **options)
     setattr(differentiable, made.name, made)
     return made
-
-
-def fit(xp: Any, g: Any, edge: Edge, create_graph: bool) -> Any:
-    """The cotangent summed over what broadcasting repeated, and cast, so that it has its input's shape and dtype."""
-    like = edge if isinstance(edge, Node) else edge._array
-    if g.shape != like.shape:
-        g = sum_to(xp, g, like.shape)
-    dtype = edge.backend.dtypes[like.dtype] if create_graph else like.dtype
-    return g if g.dtype == dtype else xp.astype(g, dtype)
-
-
-def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """The adjoint of broadcasting from ``shape``: ``g`` summed over the axes that were added or repeated."""
-    lead = g.ndim - len(shape)
-    if lead < 0:  # an index_put dropped the value's leading axes of length one
-        return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
-    repeated = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
-    if repeated:
-        g = xp.sum(g, axis=repeated, keepdims=True)
-    return xp.reshape(g, shape)
 
 
 @primitive(promotes=False)

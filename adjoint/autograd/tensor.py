@@ -18,6 +18,7 @@ from .rules import elementwise, transfer
 
 if TYPE_CHECKING:
     from .gradients import GradientBuffer
+    from .views import View
 
 Hook = Callable[["Tensor"], "Tensor | None"]
 # The class has methods of these names.
@@ -49,7 +50,7 @@ class Tensor:
         grad: what ``backward()`` has accumulated for a leaf that requires a gradient, or None.
     """
 
-    __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "backend", "grad")
+    __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "_view", "backend", "grad")
     __array_ufunc__ = None  # NumPy leaves operators with an array on the left to this class
 
     def __init__(self, array: Array, backend: Backend, node: Node | None = None) -> None:
@@ -60,6 +61,7 @@ class Tensor:
         self.grad: Tensor | None = None
         self._hooks: list[Hook] | None = None
         self._grad_buffer: GradientBuffer | None = None
+        self._view: View | None = None
 
     # --- what it is ----------------------------------------------------------------------------------------------------------
 
@@ -105,16 +107,20 @@ class Tensor:
     @property
     def is_leaf(self) -> Bool:
         """Whether no recorded operation made it."""
-        return self._node is None
+        return self.grad_fn is None
 
     @property
     def grad_fn(self) -> Node | None:
         """The node that made it, or None for a leaf."""
+        if self._view is not None:
+            self._view.follow(self)
         return self._node
 
     @property
     def requires_grad(self) -> Bool:
         """Whether operations on it are recorded, so that a gradient by it can be had."""
+        if self._view is not None:
+            self._view.follow(self)
         return self._requires_grad
 
     @requires_grad.setter
@@ -123,6 +129,8 @@ class Tensor:
             raise TypeError(f"requires_grad: only floating-point tensors have gradients, not {self.dtype}")
         if not value and self._node is not None:
             raise GraphError("requires_grad: it can be unset on leaf tensors only; use .detach() for a tensor without a graph")
+        if self._node is None:
+            self._view = None  # a leaf of its own, whatever is written to its base
         self._requires_grad = bool(value)
 
     def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
@@ -138,7 +146,7 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         self._array, self.backend = value._array, value.backend
-        self._grad_buffer = None  # it may be of another shape, dtype or device
+        self._grad_buffer = self._view = None  # it may be of another shape, dtype or device
 
     @property
     def T(self) -> Tensor:
@@ -177,7 +185,7 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Leave the graph."""
-        self._node, self._requires_grad = None, False
+        self._node, self._requires_grad, self._view = None, False, None
         return self
 
     def retain_grad(self) -> None:
@@ -185,7 +193,7 @@ class Tensor:
         if not self._requires_grad:
             raise GraphError("retain_grad: the tensor does not require a gradient")
         if self._node is not None:
-            self._node.retained_by = weakref.ref(self)
+            self._node.set_aside().retained_by = weakref.ref(self)
 
     def _retain(self, g: Any, create_graph: Bool) -> None:
         """Add the cotangent ``g`` to :attr:`grad`; the walk may share it, so it is copied."""
@@ -199,10 +207,10 @@ class Tensor:
         """
         if not self._requires_grad:
             raise GraphError("register_hook: the tensor does not require a gradient")
-        holder: Any = self if self._node is None else self._node
-        name = "_hooks" if self._node is None else "hooks"
-        hooks: list[Hook] = getattr(holder, name) or []
-        setattr(holder, name, hooks)
+        if self._node is not None:
+            hooks = self._node.set_aside().hooks
+        else:
+            hooks = self._hooks = self._hooks or []
         hooks.append(hook)
         return HookHandle(hooks, hook)
 
@@ -233,9 +241,7 @@ class Tensor:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The differentiable namespace."""
-        from .primitive import differentiable
-
-        return differentiable
+        return graph.differentiable
 
     def __repr__(self) -> str:
         facts = []
@@ -371,6 +377,8 @@ class Tensor:
     __getitem__ = f.getitem
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if graph.writes.recorded and state.recording:
+            graph.bring_up_to_date("__setitem__", (self, value))
         tracked = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
         if tracked and state.recording:
             self._write(f.index_put(self, index, value), "__setitem__")
@@ -378,8 +386,6 @@ class Tensor:
         array = value._array if isinstance(value, Tensor) else value
         if isinstance(value, Tensor) and value.backend is not self.backend:
             raise f.backends_differ(self, value)
-        if graph.writes.recorded and state.recording:
-            graph.check_not_stale("__setitem__", (self, value))
         if not isinstance(value, (Tensor, int, float)):
             array = self.backend.asarray(backends.parse(array), self.dtype)
         self._make_writable()
@@ -405,34 +411,39 @@ class Tensor:
             raise ValueError(f"{operation}: the result has shape {result.shape}, which does not fit in place into {self.shape}")
         if backends.dtypes.CATEGORY[result.dtype.kind] > backends.dtypes.CATEGORY[self.dtype.kind]:
             raise TypeError(f"{operation}: the result is {result.dtype}, which does not fit in place into {self.dtype}")
-        recorded = state.recording and (self._requires_grad or result._requires_grad)
-        if recorded:
-            if self._node is None and self._requires_grad:
-                raise GraphError(
-                    f"{operation}: a leaf that requires a gradient would be changed in place; use ad.no_grad(), or a new tensor"
-                )
-            if self.backend.is_view(self._array):
-                raise GraphError(
-                    f"{operation}: the tensor is a view, and a recorded write through it would not reach the gradient of its base; "
-                    "write to the base (base[index] = …), or .clone() first"
-                )
+        recorded = state.recording and (self.requires_grad or result._requires_grad)
+        base = self if self._view is None else self._view.base
+        if recorded and base._node is None and base._requires_grad:
+            whose = "" if base is self else ", through a view of it"
+            raise GraphError(
+                f"{operation}: a leaf that requires a gradient would be changed in place{whose}; use ad.no_grad(), or a new tensor"
+            )
         result = f.cast(result, self.dtype)
         self._make_writable()
         if recorded:
             self._keep_values_for(result._node)
-        self._array[...] = result._array
+        try:
+            self._array[...] = result._array
+        except ValueError as error:
+            raise ValueError(f"{operation}: the tensor can not be written to ({error}); use .clone() first") from None
         if recorded:
-            if self._node is not None and result._node is not None:
-                result._node.retained_by, self._node.retained_by = self._node.retained_by, None
-            self._node, self._requires_grad = result._node, result._requires_grad
-        graph.writes.note(self.backend, self._array, operation, self if recorded else None)
+            base._move_to(result._node if self._view is None else self._view.written(result))
+            if self._view is not None:
+                self._view.follow(self)
+        graph.writes.note(self.backend, self._array, operation, base if recorded else None)
         return self
+
+    def _move_to(self, node: Node | None) -> None:
+        """Be what ``node`` made from now on; its cotangent fills :attr:`grad` where the former node's did."""
+        if self._node is not None and self._node.aside is not None and node is not None:
+            node.set_aside().retained_by, self._node.aside.retained_by = self._node.aside.retained_by, None
+        self._node, self._requires_grad = node, node is not None
 
     def _keep_values_for(self, node: Node | None) -> None:
         """Have ``node``, whose result is about to replace this tensor's values, keep a copy where it saved them."""
-        if node is not None and node.arrays:
+        if node is not None:
             copy = self.backend.xp.asarray
-            node.arrays = tuple(copy(a, copy=True) if a is self._array else a for a in node.arrays)
+            node.saved = tuple(copy(a, copy=True) if a is self._array else a for a in node.saved)
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """:func:`add`, in place."""
@@ -465,7 +476,7 @@ class Tensor:
     def copy_(self, source: Any) -> Tensor:
         """The values of ``source``, broadcast and cast, in place."""
         source = source.to(device=self.backend, dtype=self.dtype) if isinstance(source, Tensor) else source
-        if not (state.recording and (self._requires_grad or getattr(source, "_requires_grad", False))):
+        if not (state.recording and (self.requires_grad or getattr(source, "_requires_grad", False))):
             self[...] = source
             return self
         return self._write(f.index_put(self, ..., source), "copy_")
@@ -502,6 +513,7 @@ class Tensor:
     scatter_, scatter_add_, scatter_reduce_ = map(in_place, (f.scatter, f.scatter_add, f.scatter_reduce))
     masked_scatter_, put_, tril_, triu_ = map(in_place, (f.masked_scatter, f.put, f.tril, f.triu))
     cumsum_, cumprod_, fill_diagonal_ = map(in_place, (f.cumsum, f.cumprod, f.fill_diagonal))
+    addmm_, addmv_, addr_, addbmm_, baddbmm_ = map(in_place, (f.addmm, f.addmv, f.addr, f.addbmm, f.baddbmm))
 
     __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
 
@@ -570,6 +582,9 @@ class Tensor:
     split, chunk, narrow, unbind = f.split, f.chunk, f.narrow, f.unbind
     gather, index_select, take_along_dim, masked_fill = f.gather, f.index_select, f.take_along_dim, f.masked_fill
     matmul, mm, mv, bmm, dot, outer, clone = f.matmul, f.mm, f.mv, f.bmm, f.dot, f.outer, f.clone
+    addmm, addmv, addr, addbmm, baddbmm = f.addmm, f.addmv, f.addr, f.addbmm, f.baddbmm
+    inner, ger, vdot, matrix_power, cholesky_solve = f.inner, f.outer, f.dot, f.matrix_power, f.cholesky_solve
+    inverse, pinverse, det, logdet, slogdet, qr, svd = f.inv, f.pinverse, f.det, f.logdet, f.slogdet, f.qr, f.svd
 
     sort, argsort, msort, topk, kthvalue, unique = f.sort, f.argsort, f.msort, f.topk, f.kthvalue, f.unique
     median, nanmedian, mode, quantile, nanquantile = f.median, f.nanmedian, f.mode, f.quantile, f.nanquantile

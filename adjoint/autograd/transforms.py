@@ -49,7 +49,9 @@ def _own(x: Tensor) -> Tensor:
     """``x`` as an input of this transform alone: connected to what it was computed from, but with an edge of its own."""
     if x.dtype.kind != "float":
         raise TypeError(f"grad: an argument to differentiate by is {x.dtype}; only floating-point tensors have gradients")
-    return alias(x) if x.requires_grad else x.detach().requires_grad_()
+    own: Tensor = alias(x) if x.requires_grad else x.detach().requires_grad_()
+    own._view = None  # what is written to it stays inside
+    return own
 
 
 def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:

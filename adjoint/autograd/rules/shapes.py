@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from ...backends import Array, Index
+from ...backends import Array, Backend, Index
 from ..primitive import primitive
+from ..views import Steps
 from .reductions import Axes
 
 Shape = tuple[int, ...]
@@ -47,9 +49,9 @@ def squeeze(xp: Any, x: Array, *, axis: Axes) -> Array:
     return xp.squeeze(x, axis=axis)
 
 
-@primitive(views=True)
+@primitive
 def flip(xp: Any, x: Array, *, axis: Axes = None) -> Array:
-    return xp.flip(x, axis=axis)
+    return xp.asarray(xp.flip(x, axis=axis), copy=True)  # of its own, as in PyTorch
 
 
 @primitive
@@ -85,6 +87,29 @@ def scatter_add(xp: Any, x: Array, *, index: Index, shape: Shape) -> Array:
 @primitive
 def index_put(xp: Any, x: Array, value: Array, *, index: Index) -> Array:
     return xp.index_put(x, value, index)
+
+
+@primitive
+def write_through(xp: Any, x: Array, value: Array, *, steps: Steps, backend: Backend) -> Array:
+    """A copy of x in which the view of it that the steps lead to holds ``value``."""
+    return _placed(xp, x, value, steps, backend)
+
+
+def through(xp: Any, x: Any, steps: Steps) -> Any:
+    """The view of ``x`` that the steps lead to."""
+    for step, params in steps:
+        x = step.kernel(xp, x, **params)
+    return x
+
+
+def _placed(xp: Any, x: Any, value: Any, steps: Steps, backend: Backend) -> Any:
+    """By the elements' positions, since in another layout the same steps may lead to a copy."""
+    if len(steps) == 1 and "index" in steps[0][1]:
+        return xp.index_put(x, value, steps[0][1]["index"])
+    n = prod(x.shape)
+    positions = through(backend.xp, backend.xp.reshape(backend.xp.arange(n), x.shape), steps)
+    placed = xp.index_put(xp.reshape(x, (n,)), value, (positions,))
+    return xp.reshape(placed, x.shape)
 
 
 def _split_like(g: Any, arrays_shapes: tuple[Shape, ...], axis: int) -> tuple[Any, ...]:
@@ -123,4 +148,8 @@ scatter_add.vjp(x=lambda xp, g, index: xp.getitem(g, index))
 index_put.vjp(
     x=lambda xp, g, index: xp.index_put(g, 0.0, index),
     value=lambda xp, g, index: xp.getitem(g, index),
+)
+write_through.vjp(
+    x=lambda xp, g, steps, backend: _placed(xp, g, 0.0, steps, backend),
+    value=lambda xp, g, steps: through(xp, g, steps),
 )

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import adjoint as ad
+from adjoint.autograd.primitive import registry
 from adjoint.testing.strategies import broadcastable_shapes, shapes
 
 from .drawing import BOOLS, SMALL, SMALL_INTS, WITH_AXES, Sample, an_axis, array, sample, some_axes
@@ -109,3 +110,24 @@ def _(draw: Any) -> Sample:
     at = axis % len(shape)
     arrays = [array(draw, (*shape[:at], n, *shape[at + 1 :])) for n in draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))]
     return Sample(arrays, {"axis": axis}, np.concatenate(arrays, axis))
+
+
+@sample("write_through")
+def _(draw: Any) -> Sample:
+    x = array(draw, draw(shapes(min_dims=2, max_dims=2, min_side=1, max_side=3)))
+    positions = np.arange(x.size).reshape(x.shape)
+    taken: dict[str, Any] = {
+        "getitem": ({"index": (0,)}, positions[0]),
+        "permute_dims": ({"axes": (1, 0)}, positions.T),
+        "reshape": ({"shape": (x.size, 1)}, positions.reshape(-1, 1)),
+        "expand_dims": ({"axis": 0}, positions[None]),
+    }
+    name = draw(st.sampled_from(sorted(taken)))
+    params, seen = taken[name]
+    steps = [(registry[name], params)]
+    if draw(BOOLS):
+        steps.append((registry["getitem"], {"index": (Ellipsis, slice(None, None, 2))}))
+        seen = seen[..., ::2]
+    value, result = array(draw, seen.shape), x.copy()
+    result.reshape(-1)[seen] = value
+    return Sample([x, value], {"steps": tuple(steps), "backend": ad.backends.default()}, result)

@@ -1,0 +1,145 @@
+"""Plans: what the node of one call of a primitive saves, and its derivative rules as straight calls on what was saved.
+
+Which inputs need a gradient decides which rules will run, and so what has to be kept. A primitive makes one plan for each such
+choice, the first time it is met. A rule's parameter names were looked up by then: what is left is two generated functions,
+for instance for a product both factors of which need a gradient::
+
+    def save(arrays, out, params): return (arrays[1], arrays[0],)
+    def pull(node, g, xp): saved = node.saved; return (rule0(g, saved[0]), rule1(g, saved[1]),)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import GraphError
+from .graph import Node, writes
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+Source = tuple[str, Any]  #: where a rule's argument comes from: a kind, and which one of it
+
+
+def shape_of(array: Any) -> tuple[int, ...]:
+    """The shape of an array, or () of a number."""
+    shape: tuple[int, ...] = getattr(array, "shape", ())
+    return shape
+
+
+class Rule:
+    """A derivative rule, and where its arguments come from."""
+
+    __slots__ = ("function", "sources")
+
+    def __init__(self, primitive: Primitive, function: Callable[..., Any]) -> None:
+        code = function.__code__
+        self.function = function
+        self.sources = [primitive.source(name) for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]]
+
+
+#: What ``save`` writes for each kind of source, and ``pull`` for the kinds that are not saved.
+_TO_SAVE = {
+    "input": "arrays[{}]", "inputs": "tuple(arrays)", "shape": "shape_of(arrays[{}])", "shapes": "tuple(map(shape_of, arrays))",
+    "param": "params[{!r}]", "out": "out",
+}  # fmt: skip
+_GIVEN = {"g": "g", "xp": "xp"}
+
+
+class Plan:
+    """What to save of a call, and how to pull a cotangent back through it, where the inputs at :attr:`at` need a gradient.
+
+    :attr:`holds` says whether arrays are among what is saved, whose memory a walk lets go of.
+    """
+
+    __slots__ = ("_pullers", "at", "holds", "primitive", "pull", "rules", "save", "slots")
+
+    def __init__(self, primitive: Primitive, at: tuple[int, ...]) -> None:
+        self.primitive, self.at = primitive, at
+        if primitive.joint is not None:
+            self.rules = [primitive.joint]
+        else:
+            for i in at:
+                if i not in primitive.rules:
+                    raise no_rule(primitive, i)
+            self.rules = [primitive.rules[i] for i in at]
+        self.slots: dict[Source, int] = {}
+        for rule in self.rules:
+            for source in rule.sources:
+                if source[0] not in _GIVEN:
+                    self.slots.setdefault(source, len(self.slots))
+        self.holds = any(kind in ("input", "inputs", "out") for kind, _ in self.slots)
+        kept = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
+        self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, out, params: ({kept})", {"shape_of": shape_of})
+        self._pullers: dict[Any, Callable[..., tuple[Any, ...]]] = {}
+        self.pull = self.puller(False, tuple(range(len(at))))
+
+    def name_of(self, k: int) -> str:
+        """The name of the input that edge ``k`` leads to."""
+        return self.primitive.name_of(self.at[k])
+
+    def puller(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+        """A function of a node, its cotangent and the namespace that gives the cotangents of the edges ``chosen``.
+
+        It works on arrays; with ``create_graph`` on Tensors that stand where the saved values stood, to be recorded in its turn.
+        """
+        made = self._pullers.get((create_graph, chosen))
+        if made is None:
+            made = self._pullers[create_graph, chosen] = self._compiled(create_graph, chosen)
+        return made
+
+    def _compiled(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+        def call(j: int) -> str:
+            arguments = (self._argument(source, create_graph) for source in self.rules[j].sources)
+            return f"rule{j}({', '.join(arguments)})"
+
+        if self.primitive.joint is not None:
+            result = f"every = {call(0)}; return ({''.join(f'every[{self.at[k]}], ' for k in chosen)})"
+        else:
+            result = f"return ({''.join(call(k) + ', ' for k in chosen)})"
+        names: dict[str, Any] = {f"rule{j}": rule.function for j, rule in enumerate(self.rules)} | {"as_tensor": _as_tensor}
+        exec(f"def pull(node, g, xp): saved = node.saved; {result}", names)
+        pull: Callable[..., tuple[Any, ...]] = names["pull"]
+        return pull
+
+    def _argument(self, source: Source, create_graph: bool) -> str:
+        kind, key = source
+        if kind in _GIVEN:
+            return _GIVEN[kind]
+        slot = f"saved[{self.slots[source]}]"
+        if not create_graph or kind not in ("input", "inputs", "out"):
+            return slot
+        if kind == "inputs":
+            return f"[as_tensor(node, a, i) for i, a in enumerate({slot})]"
+        return f"as_tensor(node, {slot}, {key!r})"
+
+
+def _as_tensor(node: Node, array: Any, i: Any) -> Any:
+    """A saved array as a Tensor that stands where input ``i`` stood, or the output for "out"; a Python number as it is."""
+    from .primitive import astype
+    from .tensor import Tensor
+
+    if i == "out":
+        return Tensor(array, node.backend, node)
+    if not hasattr(array, "dtype"):
+        return array
+    edge = node.edges[node.plan.at.index(i)] if i in node.plan.at else None
+    if isinstance(edge, Tensor):
+        if edge._array is array:
+            return edge
+        edge = Node(astype.plan(1), (edge,), (), node.backend, array)  # promoted or moved since
+    elif edge is not None and edge.dtype != array.dtype:
+        edge = Node(astype.plan(1), (edge,), (), node.backend, array)
+    made = Tensor(array, node.backend, edge)
+    writes.set_apart(node.backend, made)  # its own part of that memory is unchanged, as the walk has seen
+    return made
+
+
+def no_rule(primitive: Primitive, i: int) -> GraphError:
+    """What to raise where input ``i`` needs a gradient that the primitive has no rule for."""
+    name = primitive.name_of(i)
+    return GraphError(
+        f"{primitive.name}: its input '{name}' requires a gradient, and there is no derivative by it; declare one with "
+        f"{primitive.name}.vjp({name}=…), .detach() the input, or declare the primitive with differentiable=False"
+    )

@@ -1,0 +1,53 @@
+"""Views: tensors that share the memory of another, their base, and follow the graph of what is written to it.
+
+A write in place through a view changes the base, so it becomes part of the base's graph: the base's new node says that one
+region of it now holds the written values. Every view of that base takes its place in the graph again, by the steps that led
+from the base to it, the next time it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .graph import Node
+from .modes import enable_grad
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .tensor import Tensor
+
+Steps = tuple[tuple["Primitive", dict[str, Any]], ...]  #: primitives, each with its parameters, one after another
+
+
+class View:
+    """How a tensor came to share the memory of ``base``: by ``steps``, when the base's node was ``seen``."""
+
+    __slots__ = ("base", "seen", "steps")
+
+    def __init__(self, source: Tensor, primitive: Primitive, params: dict[str, Any]) -> None:
+        before = source._view
+        self.base: Tensor = source if before is None else before.base
+        self.steps: Steps = (*(() if before is None else before.steps), (primitive, params))
+        self.seen: Node | None = self.base._node
+
+    def follow(self, tensor: Tensor) -> None:
+        """Give ``tensor``, which this is the view of, its place in the graph again if the base's has changed."""
+        if self.seen is self.base._node:
+            return
+        self.seen = self.base._node
+        with enable_grad():
+            taken = self.base
+            for step, params in self.steps:
+                taken = step(taken, **params)
+        tensor._node, tensor._requires_grad = taken._node, taken._requires_grad
+
+    def written(self, result: Tensor) -> Node:
+        """The base's node after ``result``, which is recorded or whose base is, was written to where the view looks."""
+        from .rules.shapes import write_through
+
+        base = self.base
+        inputs, params = (base, result), {"steps": self.steps, "backend": base.backend}
+        plan = write_through.plan(base._requires_grad + 2 * result._requires_grad)
+        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
+        saved = plan.save((base._array, result._array), None, params)
+        return Node(plan, edges, saved, base.backend, base._array)
