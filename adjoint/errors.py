@@ -20,3 +20,7 @@ class FileFormatError(ValueError):
 
 class GraphError(RuntimeError):
     """The graph can not be differentiated: freed, changed in place since, absent, or without a scalar root."""
+
+
+class LinAlgError(ValueError, RuntimeError):
+    """A matrix has no factors or inverse of the kind asked for, or its iteration did not converge."""

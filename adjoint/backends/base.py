@@ -33,6 +33,29 @@ class Extras(Protocol):
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""
 
+    # Of the matrices in the last two axes, float32 or float64. Where there is no such thing, LinAlgError is raised.
+
+    def cholesky(self, x: Array) -> Array:
+        """The lower triangular L of x = L L^T."""
+
+    def eigh(self, x: Array) -> Array:
+        """Of symmetric n x n matrices, in n + 1 rows: the eigenvalues, rising, above their vectors in columns."""
+
+    def inv(self, x: Array) -> Array:
+        """The inverse."""
+
+    def qr(self, x: Array, complete: bool = False) -> Array:
+        """Of m x n matrices x = Q R, in m + n rows: Q above R^T. Q has min(m, n) columns, where ``complete`` m."""
+
+    def slogdet(self, x: Array) -> Array:
+        """The sign of the determinant and the logarithm of its size, side by side in a last axis of two."""
+
+    def solve(self, x: Array, y: Array) -> Array:
+        """The matrices z of x z = y, batch axes broadcast."""
+
+    def svd(self, x: Array) -> Array:
+        """Of m x n matrices x = U S V^T, in m + 1 + n rows: U above the singular values, falling, above V."""
+
 
 class RandomState(Protocol):
     """A stream of random numbers on one device: same seed, same backend, same bits."""

@@ -10,6 +10,7 @@ from ..errors import BackendError
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
+from .factorizations import factorizations
 from .numpy import extent, is_basic
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
@@ -47,6 +48,14 @@ def namespace() -> Namespace:
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "erf": erf}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
+    vars(xp).update(factorizations(xp, cp.linalg))
+    solve = xp.solve
+
+    def solve_broadcast(x: Array, y: Array) -> Array:  # CuPy's takes the same batch axes only
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        return solve(*(cp.broadcast_to(a, batch + a.shape[-2:]) for a in (x, y)))
+
+    xp.solve = solve_broadcast
     return xp
 
 

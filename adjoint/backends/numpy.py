@@ -12,6 +12,7 @@ from ..errors import BackendError
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
+from .factorizations import factorizations
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
@@ -78,6 +79,7 @@ def namespace() -> Namespace:
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
+    vars(xp).update(factorizations(xp, np.linalg))
     return xp
 
 

@@ -14,6 +14,7 @@ from ..errors import BackendError
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
+from .factorizations import factorizations
 from .numpy import NumpyBackend, NumpyRandom, scatter_add
 from .numpy import getitem as numpy_getitem
 from .standard import CREATION, STANDARD, Namespace, collect, constants
@@ -61,6 +62,7 @@ def namespace() -> Namespace:
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": add_at}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
+    vars(xp).update(factorizations(xp, strict.linalg))
     return xp
 
 

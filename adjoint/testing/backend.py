@@ -45,6 +45,7 @@ WHOLE = [[-3, -1, 0, 1], [2, 3, 5, 7]]
 TRUTHS = [[True, False, True, False], [False, False, True, True]]
 OTHERS = [3.0, -0.5, 2.0, 0.5]
 OTHER_WHOLE = [2, 3, 1, 2]
+SYMMETRIC = [[[4.0, 1.0], [1.0, 3.0]], [[2.0, -0.5], [-0.5, 1.0]]]
 MATRIX = [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[0.5, -1.0], [0.0, 2.0], [1.0, 1.0]]]
 
 
@@ -131,6 +132,13 @@ CALLS: dict[str, list[Call]] = {
     "index_put": [lambda xp, a: xp.index_put(a(ANY), a([[7.0], [8.0]]), (slice(None), a([3, 0])))],
     "scatter_add": [lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3))],
     "erf": [_on("erf", ANY), _on("erf", ROUGH)],
+    "cholesky": [_on("cholesky", SYMMETRIC)],
+    "inv": [_on("inv", SYMMETRIC)],
+    "slogdet": [_on("slogdet", SYMMETRIC), _on("slogdet", [[1.0, 2.0], [2.0, 4.0]])],
+    "solve": [_on("solve", SYMMETRIC, [[2.0], [1.0]]), _on("solve", [[2.0, 1.0], [0.0, 1.0]], SYMMETRIC)],
+    "eigh": [lambda xp, a: xp.abs(xp.eigh(a(SYMMETRIC)))],  # but for the signs, which are not determined
+    "qr": [lambda xp, a: xp.abs(xp.qr(a(MATRIX))), lambda xp, a: xp.abs(xp.qr(a(MATRIX), True))],
+    "svd": [lambda xp, a: xp.abs(xp.svd(a(MATRIX)))],
 }  # fmt: skip
 
 

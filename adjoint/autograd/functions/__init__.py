@@ -21,6 +21,10 @@ from .arithmetic import (
     rad2deg,
     rsub,
 )  # fmt: skip
+from .contraction import (
+    einsum,
+    tensordot,
+)  # fmt: skip
 from .diagonals import (
     adjoint,
     cross,
@@ -146,13 +150,33 @@ from .joining import (
     vsplit,
     vstack,
 )  # fmt: skip
+from .linalg import (
+    cholesky_solve,
+    det,
+    inv,
+    matrix_power,
+    slogdet,
+)  # fmt: skip
 from .matrices import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
     bmm,
+    chain_matmul,
     dot,
+    inner,
     matmul,
     mm,
     mv,
     outer,
+)  # fmt: skip
+from .older import (
+    logdet,
+    pinverse,
+    qr,
+    svd,
 )  # fmt: skip
 from .reductions import (
     ValuesIndices,
@@ -259,6 +283,7 @@ from .special import (
 )  # fmt: skip
 from .statistics import (
     aminmax,
+    cdist,
     corrcoef,
     count_nonzero,
     cov,

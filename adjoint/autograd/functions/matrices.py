@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
+from .arguments import Number, tensor_of
+from .contraction import tensordot
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -66,3 +69,90 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
 def outer(x: Tensor, y: Tensor) -> Tensor:
     """The matrix x_i y_j."""
     return e.multiply(shapes.expand_dims(x, axis=1), y)
+
+
+def inner(x: Tensor, other: Tensor) -> Tensor:
+    """The sums of products over the last axes of both, for all pairs of the other axes; with a 0-d tensor, the product."""
+    x, other = tensor_of("inner", x), tensor_of("inner", other)
+    if not x.ndim or not other.ndim:
+        return e.multiply(x, other)
+    if x.shape[-1] != other.shape[-1]:
+        raise ValueError(f"inner: shapes {x.shape} and {other.shape} have last axes of different lengths")
+    return tensordot(x, other, ([-1], [-1]))
+
+
+# --- products added to something ---------------------------------------------------------------------------------------------
+
+
+def _added(name: str, x: Tensor, product: Tensor, beta: Number, alpha: Number) -> Tensor:
+    """beta x + alpha product. Where beta is 0 ``x`` is left out, NaN and all."""
+    scaled = product if alpha == 1 else e.multiply(product, alpha)
+    if beta == 0:
+        return scaled
+    total = e.add(x if beta == 1 else e.multiply(x, beta), scaled)
+    if total.shape != product.shape:
+        raise ValueError(f"{name}: what is added has shape {x.shape}, which does not broadcast to the product's {product.shape}")
+    return total
+
+
+def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha mat1 mat2."""
+    return _added("addmm", x, mm(mat1, mat2), beta, alpha)
+
+
+def addmv(x: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times a matrix times a vector."""
+    return _added("addmv", x, mv(mat, vec), beta, alpha)
+
+
+def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the matrix of products of two vectors' elements."""
+    return _added("addr", x, outer(vec1, vec2), beta, alpha)
+
+
+def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the products of two stacks of matrices."""
+    return _added("baddbmm", x, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the sum of the products of two stacks of matrices."""
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        raise ValueError(f"addbmm: takes stacks of matrices, of 3 axes, not shapes {batch1.shape} and {batch2.shape}")
+    return _added("addbmm", x, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
+
+
+# --- products of many --------------------------------------------------------------------------------------------------------
+
+
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """The product of two or more matrices, in the order of fewest multiplications; the first and the last may be vectors.
+
+    T. H. Cormen et al., "Introduction to Algorithms", section 15.2.
+    """
+    chain = [tensor_of("multi_dot", x) for x in tensors]
+    if len(chain) < 2:
+        raise ValueError(f"multi_dot: takes two tensors or more, not {len(chain)}")
+    if any(x.ndim != 2 for x in chain[1:-1]) or any(x.ndim not in (1, 2) for x in (chain[0], chain[-1])):
+        raise ValueError(f"multi_dot: takes matrices, and vectors at the ends, not shapes {[x.shape for x in chain]}")
+    heights = [x.shape[0] if x.ndim == 2 else 1 for x in chain[:1]] + [x.shape[0] for x in chain[1:]]
+    sizes = [*heights, chain[-1].shape[1] if chain[-1].ndim == 2 else 1]
+    cost: dict[tuple[int, int], tuple[int, int]] = {(i, i): (0, i) for i in range(len(chain))}
+    for length in range(1, len(chain)):
+        for i in range(len(chain) - length):
+            j = i + length
+            products = ((cost[i, k][0] + cost[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+            cost[i, j] = min(products)
+
+    def multiplied(i: int, j: int) -> Tensor:
+        k = cost[i, j][1]
+        return chain[i] if i == j else matmul(multiplied(i, k), multiplied(k + 1, j))
+
+    return multiplied(0, len(chain) - 1)
+
+
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """:func:`multi_dot` of matrices, of which there may be one."""
+    if any(x.ndim != 2 for x in matrices):
+        raise ValueError(f"chain_matmul: takes matrices, not shapes {[x.shape for x in matrices]}")
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)

@@ -193,18 +193,30 @@ def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any
     return neural.log_softmax(x if dtype is None else x.to(dtype), axis=dim if axis is None else axis)
 
 
-def norm(x: Tensor, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it
-    is -inf, how many are not 0 where it is 0. At 0 the gradient is 0."""
-    axes, size = axes_of(dim, None), e.abs(x)
+def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are
+    not 0 where it is 0. ``"fro"`` is 2, and ``"nuc"`` the sum of the singular values of matrices. At 0 the gradient is 0."""
+    x, axes = x if dtype is None else x.to(dtype), axes_of(dim, None)
+    if p == "nuc":
+        from .linalg import matrix_norm
+
+        return matrix_norm(x, "nuc", (-2, -1) if axes is None else axes, keepdim)
+    p, size = 2.0 if p == "fro" else float(p), e.abs(x)
     if p == float("inf"):
         return amax(size, axes, keepdim)
     if p == float("-inf"):
         return amin(size, axes, keepdim)
     if p == 0:
-        return reductions.sum((x != 0).to(x.dtype), axis=axes, keepdims=keepdim)
+        return reductions.sum(e.sign(size), axis=axes, keepdims=keepdim)
     if p == 1:
         return reductions.sum(size, axis=axes, keepdims=keepdim)
-    total = reductions.sum(pow(x, 2) if p == 2 else pow(size, p), axis=axes, keepdims=keepdim)
+    if p == 2:
+        powers = e.square(x)
+    elif p > 1:
+        powers = pow(size, p)
+    else:  # steep at 0, where the gradient is to be 0
+        zero = size == 0
+        powers = where(zero, 0.0 if p > 0 else float("inf"), pow(where(zero, 1.0, size), p))
+    total = reductions.sum(powers, axis=axes, keepdims=keepdim)
     none = total == 0
     return where(none, 0.0, pow(where(none, 1.0, total), 1 / p))

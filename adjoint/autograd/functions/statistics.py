@@ -10,7 +10,7 @@ from .arguments import Dims, floating, sizes_of
 from .elementwise import clamp, where
 from .matrices import matmul
 from .reductions import amax, amin, mean, norm, std, sum, var
-from .shapes import t, unsqueeze
+from .shapes import t, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -95,6 +95,28 @@ def corrcoef(x: Tensor) -> Tensor:
 def dist(x: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of x - other, broadcast."""
     return norm(x - other, p)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
+    """The p-norms of the differences of all rows of ``x1``, (..., n, k), and ``x2``, (..., m, k): (..., n, m), the rest broadcast.
+
+    All differences are kept in memory, n m k numbers, so that close points lose no digits. ``"use_mm_for_euclid_dist"`` asks
+    for the product of matrices instead, x^2 + y^2 - 2 x y, of n m numbers, where p is 2. At equal points the gradient is 0.
+    """
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ValueError(f"cdist: compute_mode is one of {', '.join(map(repr, modes))}, not {compute_mode!r}")
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"cdist: takes rows of one length, in at least 2 axes, not shapes {x1.shape} and {x2.shape}")
+    if p < 0:
+        raise ValueError(f"cdist: p is 0 or more, not {p}")
+    x1, x2 = floating("cdist", x1), floating("cdist", x2)
+    if p != 2 or compute_mode != modes[1]:
+        return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+    lengths = unsqueeze(sum(e.square(x1), -1), -1) + unsqueeze(sum(e.square(x2), -1), -2)
+    squared = clamp(lengths - 2.0 * matmul(x1, transpose(x2, -2, -1)), 0.0)
+    none = squared == 0
+    return where(none, 0.0, e.sqrt(where(none, 1.0, squared)))
 
 
 def sum_to_size(x: Tensor, *size: Any) -> Tensor:

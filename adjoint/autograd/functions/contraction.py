@@ -1,0 +1,175 @@
+"""Sums of products over named axes: einsum and tensordot, as transposed, reshaped and multiplied matrices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ..rules import elementwise as e
+from ..rules import linalg, reductions, shapes
+from .arguments import axis_of, tensor_of
+from .diagonals import diagonal
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Labels = tuple[Any, ...]  #: of each axis: a letter, a number; negative numbers, from the last, for axes of an ellipsis
+Labelled = tuple["Tensor", Labels]
+
+
+def einsum(*args: Any) -> Tensor:
+    """The sum of products over labelled axes: ``einsum(equation, *operands)``.
+
+    In ``"ij,jk->ik"`` each letter names an axis of an operand. A letter that the output lacks is summed over; one that an
+    operand has twice stands for its diagonal; ``...`` stands for the axes not named, which broadcast, as do axes of length 1.
+    Without ``->`` the output has the axes of ``...``, then the letters that occur once, in alphabetical order. Instead of an
+    equation, lists of numbers can name the axes: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
+
+    Of more than two operands, those two whose product takes least memory beyond their own are multiplied first, and so on.
+
+    >>> import adjoint as ad
+    >>> ad.einsum("ij,j->i", ad.ones(2, 3), ad.ones(3))
+    tensor([3., 3.])
+    """
+    given, output, operands = _read(args)
+    if len(given) != len(operands):
+        raise ValueError(f"einsum: the equation names {len(given)} operands, and there are {len(operands)}")
+    labelled = [(x, _named("einsum", labels, x)) for labels, x in zip(given, operands, strict=True)]
+    counts = Counter(label for _, labels in labelled for label in labels)
+    unnamed = sorted(label for label in counts if _is_unnamed(label))
+    if output is None:
+        output = (..., *sorted(label for label, count in counts.items() if count == 1 and not _is_unnamed(label)))
+    output = tuple(label for part in output for label in (unnamed if part is ... else [part]))
+    for label, count in Counter(output).items():
+        if count > 1 or label not in counts:
+            raise ValueError(f"einsum: {label!r} is in the output {'twice' if count > 1 else 'but in no operand'}")
+    return _contract("einsum", labelled, output)
+
+
+def _is_unnamed(label: Any) -> bool:
+    return isinstance(label, int) and label < 0
+
+
+def _read(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Any]]:
+    """The operands' labels, the output's if given, and the operands."""
+    equation, *operands = args
+    if isinstance(equation, str):
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = list(operands[0])
+        inputs, arrow, output = equation.replace(" ", "").partition("->")
+        return [_letters(part) for part in inputs.split(",")], _letters(output) if arrow else None, operands
+    pairs, rest = args[: len(args) // 2 * 2], args[len(args) // 2 * 2 :]
+    return [tuple(labels) for labels in pairs[1::2]], tuple(rest[0]) if rest else None, list(pairs[::2])
+
+
+def _letters(part: str) -> Labels:
+    before, ellipsis, behind = part.partition("...")
+    if not all(letter.isascii() and letter.isalpha() for letter in before + behind):
+        raise ValueError(f"einsum: {part!r} is not made of the letters a to z and A to Z and at most one '...'")
+    return (*before, *([...] if ellipsis else []), *behind)
+
+
+def _named(name: str, labels: Labels, x: Any) -> Labels:
+    """One label an axis, numbers from -1 down, from the last, in place of an ellipsis."""
+    ndim = tensor_of(name, x).ndim
+    more = ndim - len(labels) + (... in labels)
+    if more < 0 or (more and ... not in labels):
+        raise ValueError(f"{name}: {len(labels) - (... in labels)} axes are named of an operand of shape {x.shape}")
+    return tuple(label for part in labels for label in (range(-more, 0) if part is ... else [part]))
+
+
+def _contract(name: str, operands: Sequence[Labelled], output: Labels) -> Tensor:
+    """The sum of the operands' product over all labels but the output's."""
+    sizes: dict[Any, int] = {}
+    for x, labels in operands:
+        for label, n in zip(labels, x.shape, strict=True):
+            if n != 1 and sizes.get(label, 1) not in (1, n):
+                raise ValueError(f"{name}: axis {label!r} has length {sizes[label]} in one operand and {n} in another")
+            sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
+    pending = [_distinct(name, x, labels, sizes) for x, labels in operands]
+    while len(pending) > 1:
+        a, b = min(combinations(pending, 2), key=lambda pair: _growth(pair, pending, output, sizes))
+        pending = [x for x in pending if x is not a and x is not b]
+        pending.append(_multiplied(a, b, {*output, *(label for _, labels in pending for label in labels)}))
+    total = _summed(pending[0], set(output))
+    return _in_order(total, output)
+
+
+def _distinct(name: str, x: Tensor, labels: Labels, sizes: dict[Any, int]) -> Labelled:
+    """The diagonal where a label is repeated, and without axes of length 1 that others are longer in."""
+    for label, count in Counter(labels).items():
+        for _ in range(count - 1):
+            i = labels.index(label)
+            j = labels.index(label, i + 1)
+            if x.shape[i] != x.shape[j]:
+                raise ValueError(f"{name}: {label!r} names axes of lengths {x.shape[i]} and {x.shape[j]} of one operand")
+            x = diagonal(x, 0, i, j)
+            labels = (*(k for at, k in enumerate(labels) if at not in (i, j)), label)
+    short = tuple(i for i, label in enumerate(labels) if x.shape[i] != sizes[label])
+    if short:
+        x, labels = shapes.squeeze(x, axis=short), tuple(label for i, label in enumerate(labels) if i not in short)
+    return x, labels
+
+
+def _growth(pair: tuple[Labelled, Labelled], pending: Sequence[Labelled], output: Labels, sizes: dict[Any, int]) -> int:
+    """How many elements the pair's product has beyond its own."""
+    elsewhere = {*output, *(label for x in pending if all(x is not y for y in pair) for label in x[1])}
+    kept = {label for _, labels in pair for label in labels if label in elsewhere}
+    return prod(sizes[label] for label in kept) - pair[0][0].numel() - pair[1][0].numel()
+
+
+def _summed(operand: Labelled, kept: set[Any]) -> Labelled:
+    x, labels = operand
+    axes = tuple(i for i, label in enumerate(labels) if label not in kept)
+    return (reductions.sum(x, axis=axes), tuple(k for k in labels if k in kept)) if axes else operand
+
+
+def _in_order(operand: Labelled, order: Labels) -> Tensor:
+    x, labels = operand
+    return x if labels == order else shapes.permute_dims(x, axes=tuple(labels.index(label) for label in order))
+
+
+def _multiplied(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
+    """The product, summed over the labels that are not kept: one matrix product for each element of those in both that are."""
+    a, b = _summed(a, kept | {*b[1]}), _summed(b, kept | {*a[1]})
+    of_a, of_b = a[1], b[1]
+    both = tuple(label for label in of_a if label in of_b and label in kept)
+    inner = tuple(label for label in of_a if label in of_b and label not in kept)
+    rows, columns = (tuple(k for k in own if k not in other) for own, other in ((of_a, of_b), (of_b, of_a)))
+    x, y = _in_order(a, both + rows + inner), _in_order(b, both + inner + columns)
+    batch, high, wide = x.shape[: len(both)], x.shape[len(both) : len(both + rows)], y.shape[len(both + inner) :]
+    if not inner:
+        x = shapes.reshape(x, shape=(*x.shape, *(1,) * len(wide)))
+        y = shapes.reshape(y, shape=(*batch, *(1,) * len(high), *wide))
+        return e.multiply(x, y), both + rows + columns
+    deep = prod(x.shape[len(both + rows) :])
+    left = shapes.reshape(x, shape=(*batch, prod(high), deep))
+    right = shapes.reshape(y, shape=(*batch, deep, prod(wide)))
+    return shapes.reshape(linalg.matmul(left, right), shape=(*batch, *high, *wide)), both + rows + columns
+
+
+def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
+    """The sum of products over the last ``dims`` axes of ``a`` and the first of ``b``, or over two lists of their axes.
+
+    The result has the other axes of ``a``, then those of ``b``.
+
+    >>> import adjoint as ad
+    >>> ad.tensordot(ad.ones(2, 3, 4), ad.ones(4, 3), ([1, 2], [1, 0])).tolist()
+    [12.0, 12.0]
+    """
+    a, b = tensor_of("tensordot", a), tensor_of("tensordot", b)
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: there are no {dims} axes to sum over in both shapes, {a.shape} and {b.shape}")
+        dims = (range(a.ndim - dims, a.ndim), range(dims))
+    of_a, of_b = ([axis_of("tensordot", i, x.ndim) for i in axes] for axes, x in zip(dims, (a, b), strict=True))
+    if len(of_a) != len(of_b) or len({*of_a}) != len(of_a) or len({*of_b}) != len(of_b):
+        raise ValueError(f"tensordot: dims are two lists of as many different axes, not {of_a} and {of_b}")
+    labels = [a.ndim + i for i in range(b.ndim)]
+    for i, j in zip(of_a, of_b, strict=True):
+        labels[j] = i
+    output = (*(i for i in range(a.ndim) if i not in of_a), *(label for label in labels if label >= a.ndim))
+    return _contract("tensordot", [(a, tuple(range(a.ndim))), (b, tuple(labels))], output)

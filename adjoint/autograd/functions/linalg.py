@@ -1,0 +1,340 @@
+"""``torch.linalg``: factors, inverses, systems of equations, determinants, powers and norms; offered as ``ad.linalg``.
+
+All work on the matrices in the last two axes. Those that factor or invert take float32 and float64, and raise
+:class:`~adjoint.errors.LinAlgError` where a matrix has no such factors or inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...backends import dtypes
+from ..rules import decompositions as d
+from ..rules import elementwise as e
+from ..rules import linalg, reductions, shapes
+from . import diagonals
+from .arguments import Dims, axes_of, axis_of, floating, tensor_of
+from .elementwise import cast, pow, where
+from .factorizations import (
+    PRECISION,
+    cholesky,
+    eigh,
+    eigvalsh,
+    empty_like,
+    matrices,
+    mirrored,
+    qr,
+    svd,
+    svdvals,
+)
+from .matrices import matmul, multi_dot
+from .reductions import amax, amin, sum
+from .reductions import norm as p_norm
+from .shapes import movedim
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class SignAndLog(NamedTuple):
+    """What :func:`slogdet` returns."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class LeastSquares(NamedTuple):
+    """What :func:`lstsq` returns."""
+
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
+
+
+# --- inverses and systems of equations ---------------------------------------------------------------------------------------
+
+
+def inv(A: Tensor) -> Tensor:
+    """The inverse of square matrices. Raises ``LinAlgError`` where there is none."""
+    return d.inv(matrices("inv", A, square=True))
+
+
+def pinv(
+    A: Tensor, rcond: float | None = None, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
+) -> Tensor:
+    """The Moore-Penrose pseudoinverse: singular values up to max(atol, rtol times the largest) count as 0.
+
+    Args:
+        rtol, atol: where neither is given, ``rtol`` is max(m, n) times the dtype's precision; beside ``atol`` it is 0.
+        rcond: ``rtol`` by its older name.
+        hermitian: the matrices are symmetric; only their lower triangle is read.
+
+    The derivative is for changes that leave the rank as it is; singular values may be equal. Golub and Pereyra (1973).
+    """
+    A = matrices("pinv", A, square=hermitian)
+    atol, rtol = _tolerances(A, atol, rcond if rtol is None else rtol)
+    return d.pinv(mirrored(A) if hermitian else A, atol=atol, rtol=rtol)
+
+
+def _tolerances(A: Tensor, atol: float | None, rtol: float | None) -> tuple[float, float]:
+    """``atol`` and ``rtol`` as they are where they were not given."""
+    if rtol is None:
+        rtol = 0.0 if atol else max(A.shape[-2:]) * PRECISION[A.dtype.name]
+    return float(atol or 0.0), float(rtol)
+
+
+def matrix_rank(
+    A: Tensor, tol: float | None = None, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
+) -> Tensor:
+    """How many singular values are above max(atol, rtol times the largest), in int64; tolerances as for :func:`pinv`.
+
+    ``tol`` is ``atol`` by its older name, with ``rtol`` 0.
+    """
+    A = matrices("matrix_rank", A.detach(), square=hermitian)
+    atol, rtol = _tolerances(A, atol, rtol) if tol is None else (float(tol), 0.0)
+    s = svdvals(mirrored(A) if hermitian else A)
+    return sum(s > e.maximum(s[..., :1] * rtol, atol), -1)
+
+
+def _identity(like: Tensor) -> Tensor:
+    from ..creation import eye
+
+    return eye(like.shape[-1], dtype=like.dtype, device=like.backend)
+
+
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """The X of A X = B, or with ``left=False`` of X A = B, for square ``A``; batch axes broadcast.
+
+    ``B`` is taken as vectors where it has one axis, or the shape of ``A`` without its last axis. Raises ``LinAlgError``
+    where ``A`` is singular.
+
+    >>> import adjoint as ad
+    >>> ad.linalg.solve(ad.tensor([[2.0, 0.0], [1.0, 4.0]]), ad.tensor([2.0, 9.0]))
+    tensor([1., 2.])
+    """
+    A, B = matrices("solve", A, square=True), tensor_of("solve", B)
+    vectors = B.ndim == 1 or B.shape == A.shape[:-1]
+    if vectors and not left:
+        raise ValueError(f"solve: X A = B takes matrices B, not vectors of shape {B.shape}; use .unsqueeze(-2)")
+    rows = shapes.expand_dims(B, axis=-1) if vectors else matrices("solve", B)
+    if A.shape[-1] != rows.shape[-2 if left else -1]:
+        raise ValueError(f"solve: shapes {A.shape} and {B.shape} do not match for {'A X = B' if left else 'X A = B'}")
+    if not left:
+        return linalg.matrix_transpose(d.solve(linalg.matrix_transpose(A), linalg.matrix_transpose(rows)))
+    x = d.solve(A, rows)
+    return shapes.squeeze(x, axis=-1) if vectors else x
+
+
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+    """The X of A X = B, or with ``left=False`` of X A = B, for triangular ``A`` and matrices ``B``; batch axes broadcast.
+
+    The other triangle of ``A`` is not read, nor with ``unitriangular`` its diagonal, which is taken as ones. Done by
+    :func:`solve`, for want of a triangular solver in NumPy: n^3 / 3 multiplications more than there need be, and where the
+    diagonal has a 0, ``LinAlgError`` instead of inf.
+    """
+    A, B = matrices("solve_triangular", A, square=True), matrices("solve_triangular", B)
+    inside = 1 if unitriangular else 0
+    triangle = shapes.triu(A, k=inside) if upper else shapes.tril(A, k=-inside)
+    if unitriangular:
+        triangle = triangle + _identity(A)
+    if A.shape[-1] != B.shape[-2 if left else -1]:
+        raise ValueError(f"solve_triangular: shapes {A.shape} and {B.shape} do not match")
+    return solve(triangle, B, left=left) if B.ndim != A.ndim - 1 else solve(triangle, shapes.expand_dims(B, axis=0), left=left)
+
+
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """The X of A X = B where A = L L^T, or with ``upper`` A = L^T L, ``L`` being what :func:`cholesky` returned."""
+    lower = linalg.matrix_transpose(L) if upper else L
+    once = solve_triangular(lower, B, upper=False)
+    return solve_triangular(linalg.matrix_transpose(lower), once, upper=True)
+
+
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
+    """The X for which the sum of (A X - B)^2 is least; of several, the X of least norm.
+
+    Args:
+        A: (..., m, n).
+        B: (..., m, k), or vectors (..., m).
+        rcond: singular values up to this part of the largest count as 0; where None, max(m, n) times the precision.
+        driver: PyTorch's name of a LAPACK driver. All give the same; with ``"gelsd"`` and ``"gelss"`` the singular values are
+            returned, and with ``"gels"`` the rank is not.
+
+    Returns:
+        The solution, by :func:`pinv`; the sums of squares that are left where m > n and all ranks are n, else nothing;
+        the ranks; the singular values. The last two have no derivative.
+    """
+    A, B = matrices("lstsq", A), tensor_of("lstsq", B)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ValueError(f"lstsq: driver is 'gels', 'gelsy', 'gelsd', 'gelss' or None, not {driver!r}")
+    vectors = B.ndim == 1 or B.shape == A.shape[:-1]
+    columns = shapes.expand_dims(B, axis=-1) if vectors else matrices("lstsq", B)
+    m, n = A.shape[-2:]
+    if columns.shape[-2] != m:
+        raise ValueError(f"lstsq: shapes {A.shape} and {B.shape} do not match: {m} rows against {columns.shape[-2]}")
+    x = matmul(pinv(A, rtol=rcond), columns)
+    s = svdvals(A.detach())
+    rank = matrix_rank(A, rtol=rcond)
+    left = empty_like(A)
+    if m > n and bool(reductions.all(rank == n)):
+        left = sum(e.square(matmul(A, x) - columns), -2)
+        left = shapes.squeeze(left, axis=-1) if vectors and B.ndim > 1 else left
+    return LeastSquares(
+        shapes.squeeze(x, axis=-1) if vectors else x,
+        left,
+        empty_like(A, dtypes.int64) if driver == "gels" else rank,
+        s if driver in ("gelsd", "gelss") else empty_like(A),
+    )
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the mapping from the axes of ``A`` from ``ind`` on to those before: tensordot(tensorinv(A), A, ind) is 1."""
+    if ind < 1:
+        raise ValueError(f"tensorinv: ind is 1 or more, not {ind}")
+    to, of = A.shape[:ind], A.shape[ind:]
+    if prod(to) != prod(of):
+        raise ValueError(
+            f"tensorinv: the axes of shape {A.shape} hold {prod(to)} numbers before {ind} and {prod(of)} from there on"
+        )
+    return shapes.reshape(inv(shapes.reshape(A, shape=(prod(to), -1))), shape=of + to)
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """The X of tensordot(A, X, X.ndim) = B, the axes ``dims`` of ``A`` first moved to its end."""
+    if dims is not None:
+        A = movedim(A, tuple(dims), tuple(range(-len(dims), 0)))
+    of = A.shape[B.ndim :]
+    if prod(of) != B.numel():
+        raise ValueError(f"tensorsolve: {prod(of)} unknowns of shape {of} for the {B.numel()} equations of shape {B.shape}")
+    square = shapes.reshape(A, shape=(B.numel(), prod(of)))
+    return shapes.reshape(solve(square, shapes.reshape(B, shape=(-1,))), shape=of)
+
+
+# --- determinants and powers -------------------------------------------------------------------------------------------------
+
+
+def det(A: Tensor) -> Tensor:
+    """The determinant of square matrices. Its derivative, the cofactors, holds for singular matrices too."""
+    return d.det(matrices("det", A, square=True))
+
+
+def slogdet(A: Tensor) -> SignAndLog:
+    """The sign of the determinant, and the logarithm of its size, which for large matrices is in range where it is not.
+
+    Of singular matrices 0 and -inf, which have no derivative: it raises ``LinAlgError``.
+    """
+    both = d.slogdet(matrices("slogdet", A, square=True))
+    return SignAndLog(both[..., 0].detach(), both[..., 1])
+
+
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """The product of ``n`` times the square matrix; the identity where ``n`` is 0, and for ``n`` < 0 the inverse's power."""
+    A = tensor_of("matrix_power", A)
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"matrix_power: takes square matrices, not shape {A.shape}")
+    if n == 0:
+        return shapes.copy(shapes.broadcast_to(_identity(A), shape=A.shape))
+    if n < 0:
+        return matrix_power(inv(A), -n)
+    if n % 2:
+        return A if n == 1 else linalg.matmul(matrix_power(A, n - 1), A)
+    half = matrix_power(A, n // 2)
+    return linalg.matmul(half, half)
+
+
+# --- norms -------------------------------------------------------------------------------------------------------------------
+
+
+def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """:func:`adjoint.norm` of floating-point numbers: (sum of abs(x)^ord)^(1/ord) over ``dim``, computed in ``dtype``."""
+    return p_norm(floating("vector_norm", x if dtype is None else cast(x, dtype)), ord, dim, keepdim)
+
+
+def matrix_norm(
+    A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """A norm of the matrices that two axes span.
+
+    Args:
+        ord: ``"fro"``, the root of the sum of squares; ``"nuc"``, the sum of the singular values; 2 and -2, the largest and
+            the smallest of these; inf and -inf, the largest and the smallest sum of sizes in a row; 1 and -1, in a column.
+
+    Where several attain a largest or smallest sum they share the gradient evenly.
+    """
+    A = floating("matrix_norm", A if dtype is None else cast(A, dtype))
+    rows, columns = (axis_of("matrix_norm", i, A.ndim) for i in dim)
+    if rows == columns:
+        raise ValueError(f"matrix_norm: a matrix has two axes, and dim = {tuple(dim)} names one")
+    if ord == "fro":
+        return p_norm(A, 2, (rows, columns), keepdim)
+    if ord in ("nuc", 2, -2):
+        s = svdvals(movedim(A, (rows, columns), (-2, -1)))
+        total = sum(s, -1) if ord == "nuc" else amax(s, -1) if ord == 2 else amin(s, -1)
+    elif ord in (1, -1, float("inf"), -float("inf")):
+        along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
+        sums = sum(e.abs(A), along, keepdim=True)
+        total = shapes.squeeze((amax if float(ord) > 0 else amin)(sums, across, keepdim=True), axis=(along, across))
+    else:
+        raise ValueError(f"matrix_norm: ord is 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, not {ord!r}")
+    kept = tuple(1 if i in (rows, columns) else n for i, n in enumerate(A.shape))
+    return shapes.reshape(total, shape=kept) if keepdim else total
+
+
+def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """:func:`matrix_norm` over two axes, :func:`vector_norm` over one, or over any where ``ord`` is None (the 2-norm)."""
+    axes = axes_of(dim, None)
+    if ord is None:
+        return vector_norm(A, 2, axes, keepdim, dtype=dtype)
+    if axes is None and A.ndim > 2:
+        raise ValueError(f"norm: of order {ord} of a vector or a matrix, not of shape {A.shape}; say along which axes with dim")
+    axes = tuple(range(A.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
+    if len(axes) == 2:
+        return matrix_norm(A, ord, axes, keepdim, dtype=dtype)
+    if isinstance(ord, str):
+        raise ValueError(f"norm: of order {ord!r} over two axes, not {len(axes)}")
+    return vector_norm(A, ord, axes, keepdim, dtype=dtype)
+
+
+def cond(A: Tensor, p: float | str | None = None) -> Tensor:
+    """How much larger an error in b is relative to the solution of A x = b: norm(A) norm(A^-1) in the norm ``p``.
+
+    With None and 2 the largest singular value over the smallest, with -2 the inverse of this, for matrices of any shape; else
+    the matrices are square, and inf stands for singular ones.
+    """
+    A = matrices("cond", A, square=p not in (None, 2, -2))
+    if p in (None, 2, -2):
+        s = svdvals(A)
+        largest, smallest = amax(s, -1), amin(s, -1)
+        return smallest / largest if p == -2 else largest / smallest
+    singular = slogdet(A.detach()).sign == 0
+    regular = where(singular[..., None, None], _identity(A), A)
+    return where(singular, float("inf"), matrix_norm(A, p) * matrix_norm(inv(regular), p))
+
+
+# --- products and parts ------------------------------------------------------------------------------------------------------
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The sums of the products of elements along ``dim``, other axes broadcast."""
+    return reductions.sum(e.multiply(x, y), axis=dim)
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The cross product of vectors of three elements along ``dim``, other axes broadcast."""
+    return diagonals.cross(input, other, dim)
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """:func:`adjoint.diagonal` of the matrices in the last two axes."""
+    return diagonals.diagonal(A, offset, dim1, dim2)
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers 0 to N - 1 of each element, along a new last axis; N is the length of the last where None."""
+    from ..creation import arange
+
+    if not x.ndim:
+        raise ValueError("vander: takes at least 1 axis, not a 0-d tensor")
+    return pow(shapes.expand_dims(x, axis=-1), arange(x.shape[-1] if N is None else N, device=x.backend))
