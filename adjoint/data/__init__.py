@@ -1,5 +1,6 @@
 """Data: datasets, samplers and the loader that batches them; tables from CSV files; data sets by name; preparation."""
 
+from ..nn.functional import one_hot
 from .collate import default_collate, default_convert
 from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from .datasets import LabelledDataset, digits, fetch, iris, mnist
@@ -8,7 +9,7 @@ from .idx import read_idx
 from .loader import DataLoader
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 from .table import Table, read_csv
-from .transforms import Standardized, one_hot, standardize, to_categorical, train_test_split
+from .transforms import Standardized, standardize, to_categorical, train_test_split
 
 __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "Encoder", "IterableDataset", "LabelledDataset", "RandomSampler",

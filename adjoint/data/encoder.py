@@ -9,8 +9,9 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.creation import tensor
 from ..autograd.functions import concat, isfinite
+from ..nn.functional import one_hot
 from .table import Table, nearest
-from .transforms import one_hot, standardize
+from .transforms import standardize
 
 TASKS = ("classification", "regression")
 

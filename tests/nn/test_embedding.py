@@ -1,4 +1,4 @@
-"""Tables of vectors, bags of them, one-hot vectors and the bilinear map: PyTorch's values, gradients, limits and state."""
+"""Tables of vectors, bags of them and the bilinear map: PyTorch's values, gradients, limits and state."""
 
 from __future__ import annotations
 
@@ -108,15 +108,6 @@ def test_bilinear_is_pytorchs(batch: Any, sizes: Any) -> None:
     check_like_torch(F.bilinear, TF.bilinear, x, y, w)
 
 
-@settings(max_examples=20)
-@given(index=arrays(np.int64, array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=3), elements=st.integers(0, 4)))
-def test_one_hot_is_pytorchs(index: Any) -> None:
-    for classes in (-1, 7):
-        found, wanted = F.one_hot(ad.tensor(index), classes), TF.one_hot(torch.tensor(index), classes)
-        assert found.dtype is ad.int64
-        np.testing.assert_array_equal(values(found), values(wanted))
-
-
 MODULES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("Embedding", (5, 3), {}),
     ("Embedding", (5, 3, -2, 1.5, 1.0, True), {}),
@@ -186,8 +177,6 @@ def test_numbers_and_shapes_that_do_not_fit_are_refused() -> None:
         F.embedding_bag(ad.tensor([[0, 1]]), w, mode="min")
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(2, 4\).*\(1, 3, 5\)"):
         F.bilinear(ad.ones(2, 3), ad.ones(2, 4), ad.ones(1, 3, 5))
-    with pytest.raises(ValueError, match="from 0 to 1, and there is 3"):
-        F.one_hot(ad.tensor([0, 3]), 2)
     other = "strict" if ad.backends.default().name == "numpy" else "cpu"
     with pytest.raises(ad.errors.BackendError, match="move one"):
         F.embedding(ad.tensor([0], device=other), w)

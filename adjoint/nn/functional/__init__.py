@@ -31,6 +31,9 @@ from .activations import (
     tanhshrink,
     threshold,
 )
+from .attention import (
+    scaled_dot_product_attention,
+)
 from .classes import (
     cross_entropy,
     nll_loss,
@@ -48,6 +51,12 @@ from .embedding import (
     embedding,
     embedding_bag,
     one_hot,
+)
+from .interpolation import (
+    channel_shuffle,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
 )
 from .layers import (
     cosine_similarity,
@@ -93,6 +102,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -115,6 +125,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -133,11 +144,14 @@ __all__ = [
     "normalize",
     "one_hot",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",

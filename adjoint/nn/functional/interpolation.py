@@ -1,0 +1,202 @@
+"""Images and sequences in another size, and channels rearranged into pixels and back, as functions."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import ceil, floor
+from typing import Any
+
+from ...autograd import Tensor
+from ...autograd import functions as f
+from ...autograd.creation import tensor
+from ...autograd.functions.arguments import index_at
+from ...autograd.rules import reductions, shapes
+
+#: How many axes an input of each mode may have.
+AXES = {"nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "area": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,),
+        "trilinear": (5,)}  # fmt: skip
+SMOOTH = ("linear", "bilinear", "bicubic", "trilinear")
+SHARPNESS = -0.75  #: the slope of the cubic's side lobes
+
+Taps = tuple[list[list[int]], list[list[float]]]
+
+
+def interpolate(
+    input: Tensor,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """(N, C, d1, …) in another size of the axes after the channels.
+
+    Args:
+        size: the new lengths; a number for all of them.
+        scale_factor: or what the lengths are multiplied by.
+        mode: ``"nearest"``, ``"nearest-exact"`` (which takes the middle of a pixel for where it is), ``"linear"`` of 3 axes,
+            ``"bilinear"`` and ``"bicubic"`` of 4, ``"trilinear"`` of 5, or ``"area"``, the mean of what a new pixel covers.
+        align_corners: whether the first and last pixels' middles, rather than their outer edges, stay where they are.
+        recompute_scale_factor: go by the quotient of the lengths, rounded as they are, instead of ``scale_factor``.
+        antialias: not offered.
+
+    Keys, "Cubic convolution interpolation for digital image processing" (1981). Raises ``ValueError`` on arguments that do not
+    fit each other or the input, ``TypeError`` on integers but for the nearest modes.
+
+    >>> import adjoint as ad
+    >>> interpolate(ad.tensor([[[0.0, 1.0]]]), scale_factor=2, mode="linear")
+    tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
+    """
+    if mode not in AXES or input.ndim not in AXES[mode]:
+        wanted = f"{' or '.join(map(str, AXES[mode]))} axes for mode {mode!r}" if mode in AXES else f"a mode of {', '.join(AXES)}"
+        raise ValueError(f"interpolate: the input has shape {input.shape} and the mode is {mode!r}; it takes {wanted}")
+    if antialias:
+        raise ValueError("interpolate: antialias is not offered; leave it out, or use mode='area' to make an image smaller")
+    if align_corners is not None and mode not in SMOOTH:
+        raise ValueError(f"interpolate: align_corners is for the modes {', '.join(SMOOTH)}, not for {mode!r}")
+    if input.dtype.kind != "float" and not mode.startswith("nearest"):
+        raise TypeError(f"interpolate: the input is {input.dtype}; mode {mode!r} takes floats, convert it with .float()")
+    old = input.shape[2:]
+    new, factors = _lengths(old, size, scale_factor, recompute_scale_factor)
+    kind = "linear" if mode.endswith("linear") else mode
+    for axis, (n, m, factor) in enumerate(zip(old, new, factors, strict=True), 2):
+        input = _along(input, axis, kind, n, m, factor, bool(align_corners))
+    return input
+
+
+def _lengths(
+    old: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool | None
+) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+    """The new lengths, and the factors where positions go by these."""
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate: give either size or scale_factor")
+    given = size if scale_factor is None else scale_factor
+    each = tuple(given) if isinstance(given, Sequence) else (given,) * len(old)
+    if len(each) != len(old):
+        raise ValueError(f"interpolate: {given} is not one number for each of the axes {old} after the channels")
+    if recompute and scale_factor is None:
+        raise ValueError("interpolate: recompute_scale_factor is for scale_factor, and size is given")
+    new = each if scale_factor is None else tuple(floor(n * factor) for n, factor in zip(old, each, strict=True))
+    if min(old + new) < 1:
+        raise ValueError(f"interpolate: lengths must be at least 1, not {old} to {new}")
+    return new, ((None,) * len(old) if scale_factor is None or recompute else tuple(map(float, each)))
+
+
+def _along(x: Tensor, axis: int, kind: str, n: int, m: int, factor: float | None, align: bool) -> Tensor:
+    """``x`` with axis ``axis`` of length n brought to length m."""
+    if n == m and kind != "bicubic":  # whatever the factor
+        return x
+    if kind == "area" and n % m == 0:  # the means of whole pixels
+        return reductions.mean(f.unflatten(x, axis, (m, n // m)), axis=axis + 1)
+    if kind.startswith("nearest"):
+        nearest = _nearest(n, m, factor, kind == "nearest-exact", x.dtype.name == "float64")
+        if nearest == [i * n // m for i in range(m)] and m % n == 0:  # whole pixels repeated, whose gradient is a plain sum
+            return f.repeat_interleave(x, m // n, axis)
+        return shapes.getitem(x, index=index_at(axis, tensor(nearest, device=x.backend)._array))
+    index, weights = _taps(kind, n, m, factor, align)
+    picked = shapes.getitem(x, index=index_at(axis, tensor(index, device=x.backend)._array))
+    shape = (len(index), m) + (1,) * (x.ndim - 1 - axis)
+    return reductions.sum(picked * f.reshape(tensor(weights, dtype=x.dtype, device=x.backend), shape), axis=axis)
+
+
+def _single(x: float) -> float:
+    """The nearest float32: which pixel is the nearest hangs on how positions were rounded."""
+    rounded: float = struct.unpack("f", struct.pack("f", x))[0]
+    return rounded
+
+
+@lru_cache
+def _nearest(n: int, m: int, factor: float | None, middle: bool, double: bool) -> list[int]:
+    step = n / m if factor is None else 1 / factor
+    step = step if double else _single(step)
+    return [min(floor(_single((i + 0.5 * middle) * step)), n - 1) for i in range(m)]
+
+
+@lru_cache
+def _taps(kind: str, n: int, m: int, factor: float | None, align: bool) -> Taps:
+    """Which of n elements go into each of m, and with what weights: both of shape (taps, m)."""
+    if kind == "area":
+        bounds = [(i * n // m, ceil((i + 1) * n / m)) for i in range(m)]
+        longest = max(stop - start for start, stop in bounds)
+        index = [[min(start + k, stop - 1) for start, stop in bounds] for k in range(longest)]
+        return index, [[(start + k < stop) / (stop - start) for start, stop in bounds] for k in range(longest)]
+    if align:
+        step = (n - 1) / (m - 1) if m > 1 else 0.0
+        places = [i * step for i in range(m)]
+    else:
+        step = n / m if factor is None else 1 / factor
+        places = [(i + 0.5) * step - 0.5 for i in range(m)]
+    if kind == "linear":
+        places = [min(max(x, 0.0), n - 1.0) for x in places]
+    weigh: Callable[[float], tuple[float, ...]] = _linear if kind == "linear" else _cubic
+    first = 0 if kind == "linear" else -1
+    weights = [weigh(x - floor(x)) for x in places]
+    index = [[min(max(floor(x) + first + k, 0), n - 1) for x in places] for k in range(len(weights[0]))]
+    return index, [list(tap) for tap in zip(*weights, strict=True)]
+
+
+def _linear(t: float) -> tuple[float, ...]:
+    return 1 - t, t
+
+
+def _cubic(t: float) -> tuple[float, ...]:
+    def near(x: float) -> float:
+        return ((SHARPNESS + 2) * x - (SHARPNESS + 3)) * x * x + 1
+
+    def far(x: float) -> float:
+        return SHARPNESS * (((x - 5) * x + 8) * x - 4)
+
+    return far(1 + t), near(t), near(1 - t), far(2 - t)
+
+
+# --- channels and pixels -----------------------------------------------------------------------------------------------------
+
+
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """(…, C r^2, H, W) to (…, C, H r, W r), r = ``upscale_factor``: channels become pixels. Shi et al. (2016).
+
+    Raises ``ValueError`` on fewer than 3 axes, or where r^2 does not divide the channels.
+    """
+    r = upscale_factor
+    lead, (channels, height, width) = _image("pixel_shuffle", input)
+    if r < 1 or channels % (r * r):
+        raise ValueError(f"pixel_shuffle: upscale_factor {r}, squared, must divide the {channels} channels of shape {input.shape}")
+    n, rest = len(lead), channels // (r * r)
+    parts = f.reshape(input, *lead, rest, r, r, height, width)
+    order = (*range(n + 1), n + 3, n + 1, n + 4, n + 2)
+    return f.reshape(f.permute(parts, order), *lead, rest, height * r, width * r)
+
+
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """(…, C, H r, W r) to (…, C r^2, H, W), r = ``downscale_factor``: :func:`pixel_shuffle` undone.
+
+    Raises ``ValueError`` on fewer than 3 axes, or where r does not divide height and width.
+    """
+    r = downscale_factor
+    lead, (channels, height, width) = _image("pixel_unshuffle", input)
+    if r < 1 or height % r or width % r:
+        raise ValueError(f"pixel_unshuffle: downscale_factor {r} must divide height and width of shape {input.shape}")
+    n = len(lead)
+    parts = f.reshape(input, *lead, channels, height // r, r, width // r, r)
+    order = (*range(n + 1), n + 2, n + 4, n + 1, n + 3)
+    return f.reshape(f.permute(parts, order), *lead, channels * r * r, height // r, width // r)
+
+
+def _image(name: str, input: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if input.ndim < 3:
+        raise ValueError(f"{name}: the input has shape {input.shape}; it must be (…, C, H, W)")
+    return input.shape[:-3], input.shape[-3:]
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """(N, C, …) with its channels, as a matrix of ``groups`` rows, transposed: channel 0 of each group, channel 1 of each, …
+
+    Zhang et al., "ShuffleNet" (2018). Raises ``ValueError`` on fewer than 3 axes, or where ``groups`` does not divide C.
+    """
+    if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
+        raise ValueError(f"channel_shuffle: groups {groups} must divide the channels, axis 1 of at least 3, of shape {input.shape}")
+    n, channels, *rest = input.shape
+    return f.reshape(f.transpose(f.reshape(input, n, groups, channels // groups, *rest), 1, 2), input.shape)
