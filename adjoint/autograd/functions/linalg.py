@@ -163,8 +163,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
             returned, and with ``"gels"`` the rank is not.
 
     Returns:
-        The solution, by :func:`pinv`; the sums of squares that are left where m > n and all ranks are n, else nothing;
-        the ranks; the singular values. The last two have no derivative.
+        The solution, by :func:`pinv`; the sums of squares that are left, (..., k), where m > n and all ranks are n, else
+        nothing; the ranks; the singular values. The last two have no derivative.
     """
     A, B = matrices("lstsq", A), tensor_of("lstsq", B)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -180,7 +180,6 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     left = empty_like(A)
     if m > n and bool(reductions.all(rank == n)):
         left = sum(e.square(matmul(A, x) - columns), -2)
-        left = shapes.squeeze(left, axis=-1) if vectors and B.ndim > 1 else left
     return LeastSquares(
         shapes.squeeze(x, axis=-1) if vectors else x,
         left,
@@ -216,7 +215,11 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
 
 
 def det(A: Tensor) -> Tensor:
-    """The determinant of square matrices. Its derivative, the cofactors, holds for singular matrices too."""
+    """The determinant of square matrices. Its derivative, the cofactors, holds for singular matrices too.
+
+    Derivatives of higher order hold where there is an inverse, and the second where one singular value is 0 and no others are
+    equal; do not rely on them elsewhere.
+    """
     return d.det(matrices("det", A, square=True))
 
 

@@ -138,7 +138,7 @@ def inv(xp: Any, x: Array) -> Array:
 def pinv(xp: Any, x: Array, *, atol: float, rtol: float) -> Array:
     """The pseudoinverse, singular values up to ``atol`` or ``rtol`` times the largest taken as 0."""
     u, s, v = split_svd(xp.svd(x), x.shape[-2])
-    kept = s > xp.maximum(rtol * s[..., :1], atol)
+    kept = s > xp.maximum(rtol * xp.getitem(s, (..., slice(0, 1))), atol)
     inverted = xp.where(kept, 1.0 / xp.where(kept, s, 1.0), 0.0)
     return xp.matmul(v * xp.expand_dims(inverted, axis=-2), xp.matrix_transpose(u))
 
