@@ -33,6 +33,17 @@ class Extras(Protocol):
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""
 
+    block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
+
+    def sliding_windows(self, x: Array, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
+        """Every window along the last axes, (…, *size) to (…, *count, *window), as a view that is not written to.
+
+        A window has ``window`` elements, every ``dilation``-th; the next begins ``stride`` further on. All must fit once.
+        """
+
+    def overlap_add(self, x: Array, shape: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
+        """Windows added up where they stood in an array of ``shape``: the adjoint of ``sliding_windows``."""
+
     # Of the matrices in the last two axes, float32 or float64. Where there is no such thing, LinAlgError is raised.
 
     def cholesky(self, x: Array) -> Array:

@@ -56,6 +56,9 @@ def namespace() -> Namespace:
         return solve(*(cp.broadcast_to(a, batch + a.shape[-2:]) for a in (x, y)))
 
     xp.solve = solve_broadcast
+    xp.block_bytes = 1 << 28  # enough to keep a GPU busy, and little of its memory
+    xp.sliding_windows = partial(special.sliding_windows, cp.lib.stride_tricks.as_strided)
+    xp.overlap_add = partial(special.overlap_add, xp)
     return xp
 
 

@@ -46,6 +46,28 @@ def matrix_transpose(x: Array) -> Array:
     return x.mT
 
 
+BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
+
+
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """``np.where``, but between numbers and 0.0 as a product of the numbers' bits with the condition.
+
+    That takes a sixth of the time where the condition is hard to foresee, for it has no branches.
+    """
+    zero, numbers = (x, y) if type(x) is float else (y, x)
+    bits = BITS.get(getattr(numbers, "dtype", None))
+    if bits is None or type(zero) is not float or str(zero) != "0.0":
+        return np.where(condition, x, y)
+    return np.multiply(numbers.view(bits), condition if numbers is x else ~condition).view(numbers.dtype)
+
+
+def maximum(x: Array, y: Array) -> Array:
+    """``np.maximum``, which takes its time to turn one number into an array and back."""
+    if isinstance(x, np.floating) and type(y) is int:
+        return type(x)(y) if x < y else x
+    return np.maximum(x, y)
+
+
 def whole_as_they_are(function: Any) -> Any:
     """``floor`` and its like, which NumPy before 2.1 turns whole numbers to floats with."""
 
@@ -74,12 +96,15 @@ def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
-    functions["matrix_transpose"] = matrix_transpose
+    functions["matrix_transpose"], functions["where"] = matrix_transpose, where
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
+    xp.block_bytes = 3 << 20  # what stays in a core's cache
+    as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
+    xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23 (1969), 631-637.
@@ -139,3 +140,26 @@ def argsort(ascending: Any, xp: Any, x: Any, *, axis: int = -1, descending: bool
     if not descending:
         return ascending(x, axis=axis)
     return x.shape[axis] - 1 - xp.flip(ascending(xp.flip(x, axis=axis), axis=axis), axis=axis)  # reversed twice, ties stay put
+
+
+def sliding_windows(as_strided: Any, x: Any, window: Any, stride: Any, dilation: Any) -> Any:
+    """Every window along the last axes, a view by an ``as_strided(x, shape, strides)``."""
+    lead = x.ndim - len(window)
+    sizes, steps = x.shape[lead:], x.strides[lead:]
+    count = ((n - d * (w - 1) - 1) // s + 1 for n, w, s, d in zip(sizes, window, stride, dilation, strict=True))
+    to_next = (t * s for t, s in zip(steps, stride, strict=True))
+    within = (t * d for t, d in zip(steps, dilation, strict=True))
+    return as_strided(x, (*x.shape[:lead], *count, *window), (*x.strides[:lead], *to_next, *within))
+
+
+def overlap_add(xp: Any, x: Any, shape: Any, stride: Any, dilation: Any) -> Any:
+    """Windows added up where they stood, an element of every window at a time."""
+    axes = len(stride)
+    count, window = x.shape[x.ndim - 2 * axes : x.ndim - axes], x.shape[x.ndim - axes :]
+    result = xp.zeros(shape, dtype=x.dtype)
+    for offset in product(*map(range, window)):
+        starts = (o * d for o, d in zip(offset, dilation, strict=True))
+        at = (slice(a, a + s * (n - 1) + 1, s) for a, n, s in zip(starts, count, stride, strict=True))
+        taken = xp.getitem(result, (..., *at))
+        taken += xp.getitem(x, (..., *offset))
+    return result

@@ -22,7 +22,10 @@ OTHERS = "where matmul tensordot take argsort sort zeros_like ones_like full_lik
 CREATION = "zeros ones full empty arange linspace eye asarray".split()
 
 #: What a backend supplies beyond the standard. Signatures and meaning are in :class:`adjoint.backends.base.Extras`.
-EXTRAS = "astype getitem setitem index_put scatter_add erf cholesky eigh inv qr slogdet solve svd".split()
+EXTRAS = (
+    "astype getitem setitem index_put scatter_add erf block_bytes sliding_windows overlap_add "
+    "cholesky eigh inv qr slogdet solve svd"
+).split()
 
 STANDARD = UNARY + BINARY + REDUCTIONS + SHAPES + OTHERS
 

@@ -57,12 +57,17 @@ def namespace() -> Namespace:
     def add_at(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         return wrap(scatter_add(unwrap(x), unwrap(index), shape))
 
+    def windows(x: Array, *how: tuple[int, ...]) -> Array:
+        return wrap(special.sliding_windows(np.lib.stride_tricks.as_strided, unwrap(x), *how))
+
     functions = collect(strict, STANDARD)
     functions |= {name: partial(function, device=DEVICE) for name, function in collect(strict, CREATION).items()}
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": add_at}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))
+    xp.block_bytes = 256  # so that there are several parts in the smallest test
+    xp.sliding_windows, xp.overlap_add = windows, partial(special.overlap_add, xp)
     return xp
 
 

@@ -67,6 +67,7 @@ def test_first_and_second_derivatives_are_the_slopes(name: str, data: Any) -> No
 
 #: Their kernels need what is not in the standard, write to raw memory, or cross a device.
 OPAQUE = {"transfer", "index_put", "erf", "astype", "normal_cdf", "cross_entropy"}
+OPAQUE |= {"convolution", "convolution_transpose", "convolution_weight"}
 #: Their kernels go by way of abs or max, which have a kink where the function itself has none.
 KINKED = {"sigmoid", "softplus", "binary_cross_entropy_with_logits"}
 

@@ -1,0 +1,241 @@
+"""Primitives on windows that slide along the last axes: views of them, sums and maxima in them, and convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial, reduce
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+from ...backends import Array
+from ..primitive import Primitive, primitive
+from .shapes import Shape
+
+Padding = tuple[tuple[int, int], ...]  #: how many zeros before and behind each axis; a negative number cuts off
+
+
+class Windows(NamedTuple):
+    """What the windows are like along the last axes, an entry an axis."""
+
+    shape: Shape  #: how many elements a window has
+    stride: Shape  #: how many elements further on the next one begins
+    dilation: Shape  #: every which element is in it
+
+    def reach(self) -> Shape:
+        """How many elements there are from a window's first to its last, with both."""
+        return tuple(d * (n - 1) + 1 for n, d in zip(self.shape, self.dilation, strict=True))
+
+    def how_many(self, size: Shape) -> Shape:
+        """How many windows fit into axes of that size."""
+        return tuple((n - r) // s + 1 for n, r, s in zip(size, self.reach(), self.stride, strict=True))
+
+    def offsets(self) -> Iterator[Shape]:
+        """Where in a window its elements stand, in row-major order."""
+        return product(*map(range, self.shape))
+
+    def at(self, offset: Shape, count: Shape) -> tuple[Any, ...]:
+        """The index of that element of each of the first ``count`` windows."""
+        starts = (d * o for o, d in zip(offset, self.dilation, strict=True))
+        return (..., *(slice(a, a + s * (n - 1) + 1, s) for a, n, s in zip(starts, count, self.stride, strict=True)))
+
+
+def on(xp: Any, operation: Primitive) -> Any:
+    """The operation for a rule to call: the primitive itself on Tensors, its kernel on arrays."""
+    return getattr(xp, operation.name, partial(operation.kernel, xp))
+
+
+# --- windows -----------------------------------------------------------------------------------------------------------------
+
+
+@primitive(views=True)
+def sliding_windows(xp: Any, x: Array, *, window: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Every window along the last axes: (…, *size) to (…, *count, *window), a view."""
+    return xp.sliding_windows(x, window, stride, dilation)
+
+
+@primitive
+def overlap_add(xp: Any, x: Array, *, shape: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Windows added up where they stood in an array of ``shape``: the adjoint of :func:`sliding_windows`."""
+    return xp.overlap_add(x, shape, stride, dilation)
+
+
+sliding_windows.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.overlap_add(g, x_shape, stride, dilation))
+overlap_add.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.sliding_windows(g, x_shape[-len(stride) :], stride, dilation))
+
+# --- reductions of windows ---------------------------------------------------------------------------------------------------
+
+
+def _combined(combine: Any, xp: Any, x: Any, windows: Windows) -> Any:
+    """The elements of each window combined, one axis after another, in whole slices."""
+    first = x.ndim - len(windows.shape)
+    for axis, (n, s, d) in enumerate(zip(*windows, strict=True), first):
+        along = Windows((n,), (s,), (d,))
+        count, after = along.how_many((x.shape[axis],)), (slice(None),) * (x.ndim - axis - 1)
+        x = reduce(combine, (xp.getitem(x, (*along.at(offset, count), *after)) for offset in along.offsets()))
+    return x
+
+
+@primitive(views=True)
+def window_sum(xp: Any, x: Array, *, windows: Windows) -> Array:
+    """The sum of each window along the last axes: (…, *size) to (…, *count)."""
+    return _combined(xp.add, xp, x, windows)
+
+
+@primitive(views=True)
+def window_max(xp: Any, x: Array, *, windows: Windows) -> Array:
+    """The largest element of each window along the last axes, NaN where there is one: (…, *size) to (…, *count)."""
+    return _combined(xp.maximum, xp, x, windows)
+
+
+def where_maximal(xp: Any, x: Any, out: Any, windows: Windows) -> Any:
+    """For each element of a window whether the maximum ``out`` is it, the first of equals, the last of NaNs: (K, …, *count)."""
+    count = out.shape[out.ndim - len(windows.shape) :]
+    each = [xp.getitem(x, windows.at(offset, count)) for offset in windows.offsets()]
+    numbers = _first(xp, [element == out for element in each])
+    nans = _first(xp, [element != element for element in each[::-1]])[::-1]
+    return xp.concat([xp.expand_dims(xp.logical_or(a, b), axis=0) for a, b in zip(numbers, nans, strict=True)], axis=0)
+
+
+def _first(xp: Any, hits: list[Any]) -> list[Any]:
+    """The hits without those that another one came before."""
+    earlier, found = hits[0], hits[:1]
+    for hit in hits[1:]:
+        found.append(xp.logical_and(hit, xp.logical_not(earlier)))
+        earlier = xp.logical_or(earlier, hit)
+    return found
+
+
+def _to_the_maximum(xp: Any, g: Any, x: Any, out: Any, windows: Windows) -> Any:
+    k = len(windows.shape)
+    parts = xp.reshape(xp.where(where_maximal(xp, x, out, windows), g, 0.0), (*windows.shape, *g.shape))
+    return xp.overlap_add(xp.permute_dims(parts, (*range(k, k + g.ndim), *range(k))), x.shape, *windows[1:])
+
+
+def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
+    each = xp.reshape(g, (*g.shape, *(1,) * len(windows.shape)))
+    return xp.overlap_add(xp.broadcast_to(each, (*g.shape, *windows.shape)), x_shape, *windows[1:])
+
+
+window_sum.vjp(x=_to_every_element)
+window_max.vjp(x=_to_the_maximum)
+
+# --- convolution -------------------------------------------------------------------------------------------------------------
+
+# Convolution is linear in its input x and in its weight w: with the cotangent g of its result, the sum of g convolution(x, w) is
+# linear in all three. Its derivatives by each are the three primitives below, and so the derivatives of these are each other.
+# All are matrix products with the windows as columns, which are made anew each time, for some samples at a time.
+
+
+def _samples_at_a_time(xp: Any, x: Any, rows: int, columns: int) -> Iterator[slice]:
+    """Slices of as many samples as make matrices of ``rows`` by ``columns`` a sample that are quick to work on."""
+    each = rows * columns * (8 if x.dtype == xp.float64 else 4)
+    step = max(1, xp.block_bytes // max(1, each))
+    return (slice(start, start + step) for start in range(0, x.shape[0], step))
+
+
+def _padded(xp: Any, x: Any, padding: Padding) -> Any:
+    """``x`` with zeros around its last axes, or cut off there."""
+    if any(n < 0 for pair in padding for n in pair):
+        x = xp.getitem(x, (..., *(slice(max(-a, 0), min(b, 0) or None) for a, b in padding)))
+        padding = tuple((max(a, 0), max(b, 0)) for a, b in padding)
+    if not any(map(any, padding)):
+        return x
+    first = x.ndim - len(padding)
+    placed = [(slice(a, a + n), a + n + b) for n, (a, b) in zip(x.shape[first:], padding, strict=True)]
+    inside, size = zip(*placed, strict=True)
+    return xp.scatter_add(x, (..., *inside), (*x.shape[:first], *size))
+
+
+def _channels_first(xp: Any, x: Any, groups: int) -> Any:
+    """A row a channel: (N, C, *size) to (groups, C / groups, N * prod(size))."""
+    rows = xp.permute_dims(x, (1, 0, *range(2, x.ndim)))
+    return xp.reshape(rows, (groups, x.shape[1] // groups, x.shape[0] * prod(x.shape[2:])))
+
+
+def _as_columns(xp: Any, x: Any, windows: Windows, groups: int) -> Any:
+    """A column a window: (N, C, *size) to (groups, C / groups * prod(window), N * prod(count))."""
+    views, k = xp.sliding_windows(x, *windows), len(windows.shape)
+    rows = xp.permute_dims(views, (1, *range(2 + k, 2 + 2 * k), 0, *range(2, 2 + k)))
+    return xp.reshape(rows, (groups, x.shape[1] // groups * prod(windows.shape), x.shape[0] * prod(views.shape[2 : 2 + k])))
+
+
+def _as_matrix(xp: Any, weight: Any, groups: int) -> Any:
+    """(O, C / groups, *window) to (groups, O / groups, C / groups * prod(window))."""
+    return xp.reshape(weight, (groups, weight.shape[0] // groups, prod(weight.shape[1:])))
+
+
+@primitive
+def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
+    """Each window's product with the weight, and ``bias`` (an array or a number): (N, C, *size), (O, C / groups, *window) and
+    (O,) to (N, O, *count). The last window must end where the padded axis ends.
+    """
+    channels, matrix = weight.shape[0], _as_matrix(xp, weight, groups)
+    count = windows.how_many(tuple(n + a + b for n, (a, b) in zip(x.shape[2:], padding, strict=True)))
+    if hasattr(bias, "shape"):
+        bias = xp.reshape(bias, (channels, *(1,) * (1 + len(count))))
+    result = xp.empty((x.shape[0], channels, *count), dtype=x.dtype)
+    for part in _samples_at_a_time(xp, x, groups * matrix.shape[2] + channels, prod(count)):
+        some = _padded(xp, xp.getitem(x, part), padding)
+        found = xp.reshape(xp.matmul(matrix, _as_columns(xp, some, windows, groups)), (channels, some.shape[0], *count))
+        found += bias
+        xp.setitem(result, xp.permute_dims(found, (1, 0, *range(2, found.ndim))), part)
+    return result
+
+
+@primitive
+def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
+    """Each element's product with the weight, added up where :func:`convolution` has its windows: (N, O, *count) and
+    (O, C / groups, *window) to (N, C, *size).
+    """
+    channels, count, k = weight.shape[1] * groups, x.shape[2:], len(windows.shape)
+    matrix = xp.matrix_transpose(_as_matrix(xp, weight, groups))
+    whole = tuple(s * (n - 1) + r for n, s, r in zip(count, windows.stride, windows.reach(), strict=True))
+    size = (n - a - b for n, (a, b) in zip(whole, padding, strict=True))
+    result = xp.empty((x.shape[0], channels, *size), dtype=x.dtype)
+    for part in _samples_at_a_time(xp, x, groups * matrix.shape[1] + weight.shape[0], prod(count)):
+        some = xp.getitem(x, part)
+        columns = xp.matmul(matrix, _channels_first(xp, some, groups))
+        columns = xp.reshape(columns, (channels, *windows.shape, some.shape[0], *count))
+        columns = xp.permute_dims(columns, (1 + k, 0, *range(2 + k, 2 + 2 * k), *range(1, 1 + k)))
+        added = xp.overlap_add(columns, (some.shape[0], channels, *whole), *windows[1:])
+        xp.setitem(result, _padded(xp, added, tuple((-a, -b) for a, b in padding)), part)
+    return result
+
+
+@primitive
+def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
+    """Each window's product with the element of ``y`` that :func:`convolution` makes of it, added up over samples and windows:
+    (N, C, *size) and (N, O, *count) to (O, C / groups, *window).
+    """
+    rows, channels = x.shape[1] // groups * prod(windows.shape), y.shape[1]
+    total = xp.zeros((groups, rows, channels // groups), dtype=x.dtype)
+    for part in _samples_at_a_time(xp, x, groups * rows + channels, prod(y.shape[2:])):
+        columns = _as_columns(xp, _padded(xp, xp.getitem(x, part), padding), windows, groups)
+        total += xp.matmul(columns, xp.matrix_transpose(_channels_first(xp, xp.getitem(y, part), groups)))
+    return xp.reshape(xp.matrix_transpose(total), (channels, x.shape[1] // groups, *windows.shape))
+
+
+convolution.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution_transpose)(
+        g, weight, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        x, g, windows=windows, padding=padding, groups=groups
+    ),
+    bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, g.ndim))),
+)
+convolution_transpose.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(
+        g, weight, 0.0, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        g, x, windows=windows, padding=padding, groups=groups
+    ),
+)
+convolution_weight.vjp(
+    x=lambda xp, g, y, windows, padding, groups: on(xp, convolution_transpose)(
+        y, g, windows=windows, padding=padding, groups=groups
+    ),
+    y=lambda xp, g, x, windows, padding, groups: on(xp, convolution)(x, g, 0.0, windows=windows, padding=padding, groups=groups),
+)
