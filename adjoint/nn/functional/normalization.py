@@ -34,11 +34,8 @@ def batch_norm(
     _check("batch_norm", input, running_mean, running_var, weight, bias)
     if not training:
         return _by_running_statistics("batch_norm", input, running_mean, running_var, weight, bias, eps)
-    axes = (0, *range(2, input.ndim))
     _check_count("batch_norm", "channel", input, input.numel() // (input.shape[1] or 1))
-    if input.numel():
-        _track(running_mean, running_var, input, axes, momentum)
-    return _affine(normalization.standardize(input, axis=axes, eps=eps), weight, bias, 1)
+    return _by_own_statistics(input, (0, *range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
 
 def instance_norm(
@@ -58,11 +55,8 @@ def instance_norm(
     _check("instance_norm", input, running_mean, running_var, weight, bias)
     if not use_input_stats:
         return _by_running_statistics("instance_norm", input, running_mean, running_var, weight, bias, eps)
-    axes = tuple(range(2, input.ndim))
     _check_count("instance_norm", "channel of an example", input, prod(input.shape[2:]))
-    if input.numel():
-        _track(running_mean, running_var, input, axes, momentum)
-    return _affine(normalization.standardize(input, axis=axes, eps=eps), weight, bias, 1)
+    return _by_own_statistics(input, tuple(range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
 
 def group_norm(
@@ -146,6 +140,36 @@ def _along(vector: Tensor, x: Tensor) -> Tensor:
     return vector if x.ndim == 2 else f.reshape(vector, (-1,) + (1,) * (x.ndim - 2))
 
 
+def _by_own_statistics(
+    input: Tensor,
+    axes: tuple[int, ...],
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """Normalized over ``axes``; the running statistics, of a mean over the examples too, move towards what was found.
+
+    Composed, since mean and variance are wanted by themselves, and the weight goes into what the elements are multiplied by.
+    """
+    if not input.numel():
+        return _affine(input, weight, bias, 1)
+    x, n = _widened(input), reductions.count(input.shape, axes)
+    mean = reductions.mean(x, axis=axes, keepdims=True)
+    centred = x - mean
+    var = reductions.mean(f.square(centred), axis=axes, keepdims=True)
+    with no_grad():
+        for running, found in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+            if running is not None:
+                each = f.mean(f.reshape(found, -1, input.shape[1]), 0)
+                running.copy_((1.0 - momentum) * running + momentum * each)
+    scale = f.rsqrt(var + eps)
+    scale = scale if weight is None else scale * _along(weight, x)
+    return _affine(centred * scale, None, bias, 1).to(input.dtype)
+
+
 def _by_running_statistics(
     name: str, input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
@@ -154,16 +178,6 @@ def _by_running_statistics(
     scale = f.rsqrt(var + eps)
     scale = scale if weight is None else scale * weight
     return _affine(input - _along(mean, input), scale, bias, 1).to(input.dtype)
-
-
-def _track(running_mean: Tensor | None, running_var: Tensor | None, input: Tensor, axes: tuple[int, ...], momentum: float) -> None:
-    """Move the running statistics towards those of the input over ``axes``, averaged over the examples where 0 is not in them."""
-    with no_grad():
-        x = _widened(input.detach())
-        for running, moment in ((running_mean, f.mean), (running_var, f.var)):
-            if running is not None:
-                found = moment(x, axes)
-                running.copy_((1.0 - momentum) * running + momentum * (found if found.ndim == 1 else f.mean(found, 0)))
 
 
 def _check(name: str, input: Tensor, *vectors: Tensor | None) -> None:
