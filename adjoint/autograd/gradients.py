@@ -18,6 +18,14 @@ def edge_of(tensor: Tensor) -> graph.Edge:
     return tensor if tensor._node is None else tensor._node
 
 
+def one(tensor: Tensor) -> Tensor:
+    """The cotangent 1 of every element; of a 0-d tensor as the backend holds single numbers."""
+    backend = tensor.backend
+    if not tensor.shape:
+        return Tensor(backend.asarray(1.0, tensor.dtype, copy=True), backend)
+    return Tensor(backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), backend)
+
+
 def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
     """Each tensor's edge with its cotangent, checked."""
     roots = []
@@ -34,8 +42,7 @@ def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], 
                     f"{name}: a tensor of shape {tensor.shape} needs a cotangent of that shape (gradient=…); only a single element "
                     "does without. Take .sum() or .mean() first for a scalar"
                 )
-            xp = tensor.backend.xp
-            g = Tensor(xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
+            g = one(tensor)
         else:
             g = as_input(name, g)
             if not isinstance(g, Tensor):
@@ -105,8 +112,8 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
     elif buffer is not None and buffer.free():
         buffer.array[...] = g
         leaf_tensor.grad = Tensor(buffer.array, backend)
-    else:
-        leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True), backend)  # the walk may share g among leaves
+    else:  # the walk may share g among leaves, which matters where it can be written to
+        leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True) if hasattr(g, "__setitem__") else g, backend)
 
 
 def grad(

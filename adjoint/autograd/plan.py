@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError
-from .graph import Node, writes
+from .graph import Node, record, writes
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -50,10 +50,11 @@ _GIVEN = {"g": "g", "xp": "xp"}
 class Plan:
     """What to save of a call, and how to pull a cotangent back through it, where the inputs at :attr:`at` need a gradient.
 
-    :attr:`holds` says whether arrays are among what is saved, whose memory a walk lets go of.
+    :attr:`whole` says whether what is saved is just the arrays of the call, :attr:`holds` whether arrays are among it at all,
+    whose memory a walk lets go of.
     """
 
-    __slots__ = ("_pullers", "at", "holds", "primitive", "pull", "rules", "save", "slots")
+    __slots__ = ("_pullers", "at", "holds", "primitive", "pull", "rules", "save", "slots", "whole")
 
     def __init__(self, primitive: Primitive, at: tuple[int, ...]) -> None:
         self.primitive, self.at = primitive, at
@@ -65,10 +66,11 @@ class Plan:
                     raise no_rule(primitive, i)
             self.rules = [primitive.rules[i] for i in at]
         self.slots: dict[Source, int] = {}
-        for rule in self.rules:
-            for source in rule.sources:
-                if source[0] not in _GIVEN:
-                    self.slots.setdefault(source, len(self.slots))
+        wanted = [source for rule in self.rules for source in rule.sources if source[0] not in _GIVEN]
+        inputs = [("input", i) for i in range(len(primitive.inputs)) if ("input", i) in wanted]
+        for source in dict.fromkeys(inputs + wanted):  # the inputs first, in order: often just the arrays of the call
+            self.slots[source] = len(self.slots)
+        self.whole = list(self.slots) == [("input", i) for i in range(len(primitive.inputs))]
         self.holds = any(kind in ("input", "inputs", "out") for kind, _ in self.slots)
         kept = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
         self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, out, params: ({kept})", {"shape_of": shape_of})
@@ -128,9 +130,9 @@ def _as_tensor(node: Node, array: Any, i: Any) -> Any:
     if isinstance(edge, Tensor):
         if edge._array is array:
             return edge
-        edge = Node(astype.plan(1), (edge,), (), node.backend, array)  # promoted or moved since
+        edge = record(astype.plan(1), (edge,), (), node.backend, array)  # promoted or moved since
     elif edge is not None and edge.dtype != array.dtype:
-        edge = Node(astype.plan(1), (edge,), (), node.backend, array)
+        edge = record(astype.plan(1), (edge,), (), node.backend, array)
     made = Tensor(array, node.backend, edge)
     writes.set_apart(node.backend, made)  # its own part of that memory is unchanged, as the walk has seen
     return made

@@ -28,7 +28,7 @@ from .. import backends
 from ..backends import Array, Backend, dtypes
 from ..errors import BackendError
 from . import graph
-from .graph import Node, differentiable
+from .graph import differentiable, record
 from .modes import state
 from .plan import Plan, Rule
 from .views import View
@@ -42,10 +42,17 @@ else:  # it imports this module in its turn; its Tensor is there by the time a p
 registry: dict[str, Primitive] = {}
 
 _NUMBERS = frozenset((int, float, bool))
-_REAL = frozenset((int, float))
 _FAULTS = (ValueError, IndexError, OverflowError)  #: what a kernel raises on inputs that do not go together
 _written = graph.writes.recorded
+_new = object.__new__  # what a call of the class does, without the call of __init__
 Kernel = Callable[..., Any]
+
+
+class _Plans(dict[int, Plan]):
+    """A primitive's plans, by the mask of the inputs that need a gradient; None for one not made yet."""
+
+    def __missing__(self, mask: int) -> None:
+        return None
 
 
 class Primitive:
@@ -81,7 +88,7 @@ class Primitive:
         self.differentiable = differentiable
         self.rules: dict[int, Rule] = {}
         self.joint: Rule | None = None
-        self._plans: dict[int, Plan] = {}
+        self._plans = _Plans()
         plain = not (self.parameters or self.variadic or moves or views)
         self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain and len(self.inputs) in (1, 2) else self._call
         if self.call.__name__ == "call":
@@ -197,7 +204,7 @@ class Primitive:
         if mask and state.recording and self.differentiable:
             plan = self._plans.get(mask) or self.plan(mask)
             edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
-            made = Tensor(out, backend, Node(plan, edges, plan.save(arrays, out, params), backend, out))
+            made = Tensor(out, backend, record(plan, edges, plan.save(arrays, out, params), backend, out))
         else:
             made = Tensor(out, backend)
         if self.views and backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]):
@@ -255,7 +262,7 @@ class Primitive:
 
 def _of_one(self: Primitive) -> Callable[..., Any]:
     """:meth:`Primitive._call` of one input and no parameters, in a straight line where the input is a tensor of fitting dtype."""
-    kernel, floating, in_full, differentiable = self.kernel, self.floating, self._call, self.differentiable
+    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._plans
 
     def call(x: Any) -> Any:
         try:
@@ -269,8 +276,12 @@ def _of_one(self: Primitive) -> Callable[..., Any]:
         except _FAULTS as error:
             raise self.explained(error, backend, (array,), {}) from error
         if recorded and state.recording and differentiable:
-            plan = self._plans.get(1) or self.plan(1)
-            return _tensor.Tensor(out, backend, Node(plan, (x._node or x,), plan.save((array,), out, None), backend, out))
+            plan = plans[1] or self.plan(1)
+            made = _new(_tensor.Tensor)
+            made._array, made.backend, made._requires_grad = out, backend, True
+            saved = (array,) if plan.whole else plan.save((array,), out, None) if plan.slots else ()
+            made._node = record(plan, (x._node or x,), saved, backend, out)
+            return made
         return _tensor.Tensor(out, backend)
 
     return call
@@ -278,43 +289,44 @@ def _of_one(self: Primitive) -> Callable[..., Any]:
 
 def _of_two(self: Primitive) -> Callable[..., Any]:
     """The same of two inputs, where both are tensors of one fitting dtype, or one of them a Python number."""
-    kernel, floating, in_full, differentiable = self.kernel, self.floating, self._call, self.differentiable
+    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._plans
     takes_numbers = self.promotes is True
 
     def call(x: Any, y: Any) -> Any:
-        if takes_numbers and type(y) in _REAL:
-            try:
-                a, backend, mask = x._array, x.backend, int(x._requires_grad)
-            except AttributeError:
-                return in_full(x, y)
-            if _written or (not mask and backend.dtypes[a.dtype].kind != "float"):
-                return in_full(x, y)
-            b = float(y)
-        elif takes_numbers and type(x) in _REAL:
-            try:
-                b, backend, mask = y._array, y.backend, y._requires_grad * 2
-            except AttributeError:
-                return in_full(x, y)
-            if _written or (not mask and backend.dtypes[b.dtype].kind != "float"):
-                return in_full(x, y)
-            a = float(x)
-        else:
-            try:
-                a, b, backend, mask = x._array, y._array, x.backend, x._requires_grad + y._requires_grad * 2
+        of_x, of_y = type(x), type(y)
+        try:
+            if of_y is float or of_y is int:
+                a, b, backend, mask = x._array, float(y), x.backend, 1 if x._requires_grad else 0
+                if _written or not takes_numbers or not (mask or backend.dtypes[a.dtype].kind == "float"):
+                    return in_full(x, y)
+            elif of_x is float or of_x is int:
+                a, b, backend, mask = float(x), y._array, y.backend, 2 if y._requires_grad else 0
+                if _written or not takes_numbers or not (mask or backend.dtypes[b.dtype].kind == "float"):
+                    return in_full(x, y)
+            else:
+                a, b, backend = x._array, y._array, x.backend
+                if x._requires_grad:
+                    mask = 3 if y._requires_grad else 1
+                else:
+                    mask = 2 if y._requires_grad else 0
                 if _written or y.backend is not backend or a.dtype is not b.dtype:
                     return in_full(x, y)
-            except AttributeError:
-                return in_full(x, y)
-            if floating and not mask and backend.dtypes[a.dtype].kind != "float":
-                return in_full(x, y)
+                if floating and not mask and backend.dtypes[a.dtype].kind != "float":
+                    return in_full(x, y)
+        except AttributeError:
+            return in_full(x, y)
         try:
             out = kernel(backend.xp, a, b)
         except _FAULTS as error:
             raise self.explained(error, backend, (a, b), {}) from error
         if mask and state.recording and differentiable:
-            plan = self._plans.get(mask) or self.plan(mask)
+            plan = plans[mask] or self.plan(mask)
             edges = (x._node or x, y._node or y) if mask == 3 else (x._node or x,) if mask == 1 else (y._node or y,)
-            return _tensor.Tensor(out, backend, Node(plan, edges, plan.save((a, b), out, None), backend, out))
+            made = _new(_tensor.Tensor)
+            made._array, made.backend, made._requires_grad = out, backend, True
+            saved = (a, b) if plan.whole else plan.save((a, b), out, None) if plan.slots else ()
+            made._node = record(plan, edges, saved, backend, out)
+            return made
         return _tensor.Tensor(out, backend)
 
     return call

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import GraphError
-from .gradients import edge_of, roots_of
+from .gradients import edge_of, one, roots_of
 from .graph import pull_back
 from .modes import enable_grad, state
 from .tensor import Tensor
@@ -87,8 +87,7 @@ class GradientTape:
         roots: list[Any] = []
         for tensor, weight in zip(targets, weights, strict=True):
             if tensor.requires_grad or tensor._node is not None:
-                ones = Tensor(tensor.backend.xp.ones(tensor.shape, dtype=tensor._array.dtype), tensor.backend)
-                roots += roots_of("gradient", [tensor], [ones if weight is None else weight], create_graph)
+                roots += roots_of("gradient", [tensor], [one(tensor) if weight is None else weight], create_graph)
         edges: list[Any] = [edge_of(x) for x in inputs]
         if not self.watch_accessed_variables:
             edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import backends
@@ -51,6 +52,11 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "_view", "backend", "grad")
+    grad: Tensor | None
+    _grad_buffer: GradientBuffer | None
+    _hooks: list[Hook] | None
+    _view: View | None
+
     __array_ufunc__ = None  # NumPy leaves operators with an array on the left to this class
 
     def __init__(self, array: Array, backend: Backend, node: Node | None = None) -> None:
@@ -58,10 +64,12 @@ class Tensor:
         self.backend = backend
         self._node = node
         self._requires_grad = node is not None
-        self.grad: Tensor | None = None
-        self._hooks: list[Hook] | None = None
-        self._grad_buffer: GradientBuffer | None = None
-        self._view: View | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """None for a slot that most tensors leave empty: it is not filled when a tensor is made, which costs time."""
+        if name in ("grad", "_grad_buffer", "_hooks", "_view"):
+            return None
+        raise AttributeError(f"a tensor has no attribute '{name}'", name=name, obj=self)
 
     # --- what it is ----------------------------------------------------------------------------------------------------------
 
@@ -233,6 +241,7 @@ class Tensor:
                 raise GraphError("numpy: the tensor requires a gradient, which NumPy would lose; use .detach().numpy()")
             if self.backend.name != "numpy":
                 raise TypeError(f"numpy: the tensor is on '{self.device}' ({self.backend.name}); use .cpu().numpy()")
+            self._make_writable()
         return self.backend.to_numpy(self._array)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> Any:
@@ -609,6 +618,11 @@ class Tensor:
     def where(self, condition: Any, other: Any) -> Tensor:
         """The tensor where ``condition`` holds, else ``other``."""
         return f.where(condition, self, other)
+
+
+for _name, _method in list(vars(Tensor).items()):
+    if isinstance(_method, Primitive) and isinstance(_method.call, FunctionType):
+        setattr(Tensor, _name, _method.call)  # a method as any other, which takes no time to bind
 
 
 def destination(words: tuple[Any, ...], device: Any, dtype: Any) -> tuple[Any, Any]:

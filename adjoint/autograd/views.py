@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .graph import Node
+from .graph import Node, record
 from .modes import enable_grad
 
 if TYPE_CHECKING:
@@ -50,4 +50,4 @@ class View:
         plan = write_through.plan(base._requires_grad + 2 * result._requires_grad)
         edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
         saved = plan.save((base._array, result._array), None, params)
-        return Node(plan, edges, saved, base.backend, base._array)
+        return record(plan, edges, saved, base.backend, base._array)

@@ -102,7 +102,10 @@ class Backend(Protocol):
     array_types: tuple[type, ...]  #: classes whose instances are arrays of this backend
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        """An array here from a NumPy array or one of this backend's; a new one where ``copy``."""
+        """An array here from a NumPy array or one of this backend's; a new one where ``copy``.
+
+        What operations and this give of no axes may be the library's scalar, which can not be written to.
+        """
 
     def to_numpy(self, array: Array) -> Any:
         """The NumPy array of the same values; on a CPU backend the same memory."""

@@ -55,6 +55,8 @@ def where(condition: Array, x: Array, y: Array) -> Array:
     That takes a sixth of the time where the condition is hard to foresee, for it has no branches.
     """
     zero, numbers = (x, y) if type(x) is float else (y, x)
+    if type(condition) is np.bool_ and type(zero) is float and isinstance(numbers, np.floating):
+        return type(numbers)(x if condition else y)
     bits = BITS.get(getattr(numbers, "dtype", None))
     if bits is None or type(zero) is not float or str(zero) != "0.0":
         return np.where(condition, x, y)
@@ -96,7 +98,7 @@ def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
-    functions["matrix_transpose"], functions["where"] = matrix_transpose, where
+    functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
     functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
@@ -159,7 +161,8 @@ class NumpyBackend:
         self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        return np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+        made = np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+        return made[()] if copy and not made.shape else made  # one number by itself is quickest as NumPy's scalar
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)

@@ -82,9 +82,9 @@ def test_the_gradient_of_an_intermediate_does_not_need_what_made_it() -> None:
 
 
 def test_surplus_arguments_are_refused() -> None:
-    with pytest.raises(TypeError, match="exp: 2 arguments"):
+    with pytest.raises(TypeError, match="exp.* 2 were given"):
         ad.exp(ad.ones(2), 7)
-    with pytest.raises(TypeError, match="exp: there is no input"):
+    with pytest.raises(TypeError, match="exp.* missing 1"):
         ad.exp()
 
 
