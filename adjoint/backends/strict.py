@@ -66,7 +66,7 @@ def namespace() -> Namespace:
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))
-    xp.block_bytes = 256  # so that there are several parts in the smallest test
+    xp.block_bytes = 1024  # so that there are several parts in the smallest test
     xp.sliding_windows, xp.overlap_add = windows, partial(special.overlap_add, xp)
     return xp
 

@@ -34,7 +34,7 @@ def each(given: Any, axes: int) -> tuple[int, ...]:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch's, on speed
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=DRAWN)
 def test_convolution_is_pytorchs_in_any_geometry(data: Any) -> None:
     axes = data.draw(st.sampled_from([1, 2, 2, 3]))

@@ -19,7 +19,7 @@ T = torch.nn.functional
 rng = np.random.default_rng(0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_padding_is_pytorchs_negative_or_not(data: Any) -> None:
     mode = data.draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))

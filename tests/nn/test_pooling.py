@@ -40,7 +40,7 @@ def geometry(data: Any, dilated: bool) -> tuple[int, tuple[int, ...], dict[str, 
     return axes, (*data.draw(st.sampled_from([(2,), (2, 2), (0, 2)])), *size), options
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=DRAWN)
 def test_max_pooling_is_pytorchs_with_ties_and_nans(data: Any) -> None:
     axes, shape, options = geometry(data, dilated=True)
@@ -56,7 +56,7 @@ def test_max_pooling_is_pytorchs_with_ties_and_nans(data: Any) -> None:
     assert indices.dtype is ad.int64
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=DRAWN)
 def test_average_pooling_is_pytorchs(data: Any) -> None:
     axes, shape, options = geometry(data, dilated=False)
@@ -67,7 +67,7 @@ def test_average_pooling_is_pytorchs(data: Any) -> None:
     check_like_torch(lambda a: ours(a, **options), lambda a: theirs(a, **options), rng.normal(size=shape), second=False)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=DRAWN)
 def test_adaptive_pooling_is_pytorchs(data: Any) -> None:
     axes = data.draw(st.integers(1, 3))

@@ -191,14 +191,6 @@ def _ranges(n: int, count: int) -> list[tuple[int, int]]:
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
-def _even(size: tuple[int, ...], target: tuple[int, ...]) -> Windows | None:
-    """The windows that cover the size without overlap, where they are all alike."""
-    if any(not wanted or n % wanted for n, wanted in zip(size, target, strict=True)):
-        return None
-    window = tuple(n // wanted for n, wanted in zip(size, target, strict=True))
-    return Windows(window, window, (1,) * len(window))
-
-
 def adaptive_avg_pool(name: str, axes: int) -> Any:
     """The means of windows so chosen that ``output_size`` of them cover the last AXES axes: (N, C, *size) or (C, *size) to
     (N, C, *output_size).
@@ -211,9 +203,9 @@ def adaptive_avg_pool(name: str, axes: int) -> Any:
         x, in_batch = batched(name, input, axes)
         floating(name, x)
         target = _target(name, output_size, x.shape[2:])
-        windows = _even(x.shape[2:], target)
-        if windows is not None:
-            x = rules.window_sum(x, windows=windows) / prod(windows.shape)
+        if all(wanted and n % wanted == 0 for n, wanted in zip(x.shape[2:], target, strict=True)):  # all windows are alike
+            parted = (length for n, wanted in zip(x.shape[2:], target, strict=True) for length in (wanted, n // wanted))
+            x = f.mean(f.reshape(x, (*x.shape[:2], *parted)), tuple(range(3, 3 + 2 * axes, 2)))
         else:
             for axis, wanted in enumerate(target, 2):
                 x = _means(x, axis, wanted)
