@@ -102,13 +102,13 @@ def _differentiable(x: Any) -> bool:
 
 
 def _random(like: Tensor, random: Random) -> Tensor:
-    """Numbers from [0.5, 1.5) with random signs: none so small that an error could hide behind it."""
-    drawn = [random.choice((-1, 1)) * (0.5 + random.random()) for _ in range(like.numel())]
+    """Numbers from [0.5, 1) with random signs: none so small that an error could hide behind it."""
+    drawn = [random.choice((-1, 1)) * (0.5 + random.random() / 2) for _ in range(like.numel())]
     return tensor(drawn, dtype=float64, device=like.backend).reshape(like.shape)
 
 
 def _direction(x: Tensor, random: Random) -> Tensor:
-    """A random direction that moves each element by about its size, or by about one where that is less."""
+    """A random direction that moves each element by no more than its size, or by no more than one where that is less."""
     return _random(x, random) * f.clamp_min(f.abs(x), 1.0)
 
 

@@ -120,8 +120,8 @@ def _softmax_less_one_hot(xp: Any, g: Any, x: Any, scale: Any, index: Index) -> 
 
 
 def _clamped_log(xp: Any, x: Any) -> Any:
-    positive = x > 0
-    return xp.where(positive, xp.maximum(xp.log(xp.where(positive, x, 1.0)), LOG_FLOOR), LOG_FLOOR)
+    none = x <= 0  # NaN is not, and stays
+    return xp.where(none, LOG_FLOOR, xp.maximum(xp.log(xp.where(none, 1.0, x)), LOG_FLOOR))
 
 
 @primitive(floating=True)
