@@ -26,6 +26,7 @@ from .autograd.creation import (
     as_tensor,
     empty,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -69,8 +70,10 @@ from .autograd.functions import (
     atleast_3d,
     baddbmm,
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     block_diag,
     bmm,
@@ -151,6 +154,7 @@ from .autograd.functions import (
     inner,
     isclose,
     isfinite,
+    isin,
     isinf,
     isnan,
     kron,
@@ -299,7 +303,7 @@ from .autograd.random import (
 )  # fmt: skip
 from .autograd.transforms import grad
 from .backends import use_backend
-from .backends.dtypes import bool_, float16, float32, float64, int8, int16, int32, int64, uint8
+from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
 from .files import load, save
 
 cat, clip, div, mul, sub = concat, clamp, divide, multiply, subtract

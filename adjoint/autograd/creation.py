@@ -8,9 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backends
-from ..backends import DType, as_dtype, dtypes
+from ..backends import Backend, DType, as_dtype, dtypes
+from ..errors import BackendError
 from .functions.arguments import sizes_of
 from .tensor import Tensor, leaf
+
+#: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
+#: CUDA's, and what CUDA manages in both.
+_MEMORY = {1: "cpu", 3: "cpu", 2: "cuda", 13: "cuda"}
 
 
 def _place(device: Any, dtype: Any) -> tuple[Any, DType | None]:
@@ -97,6 +102,54 @@ def from_numpy(array: Any) -> Tensor:
     if array.dtype not in backend.dtypes:
         raise TypeError(f"from_numpy: cannot share memory of dtype {array.dtype}; convert it with .astype first")
     return leaf(array, backend)
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of another library's array: a change to one shows in the other.
+
+    Args:
+        x: an array that has ``__dlpack__`` and ``__dlpack_device__``: of NumPy, PyTorch, JAX, CuPy, …, or a tensor.
+        device: where the tensor is to be; where the array is, if None.
+        copy: whether the memory is copied: always, never (False), or, where None, if it can not be shared.
+
+    Raises:
+        TypeError: ``x`` has no ``__dlpack__``, or holds a dtype that tensors can not.
+        BackendError: there is no backend for the memory it is in.
+        ValueError: a copy is needed where ``copy`` is False.
+
+    >>> import array, numpy
+    >>> shared = numpy.ones(2)
+    >>> tensor = from_dlpack(shared)
+    >>> shared[0] = 5.0
+    >>> tensor
+    tensor([5., 1.], dtype=adjoint.float64)
+    """
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise TypeError(f"from_dlpack: takes an array with __dlpack__ and __dlpack_device__, not {type(x).__name__}")
+    source = _home(x)
+    try:
+        array = source.xp.from_dlpack(x)
+    except RuntimeError as error:
+        raise TypeError(f"from_dlpack: {error}; convert the array to a dtype that tensors have first") from error
+    if array.dtype not in source.dtypes:
+        raise TypeError(f"from_dlpack: cannot hold dtype {array.dtype}; convert it first")
+    target = source if device is None else backends.get(device)
+    if copy is False and target is not source:
+        raise ValueError(f"from_dlpack: the array is on '{source.device}'; without a copy it can not be on '{target.device}'")
+    made = leaf(source.asarray(array, copy=bool(copy) and target is source), source)
+    return made if target is source else made.to(target)
+
+
+def _home(x: Any) -> Backend:
+    if isinstance(x, Tensor):
+        return x.backend
+    if (backend := backends.of_array(x)) is not None:
+        return backend
+    kind, index = x.__dlpack_device__()
+    name = _MEMORY.get(int(kind))
+    if name is None:
+        raise BackendError(f"from_dlpack: no backend has memory of DLPack's kind {int(kind)}; copy the array to the CPU first")
+    return backends.get(name if name == "cpu" else f"{name}:{index}")
 
 
 def full(

@@ -57,8 +57,6 @@ class Tensor:
     _hooks: list[Hook] | None
     _view: View | None
 
-    __array_ufunc__ = None  # NumPy leaves operators with an array on the left to this class
-
     def __init__(self, array: Array, backend: Backend, node: Node | None = None) -> None:
         self._array = array
         self.backend = backend
@@ -252,6 +250,43 @@ class Tensor:
         """The differentiable namespace."""
         return graph.differentiable
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        """NumPy's ufuncs, and so its operators with an array on the left, on tensors."""
+        from . import interop
+
+        return interop.ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        """NumPy's other functions on tensors."""
+        from . import interop
+
+        return interop.array_function(function, inputs, keywords)
+
+    def __cupy_override_elementwise_kernel__(self, kernel: Any, *inputs: Any, **keywords: Any) -> Any:
+        """CuPy's ufuncs, and so its operators with an array on the left, on tensors."""
+        from . import interop
+
+        return interop.cupy_ufunc(kernel, inputs, keywords)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[Int, Int] | None = None,
+        dl_device: tuple[Int, Int] | None = None,
+        copy: Bool | None = None,
+    ) -> Any:
+        """The memory for another library: see :func:`adjoint.from_dlpack`. Refuses a tensor that requires a gradient."""
+        if self._requires_grad:
+            raise BufferError("__dlpack__: the tensor requires a gradient, which another library would lose; use .detach()")
+        asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self._make_writable().__dlpack__(**{name: value for name, value in asked.items() if value is not None})
+
+    def __dlpack_device__(self) -> tuple[Int, Int]:
+        """The kind of memory and the device's number, as DLPack has them."""
+        kind, index = self._make_writable().__dlpack_device__()
+        return int(kind), int(index)
+
     def __repr__(self) -> str:
         facts = []
         if self.backend.device != "cpu":
@@ -314,6 +349,10 @@ class Tensor:
         if device is not None and (backend := backends.get(device)) is not self.backend:
             result = transfer.move(result, backend)
         return f.clone(result) if copy and result is self else result
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """:meth:`to` another device, under the standard's name."""
+        return self.to(device=device)
 
     def cpu(self) -> Tensor:
         """The tensor on the CPU."""
@@ -524,7 +563,14 @@ class Tensor:
     cumsum_, cumprod_, fill_diagonal_ = map(in_place, (f.cumsum, f.cumprod, f.fill_diagonal))
     addmm_, addmv_, addr_, addbmm_, baddbmm_ = map(in_place, (f.addmm, f.addmv, f.addr, f.addbmm, f.baddbmm))
 
+    bitwise_and_, bitwise_or_, bitwise_xor_, bitwise_not_ = map(
+        in_place, (f.bitwise_and, f.bitwise_or, f.bitwise_xor, f.bitwise_not)
+    )
+    bitwise_left_shift_, bitwise_right_shift_ = map(in_place, (f.bitwise_left_shift, f.bitwise_right_shift))
+
     __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
+    __ifloordiv__, __imod__, __iand__, __ior__, __ixor__ = floor_divide_, remainder_, bitwise_and_, bitwise_or_, bitwise_xor_
+    __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
 
     # --- operators -----------------------------------------------------------------------------------------------------------
 
@@ -533,6 +579,7 @@ class Tensor:
     __neg__, __abs__, __invert__ = f.negative, f.abs, f.bitwise_not
     __lt__, __le__, __gt__, __ge__ = f.lt, f.le, f.gt, f.ge
     __and__, __or__, __xor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
+    __lshift__, __rshift__ = f.bitwise_left_shift, f.bitwise_right_shift
     __radd__, __rmul__ = elementwise.add, f.multiply
     __rand__, __ror__, __rxor__ = f.bitwise_and, f.bitwise_or, f.bitwise_xor
 
@@ -553,6 +600,12 @@ class Tensor:
 
     def __rpow__(self, other: Any) -> Tensor:
         return f.pow(other, self)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return f.bitwise_left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return f.bitwise_right_shift(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return f.matmul(other, self)
@@ -583,6 +636,8 @@ class Tensor:
     erfc, erfinv, exp2, logaddexp2, logit, sinc, xlogy = f.erfc, f.erfinv, f.exp2, f.logaddexp2, f.logit, f.sinc, f.xlogy
     digamma, lgamma, mvlgamma = f.digamma, f.lgamma, f.mvlgamma
     isclose, allclose, equal = f.isclose, f.allclose, f.equal
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = f.bitwise_and, f.bitwise_or, f.bitwise_xor, f.bitwise_not
+    bitwise_left_shift, bitwise_right_shift = f.bitwise_left_shift, f.bitwise_right_shift
     sum, mean, var, std, prod, norm, logsumexp, cumsum = f.sum, f.mean, f.var, f.std, f.prod, f.norm, f.logsumexp, f.cumsum
     max, min, amax, amin, argmax, argmin, all, any = f.max, f.min, f.amax, f.amin, f.argmax, f.argmin, f.all, f.any
     reshape, view, flatten, permute, transpose, t = f.reshape, f.view, f.flatten, f.permute, f.transpose, f.t

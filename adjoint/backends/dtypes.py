@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class DType:
@@ -100,3 +100,51 @@ def of_number(value: bool | int | float) -> DType:
 
 RANK = {"bool": 0, "uint": 1, "int": 2, "float": 3}
 CATEGORY = {"bool": 0, "uint": 1, "int": 1, "float": 2}
+
+
+class FloatInfo(NamedTuple):
+    """What :func:`finfo` returns."""
+
+    bits: int
+    eps: float  #: from 1 to the next larger number
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+    @property
+    def tiny(self) -> float:
+        """The smallest normal number, under its older name."""
+        return self.smallest_normal
+
+
+class IntegerInfo(NamedTuple):
+    """What :func:`iinfo` returns."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def finfo(type: Any = float) -> FloatInfo:
+    """The range and precision of a floating-point dtype (IEEE 754). Raises ``TypeError`` on another.
+
+    >>> finfo("float32").eps == 2.0**-23
+    True
+    """
+    dtype = as_dtype(type)
+    if dtype.kind != "float":
+        raise TypeError(f"finfo: {dtype} is not a floating-point dtype; iinfo is for whole numbers")
+    digits, exponent = {16: (10, 15), 32: (23, 127), 64: (52, 1023)}[dtype.bits]
+    largest = (2.0 - 2.0**-digits) * 2.0**exponent
+    return FloatInfo(dtype.bits, 2.0**-digits, largest, -largest, 2.0 ** (1 - exponent), dtype)
+
+
+def iinfo(type: Any) -> IntegerInfo:
+    """The range of a dtype of whole numbers. Raises ``TypeError`` on another."""
+    dtype = as_dtype(type)
+    if dtype.kind not in ("int", "uint"):
+        raise TypeError(f"iinfo: {dtype} is not a dtype of whole numbers; finfo is for floating point")
+    signed = dtype.kind == "int"
+    return IntegerInfo(dtype.bits, 2 ** (dtype.bits - signed) - 1, -(2 ** (dtype.bits - 1)) if signed else 0, dtype)

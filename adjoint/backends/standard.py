@@ -19,7 +19,7 @@ BINARY = (
 REDUCTIONS = "sum prod max min mean any all argmax argmin cumulative_sum".split()
 SHAPES = "reshape permute_dims broadcast_to expand_dims squeeze flip concat stack roll matrix_transpose".split()
 OTHERS = "where matmul tensordot take argsort sort zeros_like ones_like full_like empty_like nonzero tril triu searchsorted".split()
-CREATION = "zeros ones full empty arange linspace eye asarray".split()
+CREATION = "zeros ones full empty arange linspace eye asarray from_dlpack".split()
 
 #: What a backend supplies beyond the standard. Signatures and meaning are in :class:`adjoint.backends.base.Extras`.
 EXTRAS = (
@@ -43,6 +43,8 @@ class Namespace(SimpleNamespace):
     Its creation functions take no ``device``: the namespace is bound to one. A name it lacks is refused, so a kernel can not
     come to lean on one library's own.
     """
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment] # one is the same as itself only, as a module is
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'{name}' is not in the array namespace that kernels are written against (Array API standard)")

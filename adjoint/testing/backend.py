@@ -121,6 +121,7 @@ CALLS: dict[str, list[Call]] = {
     "ones": [lambda xp, a: xp.ones((2, 0)), lambda xp, a: xp.ones((2,), dtype=xp.bool)],
     "full": [lambda xp, a: xp.full((2,), 2.5, dtype=xp.float32)],
     "empty": [lambda xp, a: xp.zeros_like(xp.empty((2, 3), dtype=xp.float32))],
+    "from_dlpack": [lambda xp, a: xp.from_dlpack(a(ANY)), lambda xp, a: xp.from_dlpack(a(WHOLE))],
     "arange": [lambda xp, a: xp.arange(4), lambda xp, a: xp.arange(1, 2, 0.25, dtype=xp.float32)],
     "linspace": [lambda xp, a: xp.linspace(0.0, 1.0, 5)],
     "eye": [lambda xp, a: xp.eye(2), lambda xp, a: xp.eye(2, 3, k=1, dtype=xp.int64)],

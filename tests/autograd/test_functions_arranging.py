@@ -72,6 +72,25 @@ SORTING = {
     "searchsorted in rows": (lambda m, x, v: m.searchsorted(x, v, side="right"), np.sort(TIES), X),
     "bucketize": (lambda m, v, b: [m.bucketize(v, b), m.bucketize(v, b, right=True)], X, np.array([-1.0, 0.0, 1.0])),
     "unique": (lambda m, x: [m.unique(x), *m.unique(x, return_inverse=True, return_counts=True)], np.array([[3, 1], [3, 7]])),
+    "unique rows": (
+        lambda m, x: [*m.unique(x, dim=0, return_inverse=True, return_counts=True), *x.unique(dim=1, return_counts=True)],
+        np.array([[3, 1, 3], [0, 1, 0], [3, 1, 3]]),
+    ),
+    "unique along a vector": (lambda m, x: [*m.unique(x, return_inverse=True, dim=-1)], np.array([3, 1, 3])),
+    "isin": (
+        lambda m, x, y: [m.isin(x, y), m.isin(x, 3), m.isin(3, x), m.isin(x, y, invert=True), m.isin(x, y[:0])],
+        np.array([[3, 1], [5, 0]]),
+        np.array([0, 3, 7]),
+    ),
+    "searchsorted by a sorter": (
+        lambda m, x, v: m.searchsorted(x, v, sorter=m.argsort(x)),
+        np.array([3.0, 1.0, 2.0]),
+        np.array([[2.0, 0.5], [2.5, 9.0]]),
+    ),
+    "repeats alone": (
+        lambda m, r: [m.repeat_interleave(r), m.repeat_interleave(r, output_size=3), m.repeat_interleave(r[:0])],
+        np.array([2, 0, 1]),
+    ),
     "unique of none": (lambda m, x: [*x.unique(return_inverse=True, return_counts=True)], np.zeros((0,), np.int64)),
 }
 STATISTICS = {

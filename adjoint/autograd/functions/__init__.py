@@ -52,8 +52,10 @@ from .elementwise import (
     atan2,
     atanh,
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     cast,
     ceil,
@@ -256,6 +258,7 @@ from .shapes import (
 from .sorting import (
     argsort,
     bucketize,
+    isin,
     kthvalue,
     median,
     mode,

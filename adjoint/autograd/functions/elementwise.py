@@ -31,6 +31,7 @@ copysign, fmod, hypot = special.copysign, special.fmod, special.hypot
 eq, ne, lt, le, gt, ge = e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal
 logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or, e.logical_xor, e.logical_not
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert
+bitwise_left_shift, bitwise_right_shift = e.bitwise_left_shift, e.bitwise_right_shift
 isnan, isinf, isfinite = e.isnan, e.isinf, e.isfinite
 relu = neural.relu
 

@@ -131,10 +131,18 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     return repeat(x, (*(1,) * (x.ndim - len(times)), *times))
 
 
-def repeat_interleave(x: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
-    """Each slice along ``dim`` (each element, where None) repeated: so often, or as often as the vector says for each."""
+def repeat_interleave(
+    x: Tensor, repeats: int | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each slice along ``dim`` (each element, where None) repeated: so often, or as often as the vector says for each.
+
+    With ``repeats`` alone, the index of each of them, so often: ``repeat_interleave(tensor([2, 1]))`` is 0, 0, 1. What they add
+    up to need not be read off the device where ``output_size`` says it.
+    """
     from ..creation import arange
 
+    if repeats is None:
+        x, repeats = arange(x.numel(), device=x.backend), x
     if dim is None:
         x, dim = shapes.reshape(x, shape=(-1,)), 0
     along = axis_of("repeat_interleave", dim, x.ndim)
@@ -147,7 +155,7 @@ def repeat_interleave(x: Tensor, repeats: int | Tensor, dim: int | None = None, 
     if repeats.shape != (n,):
         raise ValueError(f"repeat_interleave: repeats of shape {repeats.shape} for the {n} slices along axis {dim}")
     stops = cumsum(repeats, 0)
-    total = int(stops[-1]) if output_size is None else output_size
+    total = output_size if output_size is not None else int(stops[-1]) if n else 0
     index = searchsorted(stops, arange(total, device=x.backend), right=True)
     return getitem(x, index_at(along, index))
 

@@ -11,8 +11,8 @@ from ..rules import ordering, shapes
 from .arguments import NUMBERS, Dims, axis_of, floating
 from .elementwise import where
 from .indexing import along_axis, getitem, index_put
-from .reductions import ValuesIndices, amax, argmax, cumsum, mean, sum
-from .shapes import concat, movedim, narrow, squeeze, unsqueeze
+from .reductions import ValuesIndices, amax, any, argmax, cumsum, mean, sum
+from .shapes import concat, flatten, movedim, narrow, squeeze, unbind, unsqueeze
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -202,11 +202,18 @@ def nanquantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False
 
 
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+    sorted_sequence: Tensor,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
 ) -> Tensor:
     """Where in the sorted sequence each value would go, before its equals, or behind them with ``right`` (or ``side="right"``).
 
-    A sequence of more axes has a row for each row of ``input``, and they must agree in all axes but the last.
+    A sequence of more axes has a row for each row of ``input``, and they must agree in all axes but the last. With ``sorter``,
+    the indices that sort it (see :func:`argsort`), the sequence itself need not be sorted.
     """
     from ..creation import full
 
@@ -214,6 +221,10 @@ def searchsorted(
         raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
     behind = right or side == "right"
     values = full((), input, device=sorted_sequence.backend) if type(input) in NUMBERS else as_input("searchsorted", input)
+    if sorter is not None:
+        if sorter.shape != sorted_sequence.shape:
+            raise ValueError(f"searchsorted: a sorter of {sorter.shape} for a sequence of {sorted_sequence.shape}; they must agree")
+        sorted_sequence = along_axis(sorted_sequence, sorter, sorted_sequence.ndim - 1)
     if sorted_sequence.ndim == 1:
         found = ordering.searchsorted(sorted_sequence, values, side="right" if behind else "left")
     elif sorted_sequence.shape[:-1] != values.shape[:-1]:
@@ -234,16 +245,43 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The different values in order; where asked for, also each element's place among them and how often each occurs."""
-    flat, order, _ = _ordered("unique", shapes.reshape(x.detach(), shape=(-1,)), 0)
-    values = getitem(flat, order)
-    n = values.shape[0]
-    new = concat([values[:1] == values[:1], values[1:] != values[:-1]])
-    new = index_put(new, slice(0, 1), True)
-    results = [getitem(values, new)]
+def runs(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The order that sorts a vector, or the rows of a matrix by their first difference, and which of them then are new."""
+    from ..creation import arange
+
+    if rows.ndim == 1:
+        _, order, _ = _ordered("unique", rows, 0)
+        ordered = getitem(rows, order)
+        differ = ordered[1:] != ordered[:-1]
+    else:
+        order = arange(rows.shape[0], device=rows.backend)
+        for column in reversed(unbind(rows, 1)):
+            order = getitem(order, argsort(getitem(column, order)))
+        ordered = getitem(rows, order)
+        differ = any(ordered[1:] != ordered[:-1], 1)
+    return order, concat([(order == order)[:1], differ])
+
+
+def unique(
+    x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The different values in order; where asked for, also each element's place among them and how often each occurs.
+
+    With ``dim``, the different slices along that axis, in the order of their first difference.
+
+    >>> import adjoint as ad
+    >>> ad.unique(ad.tensor([3, 1, 3, 2]), return_counts=True)
+    (tensor([1, 2, 3]), tensor([1, 1, 2]))
+    """
+    x = x.detach()
+    along = None if dim is None else axis_of("unique", dim, x.ndim)
+    slices = shapes.reshape(x, shape=(-1,)) if along is None else movedim(x, along, 0)
+    n = slices.shape[0]
+    order, new = runs(flatten(slices, 1) if slices.ndim > 1 else slices)
+    values = getitem(getitem(slices, order), new)
+    results = [values if along is None else movedim(values, 0, along)]
     if return_inverse:
-        results.append(shapes.reshape(index_put(order, order, cumsum(new, 0) - 1), shape=x.shape))
+        results.append(shapes.reshape(index_put(order, order, cumsum(new, 0) - 1), shape=x.shape if along is None else (n,)))
     if return_counts:
         from ..creation import full
 
@@ -251,3 +289,19 @@ def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False, return_
         ends = concat([squeeze(starts, 1), full((1,), n, dtype=dtypes.int64, device=x.backend)])
         results.append(ends[1:] - ends[:-1])
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Which of ``elements`` are among ``test_elements``, or with ``invert`` are not. NaN never is."""
+    elements, known = as_input("isin", elements), as_input("isin", test_elements)
+    if type(known) in NUMBERS:
+        found = elements == known
+    elif type(elements) in NUMBERS:
+        found = any(known == elements)
+    elif not known.numel():
+        found = e.less(elements, elements)
+    else:
+        known = sort(shapes.reshape(known, shape=(-1,))).values
+        at = e.minimum(searchsorted(known, elements), known.shape[0] - 1)
+        found = getitem(known, at) == elements
+    return e.logical_not(found) if invert else found

@@ -376,6 +376,16 @@ def bitwise_xor(xp: Any, x: Array, y: Array) -> Array:
 
 
 @primitive(differentiable=False)
+def bitwise_left_shift(xp: Any, x: Array, y: Array) -> Array:
+    return xp.bitwise_left_shift(x, y)
+
+
+@primitive(differentiable=False)
+def bitwise_right_shift(xp: Any, x: Array, y: Array) -> Array:
+    return xp.bitwise_right_shift(x, y)
+
+
+@primitive(differentiable=False)
 def bitwise_invert(xp: Any, x: Array) -> Array:
     return xp.bitwise_invert(x)
 

@@ -78,6 +78,8 @@ for name in "logical_and logical_or logical_xor".split():
     binary(name, SMALL_INTS, SMALL_INTS, dtype=np.int64)
 for name in "bitwise_and bitwise_or bitwise_xor".split():
     binary(name, SMALL_INTS, SMALL_INTS, dtype=np.int64)
+for name in "bitwise_left_shift bitwise_right_shift".split():
+    binary(name, SMALL_INTS, st.integers(0, 3), getattr(np, name), np.int64)
 binary("divide", ANY, FAR_FROM_ZERO)
 binary("floor_divide", OFF_WHOLE, st.sampled_from([1.0, -1.0, 2.0, -2.0]))
 binary("remainder", OFF_WHOLE, st.sampled_from([1.0, -1.0, 2.0, -2.0]))

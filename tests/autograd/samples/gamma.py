@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from .drawing import SMALL, Sample, array, sample
 
-#: Far from the poles, which are 0 and the negative whole numbers, and on both sides of the limits between the series.
-OFF_POLES = st.one_of(
-    st.floats(1.5, 3), st.floats(7, 11), st.builds(lambda whole, rest: whole + rest, st.integers(-2, -1), st.floats(0.4, 0.6))
-)
+#: Far from the poles, which are 0 and the negative whole numbers; and where one series takes over from another.
+NEAR = st.one_of(st.floats(1.5, 3), st.builds(lambda whole, rest: whole + rest, st.integers(-2, -1), st.floats(0.4, 0.6)))
+FAR = st.floats(7, 11)
 
 
 def psi(n: int, x: Any) -> Any:
@@ -27,11 +26,11 @@ def psi(n: int, x: Any) -> Any:
 
 @sample("lgamma")
 def _(draw: Any) -> Sample:
-    x = array(draw, draw(SMALL), OFF_POLES)
+    x = array(draw, draw(SMALL), draw(st.sampled_from([NEAR, FAR])))
     return Sample([x], {}, scipy.special.gammaln(x))
 
 
 @sample("polygamma")
 def _(draw: Any) -> Sample:
-    x, n = array(draw, draw(SMALL), OFF_POLES), draw(st.integers(0, 2))
+    x, n = array(draw, draw(SMALL), draw(st.sampled_from([NEAR, FAR]))), draw(st.integers(0, 2))
     return Sample([x], {"n": n}, psi(n, x))
