@@ -13,6 +13,7 @@ from . import autograd, backends, errors
 from .autograd import (
     GradientTape,
     Tensor,
+    checkpoint,
     detect_anomaly,
     enable_grad,
     is_grad_enabled,
@@ -301,7 +302,7 @@ from .autograd.random import (
     randn_like,
     randperm,
 )  # fmt: skip
-from .autograd.transforms import grad
+from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, vjp
 from .backends import use_backend
 from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
 from .files import load, save

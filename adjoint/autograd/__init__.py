@@ -6,6 +6,8 @@ To read it in the order in which things happen: ``primitive`` (an operation and 
 
 from .tensor import Tensor  # first: it brings in the engine's modules in their order
 from . import namespace
+from .checkpoint import checkpoint
+from .function import Function
 from .gradients import backward, grad
 from .graph import Node
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -14,6 +16,6 @@ from .tape import GradientTape
 from .transforms import value_and_grad
 
 __all__ = [
-    "GradientTape", "Node", "Primitive", "Tensor", "backward", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled",
-    "namespace", "no_grad", "primitive", "registry", "set_grad_enabled", "value_and_grad",
+    "Function", "GradientTape", "Node", "Primitive", "Tensor", "backward", "checkpoint", "detect_anomaly", "enable_grad", "grad",
+    "is_grad_enabled", "namespace", "no_grad", "primitive", "registry", "set_grad_enabled", "value_and_grad",
 ]  # fmt: skip

@@ -39,6 +39,7 @@ class Node:
 
     Attributes:
         plan: how to pull a cotangent back, from what ``saved`` holds.
+        saved: a tuple of what the rules read; or what stands for it and can ``restore(node)`` it, or says why it can not.
         edges: to each input that needs a gradient, in order.
         aside: what only some nodes have, see :class:`Aside`.
     """
@@ -47,7 +48,7 @@ class Node:
 
     plan: Any
     edges: tuple[Edge, ...]
-    saved: tuple[Any, ...]
+    saved: Any
     backend: Backend
     shape: tuple[int, ...]
     dtype: Any
@@ -57,7 +58,7 @@ class Node:
     @property
     def name(self) -> str:
         """The operation's name."""
-        name: str = self.plan.primitive.name
+        name: str = self.plan.name
         return name
 
     def set_aside(self) -> Aside:
@@ -266,8 +267,8 @@ def pull_back(
                 xp = differentiable if create_graph else xp
                 if not edges:
                     continue
-            if node.saved is RELEASED:
-                raise released(node)
+            while type(node.saved) is not tuple:
+                node.saved.restore(node)
             if node.time < writes.latest:
                 check_unchanged(node)
             pulled = pull(node, g, xp)
@@ -297,16 +298,18 @@ def pull_back(
     return result
 
 
-RELEASED: tuple[Any, ...] = ("released",)
+class Released:
+    """What stands where saved values were that are gone."""
+
+    def restore(self, node: Node) -> None:
+        raise GraphError(
+            f"backward: the values saved for the derivative of '{node.name}' were freed by an earlier backward; "
+            "pass retain_graph=True to the first one to go through the graph again"
+        )
+
+
+RELEASED: Any = Released()
 _NOTHING: Any = nullcontext()
-
-
-def released(node: Node) -> GraphError:
-    """What to raise where the values that the node's rules read are gone."""
-    return GraphError(
-        f"backward: the values saved for the derivative of '{node.name}' were freed by an earlier backward; "
-        "pass retain_graph=True to the first one to go through the graph again"
-    )
 
 
 def fitted(node: Node, g: Any, edge: Edge, xp: Any, create_graph: bool) -> Any:
@@ -315,6 +318,8 @@ def fitted(node: Node, g: Any, edge: Edge, xp: Any, create_graph: bool) -> Any:
     try:
         if g.shape != like.shape:
             g = sum_to(xp, g, like.shape)
+        if g.dtype is like.dtype:
+            return g
         dtype = edge.backend.dtypes[like.dtype] if create_graph else like.dtype
         return g if g.dtype == dtype else xp.astype(g, dtype)
     except (ValueError, AttributeError) as error:

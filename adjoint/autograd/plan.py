@@ -77,6 +77,11 @@ class Plan:
         self._pullers: dict[Any, Callable[..., tuple[Any, ...]]] = {}
         self.pull = self.puller(False, tuple(range(len(at))))
 
+    @property
+    def name(self) -> str:
+        """The primitive's name."""
+        return self.primitive.name
+
     def name_of(self, k: int) -> str:
         """The name of the input that edge ``k`` leads to."""
         return self.primitive.name_of(self.at[k])

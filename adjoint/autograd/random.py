@@ -57,6 +57,20 @@ def manual_seed(seed: int) -> None:
     _default.clear()
 
 
+def get_states() -> dict[Backend, dict[str, Any]]:
+    """The positions of the default generators, for :func:`set_states`."""
+    return {backend: generator.get_state() for backend, generator in _default.items()}
+
+
+def set_states(states: dict[Backend, dict[str, Any]]) -> None:
+    """Put the default generators back to where they were; one made since starts again."""
+    for backend in list(_default):
+        if backend in states:
+            _default[backend].set_state(states[backend])
+        else:
+            del _default[backend]
+
+
 def default_generator(device: Any = None) -> Generator:
     """The generator that draws where none is given, one a backend; seeded by :func:`manual_seed`, with 0 before any call."""
     backend = backends.default() if device is None else backends.get(device)

@@ -10,7 +10,7 @@ from .gradients import edge_of, one, roots_of
 from .graph import pull_back
 from .modes import enable_grad, state
 from .tensor import Tensor
-from .transforms import gradient_of, leaves, rebuild
+from .transforms import gradient_of, jacobians, leaves, rebuild
 
 
 class GradientTape:
@@ -74,11 +74,9 @@ class GradientTape:
 
         Raises :class:`GraphError` on the second call of a tape that is not persistent.
         """
-        if self._spent:
-            raise GraphError("GradientTape: this tape has given its gradient; make it with persistent=True to ask again")
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"GradientTape: unconnected_gradients is 'none' or 'zero', not {unconnected_gradients!r}")
-        self._spent = not self.persistent
+        self._spend()
         targets, inputs = leaves(target), leaves(sources)
         weights: list[Any] = [None] * len(targets) if output_gradients is None else leaves(output_gradients)
         if len(weights) != len(targets):
@@ -88,9 +86,7 @@ class GradientTape:
         for tensor, weight in zip(targets, weights, strict=True):
             if tensor.requires_grad or tensor._node is not None:
                 roots += roots_of("gradient", [tensor], [one(tensor) if weight is None else weight], create_graph)
-        edges: list[Any] = [edge_of(x) for x in inputs]
-        if not self.watch_accessed_variables:
-            edges = [edge if id(x) in self._named else None for x, edge in zip(inputs, edges, strict=True)]
+        edges = self._edges(inputs)
         with enable_grad():
             found = pull_back(roots, edges, retain_graph=self.persistent or create_graph, create_graph=create_graph)
         gradients: list[Tensor | None] = []
@@ -99,3 +95,25 @@ class GradientTape:
             none = g is None and unconnected_gradients == "none"
             gradients.append(None if none else gradient_of(x, g, create_graph))
         return rebuild(sources, iter(gradients))
+
+    def _edges(self, inputs: list[Tensor]) -> list[Any]:
+        """What stands for the inputs in the graph; None for one that is not watched."""
+        watches = self.watch_accessed_variables
+        return [edge_of(x) if watches or id(x) in self._named else None for x in inputs]
+
+    def _spend(self) -> None:
+        if self._spent:
+            raise GraphError("GradientTape: this tape has given its gradient; make it with persistent=True to ask again")
+        self._spent = not self.persistent
+
+    def jacobian(self, target: Tensor, sources: Any) -> Any:
+        """The derivative of each element of ``target`` by each of ``sources``, in their structure: of shape target's + source's.
+
+        None stands for a source that the target does not depend on. One walk back for each element of the target.
+        """
+        self._spend()
+        inputs = leaves(sources)
+        with enable_grad():
+            found = jacobians("jacobian", target, self._edges(inputs), state.transforms > 0)
+        shaped = [None if j is None else j.reshape(target.shape + x.shape) for x, j in zip(inputs, found, strict=True)]
+        return rebuild(sources, iter(shaped))

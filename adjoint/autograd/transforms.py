@@ -1,13 +1,18 @@
-"""Gradients of functions: ``grad`` and ``value_and_grad``, on nested lists, tuples and dicts of tensors; they nest to any order."""
+"""Derivatives of functions: ``grad``, ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``hvp``; they nest to any order.
+
+Arguments and results may be nested lists, tuples and dicts of tensors. Where a value depends on other tensors that require a
+gradient (a model's parameters, say), its derivatives stay connected to them; not so under :class:`no_grad`.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .gradients import edge_of, roots_of
+from . import functions as f
+from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, state
 from .primitive import as_input
@@ -45,10 +50,10 @@ def differentiating() -> Iterator[bool]:
         state.transforms -= 1
 
 
-def _own(x: Tensor) -> Tensor:
+def _own(name: str, x: Tensor) -> Tensor:
     """``x`` as an input of this transform alone: connected to what it was computed from, but with an edge of its own."""
     if x.dtype.kind != "float":
-        raise TypeError(f"grad: an argument to differentiate by is {x.dtype}; only floating-point tensors have gradients")
+        raise TypeError(f"{name}: an argument to differentiate by is {x.dtype}; only floating-point tensors have gradients")
     own: Tensor = alias(x) if x.requires_grad else x.detach().requires_grad_()
     own._view = None  # what is written to it stays inside
     return own
@@ -59,9 +64,6 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
 
     Arguments may be tensors, numbers, or nested lists, tuples and dicts of tensors; the gradient has their structure. With
     ``has_aux``, ``function`` returns a pair whose first half is differentiated.
-
-    Where the value depends on other tensors that require a gradient (a model's parameters, say), value and gradient stay
-    connected to them, so that a loss of gradients can be trained; not so under :class:`no_grad`.
 
     Raises:
         GraphError: the value is not a single element.
@@ -74,48 +76,111 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        chosen = (argnums,) if isinstance(argnums, int) else argnums
-        recording = state.recording
-        if any(not -len(args) <= n < len(args) for n in chosen):
-            raise ValueError(f"grad: argnums is {argnums}, and the function was called with {len(args)} arguments by position")
-        with differentiating() as nested, enable_grad():
-            inputs = list(args)
-            for n in chosen:
-                if isinstance(inputs[n], (int, float)):
-                    from .creation import tensor
-
-                    inputs[n] = tensor(float(inputs[n]))
-                elif not isinstance(inputs[n], (Tensor, list, tuple, dict)):
-                    inputs[n] = as_input("grad", inputs[n])
-            by = [leaf for n in chosen for leaf in leaves(inputs[n])]
-            own = [_own(leaf) for leaf in by]
-            replacements = iter(own)
-            for n in chosen:
-                inputs[n] = rebuild(inputs[n], replacements)
-            result = function(*inputs, **kwargs)
-            value, aux = result if has_aux else (result, None)
+        with _Call("grad", function, args, kwargs, argnums, has_aux) as call:
+            value = call.value
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad: the function returned {type(value).__name__}, not a tensor")
-            edges = [edge_of(x) for x in own]
-            create_graph = nested or (recording and value.requires_grad and _reaches_other_leaves(value._node, edges))
-            found: dict[Any, Any] = {}
-            if value.requires_grad:
-                found = pull_back(
-                    roots_of("grad", [value], [None], create_graph), edges, retain_graph=create_graph, create_graph=create_graph
-                )
-            gradients = [gradient_of(x, found.get(edge), create_graph) for x, edge in zip(own, edges, strict=True)]
-        values = iter(gradients)
-        structured = tuple(rebuild(inputs[n], values) for n in chosen)
-        out = value if create_graph else value.detach()
-        return ((out, aux) if has_aux else out), (structured[0] if isinstance(argnums, int) else structured)
+            gradients = call.pulled([value], [None])
+        results = call.results(has_aux=has_aux)
+        return (results if has_aux else results[0]), call.in_arguments(gradients)
 
     return differentiated
 
 
-def _reaches_other_leaves(edge: Any, own: list[Any]) -> bool:
-    """Whether a tensor other than ``own`` is behind the node: one that the function closes over, or that made its arguments."""
+class _Call:
+    """One call of a function that is being differentiated by some of its arguments, as a block in which to ask for derivatives.
+
+    Attributes:
+        value, aux: what the function returned; ``aux`` is the second half with ``has_aux``.
+        own: the tensors to differentiate by, as inputs of this call alone.
+    """
+
+    def __init__(
+        self, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | tuple[int, ...], has_aux: bool
+    ) -> None:
+        self.name, self.argnums, self.recording = name, argnums, state.recording
+        chosen = (argnums,) if isinstance(argnums, int) else argnums
+        if any(not -len(args) <= n < len(args) for n in chosen):
+            raise ValueError(f"{name}: argnums is {argnums}, and the function was called with {len(args)} arguments by position")
+        self._block = ExitStack()
+        self.nested = self._block.enter_context(differentiating())
+        with self._block:
+            self._block.enter_context(enable_grad())
+            self.inputs = list(args)
+            for n in chosen:
+                self.inputs[n] = _differentiable(name, self.inputs[n])
+            self.own = [_own(name, leaf) for n in chosen for leaf in leaves(self.inputs[n])]
+            replacements = iter(self.own)
+            for n in chosen:
+                self.inputs[n] = rebuild(self.inputs[n], replacements)
+            result = function(*self.inputs, **kwargs)
+            self.value, self.aux = result if has_aux else (result, None)
+            self._block = self._block.pop_all()
+        self.edges = [edge_of(x) for x in self.own]
+        outputs = [out for out in leaves(self.value) if out.requires_grad]
+        connected = self.recording and _reach_other_leaves([edge_of(out) for out in outputs], self.edges)
+        self.create_graph = self.nested or connected
+
+    def __enter__(self) -> _Call:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._block.close()
+
+    def pulled(self, outputs: list[Tensor], cotangents: list[Any], retain_graph: bool = False) -> list[Tensor]:
+        """The cotangent of each of :attr:`own`, given those of ``outputs`` (which need none where they are single elements)."""
+        pairs = [(out, g) for out, g in zip(outputs, cotangents, strict=True) if out.requires_grad]
+        create_graph = self.create_graph or any(g is not None and g.requires_grad for _, g in pairs)
+        roots = roots_of(self.name, [out for out, _ in pairs], [g for _, g in pairs], create_graph)
+        with enable_grad():
+            found = pull_back(roots, self.edges, retain_graph=retain_graph or create_graph, create_graph=create_graph)
+        return [gradient_of(x, found.get(edge), create_graph) for x, edge in zip(self.own, self.edges, strict=True)]
+
+    def jacobians(self, out: Tensor) -> list[Tensor]:
+        """The derivative of each element of ``out`` by each of :attr:`own`, in shape ``out.shape + input.shape``."""
+        found = []
+        for x, rows in zip(self.own, jacobians(self.name, out, self.edges, self.create_graph), strict=True):
+            shape = out.shape + x.shape
+            xp = x.backend.xp
+            found.append(Tensor(xp.zeros(shape, dtype=x._array.dtype), x.backend) if rows is None else rows.reshape(shape))
+        return found
+
+    def result(self) -> Any:
+        """The function's value, without its graph unless that is to be differentiated further."""
+        return self.value if self.create_graph else _without_graph(self.value)
+
+    def results(self, *derivatives: Any, has_aux: bool) -> tuple[Any, ...]:
+        """The value, the derivatives, and what else the function returned."""
+        if not has_aux:
+            return (self.result(), *derivatives)
+        return (self.result(), *derivatives, self.aux if self.create_graph else _without_graph(self.aux))
+
+    def in_arguments(self, values: list[Any]) -> Any:
+        """One value for each of :attr:`own` in the structure of the arguments: of the one, or a tuple of several."""
+        each = iter(values)
+        chosen = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        structured = tuple(rebuild(self.inputs[n], each) for n in chosen)
+        return structured[0] if isinstance(self.argnums, int) else structured
+
+
+def _without_graph(tree: Any) -> Any:
+    tensors = leaves(tree)
+    return rebuild(tree, iter([x.detach() for x in tensors])) if any(x.requires_grad for x in tensors) else tree
+
+
+def _differentiable(name: str, argument: Any) -> Any:
+    """An argument to differentiate by: a number as a tensor, a backend's array too."""
+    if isinstance(argument, (int, float)):
+        from .creation import tensor
+
+        return tensor(float(argument))
+    return argument if isinstance(argument, (Tensor, list, tuple, dict)) else as_input(name, argument)
+
+
+def _reach_other_leaves(edges: list[Any], own: list[Any]) -> bool:
+    """Whether a tensor other than ``own`` is behind the edges: one that the function closes over, or that made its arguments."""
     mine = {id(x) for x in own}
-    return any(isinstance(behind, Tensor) and id(behind) not in mine for node in reachable([edge]) for behind in node.edges)
+    return any(isinstance(behind, Tensor) and id(behind) not in mine for node in reachable(edges) for behind in node.edges)
 
 
 def gradient_of(x: Tensor, g: Any, create_graph: bool) -> Tensor:
@@ -141,3 +206,137 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_a
         return (g, value[1]) if has_aux else g
 
     return gradient
+
+
+def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """The value of ``function`` at ``primals``, and a function that pulls cotangents back: v to v^T J, J the Jacobian.
+
+    As ``torch.func.vjp``: returns ``(value, pull)``, with ``has_aux`` ``(value, pull, aux)``. ``pull`` takes cotangents in the
+    structure of the value, and returns those of the primals, as a tuple where there are several; it may be called again.
+
+    >>> import adjoint as ad
+    >>> value, pull = ad.vjp(lambda x: x * x, ad.tensor([1.0, 2.0]))
+    >>> value, pull(ad.tensor([1.0, 10.0]))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
+    with _Call("vjp", function, primals, {}, tuple(range(len(primals))), has_aux) as call:
+        pass
+    outputs = leaves(call.value)
+
+    def pull(cotangents: Any) -> Any:
+        given = leaves(cotangents)
+        if len(given) != len(outputs):
+            raise ValueError(f"vjp: {len(given)} cotangents for {len(outputs)} outputs; give one for each, in their structure")
+        found = call.in_arguments(call.pulled(outputs, given, retain_graph=True))
+        return found[0] if len(primals) == 1 else found
+
+    return call.results(pull, has_aux=has_aux)
+
+
+def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], has_aux: bool = False) -> Any:
+    """The value of ``function`` at ``primals`` and its derivative along ``tangents``: J t, J being the Jacobian.
+
+    As ``torch.func.jvp``: ``primals`` and ``tangents`` are tuples, in one structure; returns ``(value, J t)``, with ``has_aux``
+    ``(value, J t, aux)``. It is the derivative of u^T J by u along t (Townsend, "A new trick for calculating Jacobian vector
+    products", 2017), so every operation that has a derivative backwards has one forwards.
+
+    >>> import adjoint as ad
+    >>> ad.jvp(lambda x: x * x, (ad.tensor([1.0, 2.0]),), (ad.tensor([1.0, 0.5]),))
+    (tensor([1., 4.]), tensor([2., 2.]))
+    """
+    directions = leaves(tangents)
+    with _Call("jvp", function, primals, {}, tuple(range(len(primals))), has_aux) as call:
+        for x, t in zip(call.own, directions, strict=False):
+            if x.shape != t.shape:
+                raise ValueError(f"jvp: a primal has shape {x.shape} and its tangent {t.shape}; they must agree")
+        if len(directions) != len(call.own):
+            raise ValueError(f"jvp: {len(directions)} tangents for {len(call.own)} primals; give one for each, in their structure")
+        outputs = leaves(call.value)
+        weights = [one(out).requires_grad_() for out in outputs]
+        pulled = call.pulled(outputs, weights, retain_graph=True)
+        along = [(g, t) for g, t in zip(pulled, directions, strict=True) if g.requires_grad]
+        found: dict[Any, Any] = {}
+        if along:
+            create_graph = call.create_graph or any(t.requires_grad for t in directions)
+            roots = roots_of("jvp", [g for g, _ in along], [t for _, t in along], create_graph)
+            found = pull_back(roots, list(weights), create_graph=create_graph)
+            pushed = [gradient_of(u, found.get(u), create_graph) for u in weights]
+        else:
+            pushed = [gradient_of(u, None, False) for u in weights]
+    product = rebuild(call.value, iter(pushed))
+    return call.results(product, has_aux=has_aux)
+
+
+def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that returns the Jacobian of ``function`` by the arguments ``argnums``: every output's element by every input's.
+
+    As ``torch.func.jacrev``. For an output of shape S and an input of shape T its shape is S + T; for nested outputs and
+    inputs, the structure of the outputs, with that of the inputs in the place of each. One walk back for each output element.
+
+    >>> import adjoint as ad
+    >>> ad.jacobian(lambda x: x * x)(ad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+
+    @functools.wraps(function)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        with _Call("jacobian", function, args, kwargs, argnums, has_aux) as call:
+            found = [call.in_arguments(call.jacobians(out)) for out in leaves(call.value)]
+        structured = rebuild(call.value, iter(found))
+        return (structured, *call.results(has_aux=True)[1:]) if has_aux else structured
+
+    return differentiated
+
+
+def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> list[Tensor | None]:
+    """For each edge the derivatives of ``out`` by it, a row an element of ``out``; None for one that is not behind ``out``."""
+    backend, n = out.backend, out.numel()
+    if not (n and out.requires_grad):
+        return [None] * len(edges)
+    basis = backend.xp.eye(n, dtype=out._array.dtype)
+    rows = []
+    for k in range(n):
+        one_hot = Tensor(backend.xp.reshape(backend.xp.getitem(basis, k), out.shape), backend)
+        roots = roots_of(name, [out], [one_hot], create_graph)
+        rows.append(pull_back(roots, edges, retain_graph=True, create_graph=create_graph))
+    found: list[Tensor | None] = []
+    for edge in edges:
+        parts = [row.get(edge) for row in rows]
+        like = next((g for g in parts if g is not None), None)
+        if like is None:
+            found.append(None)
+        else:
+            zero = like * 0
+            tensors = [zero if g is None else g for g in parts]
+            found.append(f.stack(tensors if create_graph else [Tensor(g, backend) for g in tensors]))
+    return found
+
+
+def hessian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """A function that returns the second derivatives of ``function``, which gives a single element: the Jacobian of its gradient.
+
+    As ``torch.func.hessian``. For an input of shape T its shape is T + T; for several, the structure of the inputs twice.
+
+    >>> import adjoint as ad
+    >>> ad.hessian(lambda x: (x**3).sum())(ad.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacobian(grad(function, argnums), argnums)
+
+
+def hvp(function: Callable[..., Any], inputs: Any, v: Any) -> tuple[Tensor, Any]:
+    """The value of ``function``, which gives a single element, at ``inputs``, and its Hessian times ``v``.
+
+    As ``torch.autograd.functional.hvp``: ``inputs`` is a tensor or a tuple of arguments, and ``v`` has their structure. It takes
+    the time of some four calls, whatever the size of the Hessian (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
+
+    >>> import adjoint as ad
+    >>> ad.hvp(lambda x: (x**3).sum(), ad.tensor([1.0, 2.0]), ad.tensor([1.0, 1.0]))
+    (tensor(9.), tensor([ 6., 12.]))
+    """
+    primals = inputs if isinstance(inputs, tuple) else (inputs,)
+    both = value_and_grad(function, argnums=tuple(range(len(primals))))
+    _, pull, value = vjp(lambda *args: both(*args)[::-1], *primals, has_aux=True)
+    return value, pull(v if isinstance(inputs, tuple) else (v,))

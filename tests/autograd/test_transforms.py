@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint.autograd.transforms import leaves, rebuild
 from adjoint.errors import GraphError
 
-pytestmark = pytest.mark.usefixtures("backend")
+from .oracle import torch
+
+pytestmark = [
+    pytest.mark.usefixtures("backend"),
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated"),  # torch.func, when it is first used
+]
 
 
 def number(value: float) -> ad.Tensor:
@@ -197,3 +203,117 @@ def test_a_tapes_mistakes_are_named() -> None:
     with pytest.raises(IndexError), ad.GradientTape() as tape:
         tape.watch(x) or [][0]
     assert not x.requires_grad
+
+
+def test_a_tapes_jacobian_has_its_sources_structure() -> None:
+    x, y, unused = ad.tensor([1.0, 2.0]), ad.tensor([[3.0]]), number(1.0)
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch([x, y, unused])
+        z = x * x * y.reshape(())
+    found = tape.jacobian(z, {"x": x, "rest": [y, unused]})
+    assert found["x"].tolist() == [[6.0, 0.0], [0.0, 12.0]]
+    assert (found["rest"][0].tolist(), found["rest"][0].shape, found["rest"][1]) == ([[[1.0]], [[4.0]]], (2, 1, 1), None)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        z = x * 2
+    tape.jacobian(z, x)
+    with pytest.raises(GraphError, match="persistent=True"):
+        tape.jacobian(z, x)
+
+
+# --- vjp, jvp, jacobian, hessian, hvp ------------------------------------------------------------------------------------------
+
+FUNCTIONS: dict[str, Any] = {
+    "elementwise": lambda m, x, y: m.sin(x) * y,
+    "a product": lambda m, x, y: (x[:, None] * y) @ m.exp(x),
+    "structured": lambda m, x, y: {"a": [(x * y).sum(), x.prod()], "b": y**3},
+    "of one alone": lambda m, x, y: (x * x, x.sum()),
+    "a constant too": lambda m, x, y: (m.ones(2, dtype=m.float64), m.tanh(y)),
+}
+X, Y, U = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.3, -0.7]), np.array([0.3, 1.1, -0.4])
+
+
+def torch_trees(tree: Any) -> list[Any]:
+    return [x.detach().numpy() for x in torch.utils._pytree.tree_leaves(tree)]
+
+
+def our_trees(tree: Any) -> list[Any]:
+    return [x.detach().cpu().numpy() for x in leaves(tree)]
+
+
+def same_trees(ours: Any, theirs: Any) -> None:
+    found, wanted = our_trees(ours), torch_trees(theirs)
+    assert [a.shape for a in found] == [b.shape for b in wanted]
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_vjp_jvp_and_jacobian_are_those_of_torch_func(name: str) -> None:
+    ours, theirs = (lambda x, y, m=m: FUNCTIONS[name](m, x, y) for m in (ad, torch))
+    of_ours, of_theirs = [ad.tensor(v) for v in (X, Y, U)], [torch.tensor(v) for v in (X, Y, U)]
+    value, pull = ad.vjp(ours, *of_ours[:2])
+    wanted, pull_theirs = torch.func.vjp(theirs, *of_theirs[:2])
+    same_trees(value, wanted)
+    for scale in (1.0, 2.0):  # it can be asked again
+        ones = rebuild(value, iter([x * 0 + scale for x in leaves(value)]))
+        same_trees(pull(ones), pull_theirs(torch.utils._pytree.tree_map(lambda x, s=scale: torch.full_like(x, s), wanted)))
+    for a, b in zip(
+        ad.jvp(ours, tuple(of_ours[:2]), (of_ours[2], of_ours[0])),
+        torch.func.jvp(theirs, tuple(of_theirs[:2]), (of_theirs[2], of_theirs[0])),
+        strict=True,
+    ):
+        same_trees(a, b)
+    for argnums in (0, 1, (0, 1)):
+        same_trees(ad.jacobian(ours, argnums)(*of_ours[:2]), torch.func.jacrev(theirs, argnums)(*of_theirs[:2]))
+
+
+def test_hessians_and_their_products_are_those_of_torch() -> None:
+    def function(m: Any, x: Any, y: Any) -> Any:
+        return (m.sin(x * y) * x).sum() + (y**3).prod()
+
+    ours, theirs = (lambda x, y, m=m: function(m, x, y) for m in (ad, torch))
+    of_ours, of_theirs = [ad.tensor(v) for v in (X, Y, U)], [torch.tensor(v) for v in (X, Y, U)]
+    for argnums in (0, (0, 1)):
+        same_trees(ad.hessian(ours, argnums)(*of_ours[:2]), torch.func.hessian(theirs, argnums)(*of_theirs[:2]))
+    value, product = ad.hvp(ours, tuple(of_ours[:2]), (of_ours[2], of_ours[0]))
+    wanted = torch.autograd.functional.hvp(theirs, tuple(of_theirs[:2]), (of_theirs[2], of_theirs[0]))
+    same_trees([value, *product], wanted)
+    assert not value.requires_grad
+
+
+def test_transforms_nest_in_one_another_and_stay_connected_to_parameters() -> None:
+    x, w = number(0.7), number(1.5).requires_grad_()
+    third = ad.grad(lambda x: ad.jacobian(lambda x: ad.jvp(lambda x: x**4, (x,), (number(1.0),))[1])(x))
+    assert third(x).item() == pytest.approx(24 * 0.7)
+    ad.jvp(lambda x: w * w * x, (x,), (number(2.0),))[1].backward()
+    assert w.grad.item() == pytest.approx(6.0)
+    ad.vjp(lambda x: w * x, x)[1](number(3.0)).backward()
+    assert w.grad.item() == pytest.approx(9.0)
+    ad.hvp(lambda x: w * x**3, x, number(1.0))[1].backward()
+    assert w.grad.item() == pytest.approx(9.0 + 6 * 0.7)
+    with ad.no_grad():
+        assert not ad.jacobian(lambda x: w * x)(x).requires_grad
+
+
+def test_has_aux_and_empty_outputs() -> None:
+    x = ad.tensor([1.0, 2.0])
+    value, _, aux = ad.vjp(lambda x: (x * x, "seen"), x, has_aux=True)
+    assert (value.tolist(), aux) == ([1.0, 4.0], "seen")
+    assert ad.jvp(lambda x: (x * x, x * 3), (x,), (x,), has_aux=True)[2].tolist() == [3.0, 6.0]
+    jacobian, aux = ad.jacobian(lambda x: (x[:0], 7), has_aux=True)(x)
+    assert (jacobian.shape, aux) == ((0, 2), 7)
+
+
+def test_what_does_not_go_together_is_named() -> None:
+    x = ad.tensor([1.0, 2.0])
+    with pytest.raises(ValueError, match="1 cotangents for 2 outputs"):
+        ad.vjp(lambda x: (x, x), x)[1](x)
+    with pytest.raises(ValueError, match=r"shape \(2,\) and its tangent \(3,\)"):
+        ad.jvp(lambda x: x, (x,), (ad.ones(3),))
+    with pytest.raises(ValueError, match="1 tangents for 2 primals"):
+        ad.jvp(lambda x, y: x, (x, x), (x,))
+    with pytest.raises(TypeError, match="jacobian: an argument to differentiate by is .*int64"):
+        ad.jacobian(lambda x: x)(ad.tensor([1]))
+    with pytest.raises(GraphError, match="single element"):
+        ad.hessian(lambda x: x * x)(x)

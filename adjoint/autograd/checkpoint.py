@@ -1,0 +1,101 @@
+"""``checkpoint``: compute a part of the forward pass again in the backward pass, rather than keep what its rules read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import GraphError
+from . import graph, random
+from .gradients import edge_of
+from .graph import Node
+from .modes import enable_grad, state
+from .transforms import leaves
+
+
+def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True, **kwargs: Any) -> Any:
+    """``function(*args, **kwargs)``, whose intermediate values are let go of, and computed again when ``backward`` needs them.
+
+    That takes the memory of the arguments and one more forward pass; gradients of every order are the same to the last bit.
+    Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
+
+    Args:
+        function: gives a tensor, or nested lists, tuples and dicts of them; the same, in the same way, at both calls.
+        preserve_rng_state: whether random numbers (of the default generators) are those of the first call at the second too.
+
+    Raises:
+        GraphError: in backward, where the function did something else the second time, or an argument or parameter was changed
+            in place in between.
+
+    >>> import adjoint as ad
+    >>> x = ad.tensor(2.0, requires_grad=True)
+    >>> checkpoint(lambda x: ad.exp(x) * x, x).backward()
+    >>> x.grad
+    tensor(22.1672)
+    """
+    if not state.recording:
+        return function(*args, **kwargs)
+    again = _Again(function, args, kwargs, preserve_rng_state)
+    result = again.call()
+    again.nodes = again.nodes_behind(result)
+    for node in again.nodes:
+        if node.plan.holds:
+            node.saved = again
+    return result
+
+
+class _Again:
+    """What to call to have the saved values of :attr:`nodes` again."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.drawn = random.get_states() if preserve_rng_state else None
+        self.begun = graph.tick()
+        self.nodes: list[Node] = []
+        self.read: list[Any] = leaves([list(args), kwargs])
+
+    def call(self) -> Any:
+        return self.function(*self.args, **self.kwargs)
+
+    def nodes_behind(self, result: Any) -> list[Node]:
+        """The nodes of this call that are behind ``result``, oldest first; the leaves among their inputs join :attr:`read`."""
+        found: set[Node] = set()
+        stack = [edge_of(x) for x in leaves(result)]
+        while stack:
+            edge = stack.pop()
+            if not isinstance(edge, Node):
+                self.read.append(edge)
+            elif edge.time > self.begun and edge not in found:
+                found.add(edge)
+                stack.extend(edge.edges)
+        return sorted(found, key=lambda node: node.time)
+
+    def restore(self, node: Node) -> None:
+        """Call the function again, and give every node what it saved."""
+        for x in self.read:
+            if write := graph.writes.since(x.backend, x._array, self.begun):
+                raise GraphError(
+                    f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it can not "
+                    "be computed again; use the operation that returns a new tensor"
+                )
+        before, begun = random.get_states(), self.begun
+        try:
+            if self.drawn is not None:
+                random.set_states(self.drawn)
+            self.begun = graph.tick()
+            with enable_grad():
+                again = self.nodes_behind(self.call())
+        finally:
+            random.set_states(before)
+            self.begun = begun
+        if [made.name for made in again] != [made.name for made in self.nodes]:
+            raise GraphError(
+                f"checkpoint: the function did {len(self.nodes)} operations at first and {len(again)} when it was called again in "
+                "backward, or others; it must do the same at both calls"
+            )
+        stands_for = dict(zip(again, self.nodes, strict=True))
+        for new, old in stands_for.items():
+            if isinstance(new.saved, _Again):  # of a checkpoint inside, which is to restore the old node now
+                new.saved.nodes = [stands_for.get(made, made) for made in new.saved.nodes]
+            if old.saved is self:
+                old.saved = new.saved

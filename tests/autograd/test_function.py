@@ -1,0 +1,210 @@
+"""``Function``: operations with a backward written by hand, against the same ones of PyTorch."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint.errors import GraphError
+from adjoint.testing import check_gradients
+
+from .oracle import agree, torch
+
+pytestmark = pytest.mark.usefixtures("backend")
+X, Y = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.3, -0.7])
+
+
+def functions(m: Any) -> dict[str, Any]:
+    """The same subclasses on either library."""
+
+    class Product(m.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any, scale: float) -> Any:
+            ctx.save_for_backward(x, None, y)
+            ctx.scale = scale
+            return x * y * scale
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            x, nothing, y = ctx.saved_tensors
+            assert nothing is None
+            return g * y * ctx.scale, g * x * ctx.scale if ctx.needs_input_grad[1] else None, None
+
+    class Exponential(m.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            out = x.exp()
+            ctx.save_for_backward(out)
+            return out
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * ctx.saved_tensors[0]
+
+    class SineAndCosine(m.autograd.Function):
+        @staticmethod
+        def forward(x: Any) -> Any:
+            return x.sin(), x.cos(), x > 0
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.mark_non_differentiable(output[2])
+            ctx.save_for_backward(*output[:2])
+
+        @staticmethod
+        def backward(ctx: Any, of_sine: Any, of_cosine: Any, of_sign: Any) -> Any:
+            sine, cosine = ctx.saved_tensors
+            return of_sine * cosine - of_cosine * sine
+
+    class Passed(m.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * 10
+
+    return {c.__name__: c for c in (Product, Exponential, SineAndCosine, Passed)}
+
+
+USES: dict[str, Any] = {
+    "two inputs and a number": lambda f, m, x, y: f["Product"].apply(x, y, 2.0),
+    "one that needs no gradient": lambda f, m, x, y: f["Product"].apply(x, y.detach(), 2.0),
+    "the same twice": lambda f, m, x, y: f["Product"].apply(x, x * y, 1.5) ** 2,
+    "its output is saved": lambda f, m, x, y: f["Exponential"].apply(x * y),
+    "several outputs": lambda f, m, x, y: list(f["SineAndCosine"].apply(x))[:2],
+    "one of several outputs": lambda f, m, x, y: f["SineAndCosine"].apply(x * y)[1] * x,
+    "an input passed on": lambda f, m, x, y: f["Passed"].apply(x) * y + x,
+    "a chain": lambda f, m, x, y: f["Exponential"].apply(f["Product"].apply(x, y, 0.5)).sum() * f["SineAndCosine"].apply(y)[0],
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_values_and_gradients_are_pytorchs_to_second_order(use: str) -> None:
+    agree(lambda m, x, y: USES[use](functions(m), m, x, y), X, Y, second=True)
+
+
+def test_third_order_holds_where_backward_is_made_of_operations() -> None:
+    exponential = functions(ad)["Exponential"]
+    check_gradients(lambda x: exponential.apply(x) * x, ad.tensor([0.5, -0.3]), order=3)
+
+
+def test_outputs_not_used_have_zeros_or_none_for_cotangents() -> None:
+    seen: list[Any] = []
+
+    class Two(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, materialize: bool) -> Any:
+            ctx.set_materialize_grads(materialize)
+            return x * 1, x[:1] * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any, h: Any) -> Any:
+            seen.append(h if h is None else h.tolist())
+            return g, None
+
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    for materialize in (True, False):
+        Two.apply(x, materialize)[0].sum().backward()
+    assert seen == [[0.0], None]
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_nothing_is_recorded_in_forward_or_without_need() -> None:
+    class Inside(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            assert not ad.is_grad_enabled()
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            assert not ad.is_grad_enabled()
+            return g * 2
+
+    x = ad.tensor([1.0], requires_grad=True)
+    Inside.apply(x).backward()
+    assert x.grad.tolist() == [2.0]
+    assert not Inside.apply(x.detach()).requires_grad
+    with ad.no_grad():
+        assert not Inside.apply(x).requires_grad
+
+
+def test_a_saved_value_changed_in_place_or_freed_is_refused() -> None:
+    x, y = ad.tensor(X, requires_grad=True), ad.tensor(Y)
+    product = functions(ad)["Product"].apply
+    out = product(x, y, 1.0).sum()
+    y.add_(1)
+    with pytest.raises(GraphError, match="'Product' reads was changed in place by 'add_'"):
+        out.backward()
+    out = product(x, y, 1.0).sum()
+    out.backward()
+    with pytest.raises(GraphError, match="'Product' were freed"):
+        out.backward()
+
+
+def test_a_graph_of_functions_is_freed_without_the_garbage_collector() -> None:
+    x = ad.tensor(X, requires_grad=True)
+    made = functions(ad)
+    gc.collect()
+    gc.disable()
+    try:
+        outs = [made["Exponential"].apply(x), *made["SineAndCosine"].apply(x)[:2]]
+        gone = [weakref.ref(out) for out in outs]
+        arrays = [weakref.ref(ad.backends.default().owner(out._array)) for out in outs]
+        del outs
+        assert [ref() for ref in gone + arrays] == [None] * 6
+    finally:
+        gc.enable()
+
+
+def test_mistakes_are_named() -> None:
+    def made(forward: Any, backward: Any) -> Any:
+        return type("Wrong", (ad.autograd.Function,), {"forward": staticmethod(forward), "backward": staticmethod(backward)})
+
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="Wrong: forward returned float"):
+        made(lambda ctx, x: 1.0, None).apply(x)
+    cases: list[Any] = [
+        (lambda ctx, g: (g, g), GraphError, "2 gradients for 1 inputs"),
+        (lambda ctx, g: 1.0, TypeError, "backward returned float"),
+        (lambda ctx, g: ad.ones(3), ValueError, r"Wrong: its derivative rule returned \(3,\)"),
+    ]
+    for backward, error, message in cases:
+        with pytest.raises(error, match=message):
+            made(lambda ctx, x: x * 2, backward).apply(x).sum().backward()
+    with pytest.raises(NotImplementedError, match="backward"):
+        type("Half", (ad.autograd.Function,), {"forward": staticmethod(lambda ctx, x: x * 2)}).apply(x).sum().backward()
+    with pytest.raises(NotImplementedError, match="forward"):
+        ad.autograd.Function.apply(x)
+
+
+def test_anomalies_name_the_function_and_its_argument() -> None:
+    nan = type("Spoilt", (ad.autograd.Function,), {
+        "forward": staticmethod(lambda ctx, x: x * 2), "backward": staticmethod(lambda ctx, g: g * float("nan")),
+    })  # fmt: skip
+    x = ad.tensor([1.0], requires_grad=True)
+    with (
+        ad.detect_anomaly(),
+        pytest.raises(GraphError, match=r"Spoilt: .* by 'argument 0' made a NaN.*test_function.py"),
+    ):
+        nan.apply(x).backward()
+
+
+def test_hooks_and_grad_by_an_output_work() -> None:
+    def run(m: Any) -> Any:
+        x = m.tensor(X, requires_grad=True)
+        sine, cosine, _ = functions(m)["SineAndCosine"].apply(x)
+        sine.register_hook(lambda g: g * 2)
+        (g,) = m.autograd.grad((sine * cosine).sum(), cosine, retain_graph=True)
+        (sine * cosine).sum().backward()
+        return g, x.grad
+
+    for a, b in zip(run(ad), run(torch), strict=True):
+        np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), 1e-12)
