@@ -114,6 +114,8 @@ class _Call:
             for n in chosen:
                 self.inputs[n] = rebuild(self.inputs[n], replacements)
             result = function(*self.inputs, **kwargs)
+            self.value: Any
+            self.aux: Any
             self.value, self.aux = result if has_aux else (result, None)
             self._block = self._block.pop_all()
         self.edges = [edge_of(x) for x in self.own]
