@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: train test lint types check gpu-check clean
+.PHONY: train test lint types check gpu-check op-report clean
 
 train: .venv/.train
 	$(BIN)/adjoint train iris --hidden 50,50,50 --optimizer adam --lr 0.01 --epochs 60 --batch-size 30 --backend numpy --seed 0
@@ -23,6 +23,10 @@ check: lint types test
 # The whole suite on the GPU. Where CuPy or a GPU is missing it says so, and fails.
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
+
+# Writes docs/operations.md from the primitives' source; a test compares it.
+op-report: .venv/.dev
+	$(BIN)/python docs/op_report.py
 
 .venv/.train: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[cli]'

@@ -20,13 +20,14 @@ from adjoint.backends import Backend
 from adjoint.testing import assert_close, check_gradients
 from adjoint.testing.plugin import at_hand
 
-from .exemptions import EXEMPT
+from .exemptions import CHECKS, EXEMPT
 from .samples import SAMPLES, Sample, laid_out
 
 BUILT_IN = {name: p for name, p in registry.items() if p.__module__.startswith("adjoint.autograd.")}
 ALL = sorted(BUILT_IN)
 DIFFERENTIABLE = [name for name in ALL if BUILT_IN[name].differentiable]
 DRAWN = st.data()
+EXAMPLES = {check.title: check.examples for check in CHECKS}
 NUMPY = ad.backends.get("numpy")
 
 
@@ -85,7 +86,7 @@ def test_every_exemption_names_a_primitive_and_says_why() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES["value"])
 @given(data=DRAWN)
 def test_value_is_the_references_in_any_layout_and_the_dtypes_are_kept(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])
@@ -100,7 +101,7 @@ def test_value_is_the_references_in_any_layout_and_the_dtypes_are_kept(name: str
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES["derivatives"])
 @given(data=DRAWN)
 def test_first_and_second_derivatives_are_the_slopes(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])
@@ -122,7 +123,7 @@ KINKED = {"sigmoid", "softplus", "binary_cross_entropy_with_logits"}
 
 
 @pytest.mark.parametrize("name", unless_exempt("kernel", DIFFERENTIABLE))
-@settings(max_examples=8)
+@settings(max_examples=EXAMPLES["kernel"])
 @given(data=DRAWN)
 def test_the_kernel_on_the_differentiable_namespace_has_the_rules_derivative(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])
@@ -145,7 +146,7 @@ def test_the_kernel_on_the_differentiable_namespace_has_the_rules_derivative(nam
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-@settings(max_examples=8)
+@settings(max_examples=EXAMPLES["dtypes"])
 @given(data=DRAWN)
 def test_gradients_have_their_inputs_shape_dtype_and_device(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])
@@ -164,7 +165,7 @@ PLACES = 16
 
 
 @pytest.mark.parametrize("name", unless_exempt("float32", DIFFERENTIABLE))
-@settings(max_examples=10)
+@settings(max_examples=EXAMPLES["float32 and float16"])
 @given(data=DRAWN)
 def test_float32_and_float16_are_as_near_to_float64_as_their_digits_allow(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])
@@ -188,7 +189,7 @@ def test_float32_and_float16_are_as_near_to_float64_as_their_digits_allow(name: 
 
 
 @pytest.mark.parametrize("name", unless_exempt("NaN and infinity", DIFFERENTIABLE))
-@settings(max_examples=10)
+@settings(max_examples=EXAMPLES["NaN"])
 @given(data=DRAWN)
 def test_a_nan_makes_nan_of_what_depends_on_it_and_no_other_number(name: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name].filter(lambda sample: any(sample.inputs[i].size for i in varying(name, sample.inputs))))
@@ -260,7 +261,7 @@ def test_inputs_of_several_shapes_broadcast_and_their_gradients_do_not(name: str
 
 
 @pytest.mark.parametrize("name", ALL)
-@settings(max_examples=12)
+@settings(max_examples=EXAMPLES["other backends"])
 @given(data=DRAWN)
 def test_value_and_derivatives_are_numpys_on_every_other_backend(name: str, other: str, data: Any) -> None:
     sample = data.draw(SAMPLES[name])

@@ -1,0 +1,44 @@
+"""The Python in ``docs/`` runs, a page from top to bottom as one program; the report of operations is as the source is."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adjoint.autograd.primitive import differentiable, registry
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_is_declared() -> Iterator[None]:
+    known = set(registry)
+    yield
+    for name in set(registry) - known:
+        del registry[name]
+        delattr(differentiable, name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, page.name, "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_report_of_operations_is_as_the_source_is() -> None:
+    report = runpy.run_path(str(ROOT / "docs" / "op_report.py"))
+    written = report["PAGE"].read_text(encoding="utf-8")
+    assert written == report["page"](), "docs/operations.md is not of this source: run `make op-report`, and commit what it writes"
