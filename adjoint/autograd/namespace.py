@@ -16,8 +16,8 @@ from ..backends import DType, as_dtype, dtypes
 from ..backends.standard import constants
 from . import creation, graph
 from . import functions as f
+from .functions import arguments
 from .functions import factorizations as factors
-from .functions.arguments import NUMBERS, index_at
 from .functions.sorting import runs
 from .rules import elementwise, reductions, shapes
 from .rules.linalg import matrix_transpose
@@ -100,21 +100,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return as_dtype(dtype).kind in _KINDS[kind] if isinstance(kind, str) else as_dtype(dtype) is as_dtype(kind)
 
 
-def result_type(*arrays_and_dtypes: Any) -> DType:
-    """The dtype that these tensors, dtypes and Python numbers promote to."""
-    dims = zero = number = None
-    for part in arrays_and_dtypes:
-        if type(part) in NUMBERS:
-            number = dtypes.of_number(part) if number is None else dtypes.promote(number, dtypes.of_number(part))
-        elif hasattr(part, "shape") and part.shape == ():
-            zero = as_dtype(part.dtype) if zero is None else dtypes.promote(zero, as_dtype(part.dtype))
-        else:
-            found = as_dtype(getattr(part, "dtype", part))
-            dims = found if dims is None else dtypes.promote(dims, found)
-    common = dtypes.combine(dims, dtypes.combine(zero, number))
-    if common is None:
-        raise ValueError("result_type: give at least one tensor, dtype or number")
-    return common
+result_type = arguments.result_type
 
 
 def can_cast(from_: Any, to: Any) -> bool:
@@ -179,7 +165,7 @@ def unstack(x: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
 
 def take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
     """The slices along ``axis`` at ``indices``, of any shape; of the flattened tensor where there is none."""
-    return f.getitem(f.ravel(x), indices) if axis is None else f.getitem(x, index_at(axis % x.ndim, indices))
+    return f.getitem(f.ravel(x), indices) if axis is None else f.getitem(x, arguments.index_at(axis % x.ndim, indices))
 
 
 def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:

@@ -556,11 +556,15 @@ class Tensor:
     subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
 
     digamma_, lgamma_, mvlgamma_ = map(in_place, (f.digamma, f.lgamma, f.mvlgamma))
+    eq_, ne_, lt_, le_, gt_, ge_ = map(in_place, (f.eq, f.ne, f.lt, f.le, f.gt, f.ge))
+    logical_and_, logical_or_, logical_xor_, logical_not_ = map(
+        in_place, (f.logical_and, f.logical_or, f.logical_xor, f.logical_not)
+    )
 
     index_add_, index_copy_, index_fill_, index_put_ = map(in_place, (f.index_add, f.index_copy, f.index_fill, f.index_put))
     scatter_, scatter_add_, scatter_reduce_ = map(in_place, (f.scatter, f.scatter_add, f.scatter_reduce))
     masked_scatter_, put_, tril_, triu_ = map(in_place, (f.masked_scatter, f.put, f.tril, f.triu))
-    cumsum_, cumprod_, fill_diagonal_ = map(in_place, (f.cumsum, f.cumprod, f.fill_diagonal))
+    cumsum_, cumprod_, fill_diagonal_ = in_place(f.cumsum), in_place(f.cumprod), in_place(f.fill_diagonal)
     addmm_, addmv_, addr_, addbmm_, baddbmm_ = map(in_place, (f.addmm, f.addmv, f.addr, f.addbmm, f.baddbmm))
 
     bitwise_and_, bitwise_or_, bitwise_xor_, bitwise_not_ = map(

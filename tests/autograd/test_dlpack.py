@@ -28,7 +28,7 @@ def test_every_dtype_and_shape_goes_out_and_comes_back(dtype: str, shape: tuple[
         np.testing.assert_array_equal(back.numpy(), values)
 
 
-@pytest.mark.parametrize("library", [np, torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("library", [np, torch], ids=["with NumPy", "with PyTorch"])
 def test_memory_is_shared_in_both_directions(library: Any) -> None:
     x = ad.zeros(2, 3)
     other = library.from_dlpack(x)

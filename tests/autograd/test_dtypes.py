@@ -83,6 +83,79 @@ def test_results_of_one_tensor_have_pytorchs_dtype(operation: str, backend: Back
             assert dtype_name(ours) == dtype_name(theirs), (operation, name, shape)
 
 
+#: Functions of one tensor and of two, the former with further arguments.
+OF_ONE: dict[str, tuple[Any, ...]] = dict.fromkeys(
+    (
+        "expm1 exp2 log log1p log2 log10 rsqrt cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc erfinv "
+        "logit sinc lgamma digamma neg sign sgn ceil round trunc frac deg2rad rad2deg nan_to_num positive relu amax amin "
+        "median nanmedian nansum nanmean mean std var argsort msort unique count_nonzero trace diag diagflat tril triu "
+        "fliplr flipud rot90 diff trapezoid norm argmin isinf bitwise_not clone t ravel nonzero mode sort cov corrcoef "
+        "aminmax block_diag atleast_3d"
+    ).split(),
+    (),
+) | {
+    "cumprod": (0,), "cummax": (0,), "cummin": (0,), "logcumsumexp": (0,), "logsumexp": (0,), "softmax": (0,),
+    "log_softmax": (0,),
+    "flip": (0,), "quantile": (0.5,), "topk": (1,), "kthvalue": (1,), "mvlgamma": (1,), "repeat_interleave": (2,),
+    "roll": (1,), "tile": ((2,),), "fill": (3,), "isin": (1,),
+}  # fmt: skip
+OF_TWO = (
+    "floor_divide fmod float_power minimum fmax fmin copysign hypot ldexp logaddexp logaddexp2 xlogy logical_and "
+    "bitwise_and bitwise_left_shift matmul mm dot outer kron inner vdot dist cross isclose searchsorted bucketize "
+    "cdist tensordot clamp_min isin"
+).split()
+
+
+def agrees(name: str, of_ours: tuple[Any, ...], of_theirs: tuple[Any, ...], what: Any) -> None:
+    """The dtypes agree wherever PyTorch gives a result."""
+    try:
+        theirs = getattr(torch, name)(*of_theirs)
+    except (RuntimeError, IndexError, ValueError, TypeError):
+        return
+    ours = getattr(ad, name)(*of_ours)
+    for a, b in zip(*(list(r) if isinstance(r, tuple) else [r] for r in (ours, theirs)), strict=True):
+        assert dtype_name(a) == dtype_name(b), what
+
+
+@pytest.mark.filterwarnings("ignore")  # of the values, which do not matter here
+@pytest.mark.parametrize("name", OF_ONE)
+def test_every_function_of_one_tensor_gives_pytorchs_dtype(name: str, backend: Backend) -> None:
+    for dtype in held(backend):
+        for shape in ((2, 2), (2,), ()):
+            ours, theirs = ad.ones(shape, dtype=dtype), torch.ones(shape, dtype=getattr(torch, dtype))
+            agrees(name, (ours, *OF_ONE[name]), (theirs, *OF_ONE[name]), (dtype, shape))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", OF_TWO)
+def test_every_function_of_two_tensors_gives_pytorchs_dtype(name: str, backend: Backend) -> None:
+    for a in held(backend):
+        for b in held(backend):
+            for shape_a, shape_b in (((2,), (2,)), ((2,), ()), ((), (2,)), ((2, 2), (2, 2))):
+                ours = ad.ones(shape_a, dtype=a), ad.ones(shape_b, dtype=b)
+                theirs = torch.ones(shape_a, dtype=getattr(torch, a)), torch.ones(shape_b, dtype=getattr(torch, b))
+                agrees(name, ours, theirs, (a, shape_a, b, shape_b))
+
+
+def test_sums_and_products_are_taken_in_the_dtype_asked_for() -> None:
+    x, y = ad.tensor([1.5, 2.5]), torch.tensor([1.5, 2.5])
+    for name, arguments in (("sum", ()), ("prod", ()), ("cumsum", (0,)), ("cumprod", (0,)), ("nansum", ()), ("mean", ())):
+        for dtype in ("float64", "float16", *(("int32",) if name != "mean" else ())):
+            ours = getattr(ad, name)(x, *arguments, dtype=dtype)
+            theirs = getattr(torch, name)(y, *arguments, dtype=getattr(torch, dtype))
+            assert (dtype_name(ours), ours.tolist()) == (dtype_name(theirs), theirs.tolist())
+
+
+def test_the_common_dtype_of_tensors_and_numbers_is_pytorchs() -> None:
+    for a in NAMES:
+        for other in (1, 1.5, True):
+            wanted = torch.result_type(torch.ones(2, dtype=getattr(torch, a)), other)
+            assert ad.result_type(ad.ones(2, dtype=a), other).name == str(wanted).partition(".")[2]
+        for b in NAMES:
+            wanted = torch.result_type(torch.ones(2, dtype=getattr(torch, a)), torch.ones((), dtype=getattr(torch, b)))
+            assert ad.result_type(ad.ones(2, dtype=a), ad.ones((), dtype=b)).name == str(wanted).partition(".")[2]
+
+
 def test_gradients_arrive_in_each_inputs_own_dtype(backend: Backend) -> None:
     x, y = ad.ones(2, requires_grad=True), ad.ones(2, 2, dtype="float64", requires_grad=True)
     (x * y).sum().backward()

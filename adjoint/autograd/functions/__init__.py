@@ -213,6 +213,7 @@ from .scans import (
 )  # fmt: skip
 from .scattering import (
     argwhere,
+    fill,
     index_add,
     index_copy,
     index_fill,

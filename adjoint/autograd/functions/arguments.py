@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...backends import dtypes
+from ...backends import DType, as_dtype, dtypes
 from ..primitive import as_input
 from ..rules import reductions
 
@@ -35,6 +35,36 @@ def floating(name: str, x: Tensor) -> Tensor:
     if x.dtype.kind != "float":
         raise TypeError(f"{name}: takes floating-point tensors, not {x.dtype}; convert with .float() first")
     return x
+
+
+def result_type(*arrays_and_dtypes: Any) -> DType:
+    """The dtype that these tensors, dtypes and Python numbers promote to: dimensioned over 0-d over numbers, by category.
+
+    >>> import adjoint as ad
+    >>> ad.result_type(ad.ones(2, dtype="float16"), ad.float64.name, 1.5)
+    adjoint.float64
+    """
+    dims = zero = number = None
+    for part in arrays_and_dtypes:
+        if type(part) in NUMBERS:
+            number = dtypes.of_number(part) if number is None else dtypes.promote(number, dtypes.of_number(part))
+        elif hasattr(part, "shape") and part.shape == ():
+            zero = as_dtype(part.dtype) if zero is None else dtypes.promote(zero, as_dtype(part.dtype))
+        else:
+            found = as_dtype(getattr(part, "dtype", part))
+            dims = found if dims is None else dtypes.promote(dims, found)
+    common = dtypes.combine(dims, dtypes.combine(zero, number))
+    if common is None:
+        raise ValueError("result_type: give at least one tensor, dtype or number")
+    return common
+
+
+def in_floats(name: str, *inputs: Any) -> Any:
+    """The inputs in the floating-point dtype they promote to; Python numbers as they are."""
+    inputs = tuple(as_input(name, x) for x in inputs)
+    common = result_type(*inputs)
+    dtype = common if common.kind == "float" else dtypes.float32
+    return tuple(x if type(x) in NUMBERS else x.to(dtype) for x in inputs)
 
 
 def widened(x: Tensor) -> Tensor:

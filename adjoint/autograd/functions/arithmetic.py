@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions
-from .arguments import NUMBERS, Number, floating, tensor_of
+from .arguments import NUMBERS, Number, floating, in_floats, tensor_of
 from .elementwise import any_floating, cast, isfinite, isnan, pow, subtract, where
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def frac(x: Tensor) -> Tensor:
 
 def ldexp(x: Tensor, other: Tensor) -> Tensor:
     """x 2^other."""
+    x, other = in_floats("ldexp", x, other)
     return e.multiply(x, pow(2.0, other))
 
 

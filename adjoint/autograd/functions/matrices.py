@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import Number, tensor_of
+from .arguments import Number, tensor_of, widened
 from .contraction import tensordot
+from .elementwise import cast
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -34,7 +35,8 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
     if len(shape_x) > 1 and len(shape_y) > 1:
         return linalg.matmul(x, y)
     if len(shape_x) == 1 and len(shape_y) == 1:
-        return reductions.sum(e.multiply(x, y))
+        products = e.multiply(x, y)
+        return cast(reductions.sum(widened(products)), products.dtype)
     if len(shape_x) == 1:
         return shapes.squeeze(linalg.matmul(shapes.expand_dims(x, axis=0), y), axis=-2)
     return shapes.squeeze(linalg.matmul(x, shapes.expand_dims(y, axis=1)), axis=-1)

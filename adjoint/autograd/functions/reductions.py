@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..rules import elementwise as e
 from ..rules import neural, reductions, shapes
 from .arguments import Dims, axes_of, axis_of, floating, nonempty, tensor_of, widened
-from .elementwise import isfinite, maximum, minimum, pow, where
+from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim, squeeze, unsqueeze
 
@@ -25,7 +25,10 @@ def sum(
     tensor([3., 3.])
     """
     x = tensor_of("sum", x)
-    return reductions.sum(widened(x) if dtype is None else x.to(dtype), axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
+    if dtype is None:
+        return reductions.sum(widened(x), axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
+    total = reductions.sum(widened(x.to(dtype)), axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
+    return cast(total, dtype)
 
 
 def mean(
@@ -62,11 +65,13 @@ def std(
     return where(none, 0.0, e.sqrt(where(none, 1.0, variance)))
 
 
-def prod(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def prod(
+    x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, axis: int | None = None, keepdims: bool = False
+) -> Tensor:
     """The product over one axis, or over all. Multiplied pairwise, so that derivatives of every order hold at zeros too."""
     along = dim if axis is None else axis
     keep = keepdim or keepdims
-    x = widened(x)
+    x = widened(x) if dtype is None else x.to(dtype)
     shape = x.shape
     if along is None or not shape:
         reductions.reduced_axes(len(shape), along)
@@ -163,12 +168,14 @@ def any(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None
     return reductions.any(x, axis=axes_of(dim, axis), keepdims=keepdim)
 
 
-def cumsum(x: Tensor, dim: int = -1, *, axis: int | None = None) -> Tensor:
-    """The running sum along ``dim``."""
+def cumsum(x: Tensor, dim: int = -1, *, dtype: Any = None, axis: int | None = None) -> Tensor:
+    """The running sum along ``dim``; of integers and booleans in int64."""
     along = dim if axis is None else axis
+    x = x if dtype is None else x.to(dtype)
     if x.ndim == 0:
         return squeeze(cumsum(unsqueeze(x, 0), along), 0)
-    return reductions.cumulative_sum(widened(x), axis=along)
+    total = reductions.cumulative_sum(widened(x), axis=along)
+    return total if dtype is None else cast(total, dtype)
 
 
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:

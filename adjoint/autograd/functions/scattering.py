@@ -45,6 +45,11 @@ def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return index_put(x, index_at(axis_of("index_fill", dim, x.ndim), index), value)
 
 
+def fill(x: Tensor, value: Any) -> Tensor:
+    """``value``, a number or a 0-d tensor, in every element of a tensor like ``x``; its gradient is the sum."""
+    return index_put(x, ..., value)
+
+
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     """Slice ``index`` along ``dim``, without that axis."""
     along = axis_of("select", dim, x.ndim)

@@ -9,7 +9,7 @@ from ...backends.special import polynomial
 from ..rules import elementwise as e
 from ..rules import gamma
 from ..rules import special as s
-from .arguments import NUMBERS, tensor_of
+from .arguments import NUMBERS, in_floats, tensor_of
 from .elementwise import clamp, filled_like, pow, where
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def xlog1py(x: Any, other: Any) -> Tensor:
 
 
 def _times_log(log: Any, least: float, x: Any, other: Any) -> Tensor:
+    x, other = in_floats("xlogy", x, other)
     if type(x) in NUMBERS:
         other = tensor_of("xlogy", other)
         x = filled_like(other, x)
@@ -73,6 +74,7 @@ def _times_log(log: Any, least: float, x: Any, other: Any) -> Tensor:
 
 def logaddexp2(x: Tensor, other: Tensor) -> Tensor:
     """log2(2^x + 2^other), without overflow."""
+    x, other = in_floats("logaddexp2", x, other)
     return e.logaddexp(e.multiply(x, LOG_2), e.multiply(other, LOG_2)) / LOG_2
 
 
