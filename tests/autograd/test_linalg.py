@@ -266,6 +266,14 @@ def test_the_derivative_of_the_determinant_is_the_cofactors_whatever_the_rank(se
     assert_close(x.grad, np.stack([cofactors(matrix), np.eye(n)]), atol=1e-9)
 
 
+@pytest.mark.parametrize("values", [[0.0, 0.0], [1.0, 0.0, 0.0]])
+def test_second_derivatives_of_the_determinant_are_refused_where_they_are_not_known(values: list[float]) -> None:
+    x = ad.diag(ad.tensor(values))
+    assert ad.grad(ad.linalg.det)(x).tolist() == np.zeros((len(values),) * 2).tolist()
+    with pytest.raises(LinAlgError, match="second derivative"):
+        ad.hessian(ad.linalg.det)(x)
+
+
 @pytest.mark.parametrize("values", [[1.0, 2.0, 0.0], [1.0, 1.0, 1.0], [2.0, 0.0]])
 def test_the_determinant_has_second_derivatives_at_singular_matrices_and_at_the_identity(values: list[float]) -> None:
     check_gradients(ad.linalg.det, ad.tensor(np.diag(values)))

@@ -218,7 +218,7 @@ def det(A: Tensor) -> Tensor:
     """The determinant of square matrices. Its derivative, the cofactors, holds for singular matrices too.
 
     Derivatives of higher order hold where there is an inverse, and the second where one singular value is 0 and no others are
-    equal; do not rely on them elsewhere.
+    equal. Where several are 0, it raises ``LinAlgError``.
     """
     return d.det(matrices("det", A, square=True))
 

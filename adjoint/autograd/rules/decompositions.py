@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends import Array
-from ...errors import GraphError
+from ...errors import GraphError, LinAlgError
 from ..primitive import primitive
 
 
@@ -191,6 +191,14 @@ def each_matrix(xp: Any, numbers: Any) -> Any:
     return xp.expand_dims(xp.expand_dims(numbers, axis=-1), axis=-1)
 
 
+def _refuse_second_derivatives(xp: Any, s: Any) -> None:
+    """Through vectors that any rotation of them could replace, there is no second derivative."""
+    if s.shape[-1] > 1 and s.numel() and bool(xp.any(s[..., -2] <= 1e-12 * s[..., 0])):
+        raise LinAlgError(
+            "det: its second derivative is not offered at a matrix with two or more singular values of 0; the first derivative is"
+        )
+
+
 def _det(xp: Any, g: Any, out: Any, x: Any) -> Any:
     """The cofactors: det(x) x^-T; where x = U S V^T has no inverse, det(U V^T) U C V^T, with the product of all singular values
     but one's own in the diagonal C."""
@@ -198,6 +206,8 @@ def _det(xp: Any, g: Any, out: Any, x: Any) -> Any:
     singular, identity = each_matrix(xp, out) == 0, identity_like(xp, x)
     of_regular = each_matrix(xp, out) * t(xp.inv(xp.where(singular, identity, x)))
     u, s, v = split_svd(xp.svd(xp.where(singular, x, identity)), x.shape[-2])
+    if hasattr(s, "requires_grad"):
+        _refuse_second_derivatives(xp, s)
     others = xp.prod(xp.where(identity == 1, 1.0, xp.expand_dims(s, axis=-2)), axis=-1)
     sign = xp.slogdet(mul(u, t(v)))[..., 0]
     of_singular = each_matrix(xp, sign) * mul(u * xp.expand_dims(others, axis=-2), t(v))
