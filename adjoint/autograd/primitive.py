@@ -48,13 +48,6 @@ _new = object.__new__  # what a call of the class does, without the call of __in
 Kernel = Callable[..., Any]
 
 
-class _Plans(dict[int, Plan]):
-    """A primitive's plans, by the mask of the inputs that need a gradient; None for one not made yet."""
-
-    def __missing__(self, mask: int) -> None:
-        return None
-
-
 class Primitive:
     """A differentiable operation. Made by :func:`primitive`; called like a function of Tensors.
 
@@ -88,7 +81,8 @@ class Primitive:
         self.differentiable = differentiable
         self.rules: dict[int, Rule] = {}
         self.joint: Rule | None = None
-        self._plans = _Plans()
+        self._plans: dict[int, Plan] = {}
+        self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
         plain = not (self.parameters or self.variadic or moves or views)
         self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain and len(self.inputs) in (1, 2) else self._call
         if self.call.__name__ == "call":
@@ -126,6 +120,7 @@ class Primitive:
         An input without a rule (an index, a condition) is refused where it requires a gradient.
         """
         self._plans.clear()
+        self._straight[:] = [None] * 4
         if joint is not None:
             self.joint = Rule(self, joint)
         for name, rule in rules.items():
@@ -140,6 +135,8 @@ class Primitive:
         if made is None:
             at = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
             made = self._plans[mask] = Plan(self, at)
+            if mask < 4:
+                self._straight[mask] = made
         return made
 
     def name_of(self, i: int) -> str:
@@ -262,7 +259,7 @@ class Primitive:
 
 def _of_one(self: Primitive) -> Callable[..., Any]:
     """:meth:`Primitive._call` of one input and no parameters, in a straight line where the input is a tensor of fitting dtype."""
-    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._plans
+    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._straight
 
     def call(x: Any) -> Any:
         try:
@@ -289,7 +286,7 @@ def _of_one(self: Primitive) -> Callable[..., Any]:
 
 def _of_two(self: Primitive) -> Callable[..., Any]:
     """The same of two inputs, where both are tensors of one fitting dtype, or one of them a Python number."""
-    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._plans
+    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._straight
     takes_numbers = self.promotes is True
 
     def call(x: Any, y: Any) -> Any:
