@@ -52,7 +52,7 @@ def ufunc(function: Any, method: str, inputs: tuple[Any, ...], keywords: dict[st
             raise TypeError(f"np.{name}: NumPy can not write into a tensor; write tensor[...] = value")
         if "out" not in keywords:
             raise TypeError(f"np.{name}: {', '.join(keywords)}= is not taken for tensors")
-        return function(*_as_arrays(name, inputs), **keywords)
+        return function(*_as_arrays(name, "the result is to be written into an array", inputs), **keywords)
     own = _found(UFUNCS, name)
     if own is None:
         raise TypeError(f"np.{name}: there is no such function of tensors; {HAND_OVER}")
@@ -81,6 +81,16 @@ def _dot(a: Any, b: Any) -> Tensor:
     if b.ndim > 2:
         raise TypeError("takes tensors of at most two axes on the right; use np.matmul or np.tensordot")
     return f.matmul(a, b)
+
+
+def _of_several(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a list of arrays, of which some may be lists or numbers."""
+    return lambda arrays, *args, **keywords: function([_made(x) for x in arrays], *args, **keywords)
+
+
+def _made(x: Any) -> Tensor:
+    made: Tensor = x if isinstance(x, Tensor) else xp.asarray(x)
+    return made
 
 
 def _transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
@@ -165,12 +175,15 @@ def _unique(
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "concatenate": xp.concat, "amax": xp.max, "amin": xp.min, "transpose": _transpose, "permute_dims": _transpose, "dot": _dot,
+    "concatenate": _of_several(xp.concat), "stack": _of_several(xp.stack),
+    "amax": xp.max, "amin": xp.min, "transpose": _transpose, "permute_dims": _transpose, "dot": _dot,
     "cumsum": _flat(xp.cumulative_sum), "cumprod": _flat(xp.cumulative_prod), "clip": _clip, "where": _where,
     "var": _moment(xp.var), "std": _moment(xp.std),
     "diag": f.diag, "diagflat": f.diagflat, "diagonal": f.diagonal, "kron": f.kron, "ravel": f.ravel, "swapaxes": f.transpose,
-    "fliplr": f.fliplr, "flipud": f.flipud, "vstack": f.vstack, "hstack": f.hstack, "dstack": f.dstack, "split": _split,
-    "column_stack": f.column_stack, "array_split": _array_split, "hsplit": f.hsplit, "vsplit": f.vsplit, "dsplit": f.dsplit,
+    "fliplr": f.fliplr, "flipud": f.flipud, "split": _split,
+    "vstack": _of_several(f.vstack), "hstack": _of_several(f.hstack), "dstack": _of_several(f.dstack),
+    "column_stack": _of_several(f.column_stack),
+    "array_split": _array_split, "hsplit": f.hsplit, "vsplit": f.vsplit, "dsplit": f.dsplit,
     "atleast_1d": f.atleast_1d, "atleast_2d": f.atleast_2d, "atleast_3d": f.atleast_3d, "squeeze": _squeeze, "copy": f.clone,
     "trapezoid": _trapezoid, "average": _average, "median": _median, "quantile": _quantile, "percentile": _percentile,
     "unique": _unique, "argwhere": f.argwhere, "sinc": f.sinc, "fix": f.trunc, "isclose": f.isclose, "allclose": f.allclose,
@@ -183,7 +196,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "nansum": lambda a, axis=None, keepdims=False: f.nansum(a, axis, keepdims),
     "nanmean": lambda a, axis=None, keepdims=False: f.nanmean(a, axis, keepdims),
     "nan_to_num": lambda x, copy=True, nan=0.0, posinf=None, neginf=None: f.nan_to_num(x, nan, posinf, neginf),
-    "append": lambda arr, values, axis=None: xp.concat([arr, values], axis),
+    "append": lambda arr, values, axis=None: xp.concat([_made(arr), _made(values)], axis),
+    "broadcast_arrays": lambda *arrays: f.broadcast_tensors(*map(_made, arrays)),
     "shape": lambda a: a.shape, "ndim": lambda a: a.ndim, "size": lambda a, axis=None: a.numel() if axis is None else a.shape[axis],
     "iscomplexobj": lambda x: False, "isrealobj": lambda x: True,
 }  # fmt: skip
@@ -198,17 +212,19 @@ LINALG: dict[str, Callable[..., Any]] = {
 def array_function(function: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """What ``Tensor.__array_function__`` returns.
 
-    Where there is no such function of tensors, NumPy computes it from the values, and gives what it gives; that is refused with a
-    ``TypeError`` where it would lose a gradient or cross a device.
+    Where there is no such function of tensors, or not with these arguments, NumPy computes it from the values, and gives what it
+    gives; that is refused with a ``TypeError`` where it would lose a gradient or cross a device.
     """
-    name = function.__name__
+    name, reason = function.__name__, "there is no such function of tensors"
     own = _of_tensors(function.__module__, name)
-    if own is None:
-        return function(*_as_arrays(name, inputs), **{key: _as_arrays(name, value) for key, value in keywords.items()})
-    try:
-        return own(*_as_tensors(inputs), **{key: _as_tensors(value) for key, value in keywords.items()})
-    except TypeError as error:
-        raise TypeError(f"np.{name}: {error}") from error
+    if own is not None:
+        try:
+            return own(*_as_tensors(inputs), **{key: _as_tensors(value) for key, value in keywords.items()})
+        except TypeError as error:
+            reason = str(error)
+    if isinstance(keywords.get("out"), Tensor):
+        raise TypeError(f"np.{name}: NumPy can not write into a tensor; write tensor[...] = value")
+    return function(*_as_arrays(name, reason, inputs), **{key: _as_arrays(name, reason, value) for key, value in keywords.items()})
 
 
 def _of_tensors(module: str, name: str) -> Callable[..., Any] | None:
@@ -224,12 +240,12 @@ def _as_tensors(part: Any) -> Any:
     return part if isinstance(part, Tensor) or backends.of_array(part) is None else as_input("array", part)
 
 
-def _as_arrays(name: str, part: Any) -> Any:
+def _as_arrays(name: str, reason: str, part: Any) -> Any:
     """The arguments with arrays in place of their tensors, at any depth."""
     if isinstance(part, Tensor):
         if part.requires_grad or part.backend.name != "numpy":
-            raise TypeError(f"np.{name}: NumPy would compute it outside of the graph and the device; {HAND_OVER}")
+            raise TypeError(f"np.{name}: {reason}, and NumPy would compute outside of the graph and the device; {HAND_OVER}")
         return part.numpy()
     if isinstance(part, (list, tuple)):
-        return type(part)(_as_arrays(name, each) for each in part)
+        return type(part)(_as_arrays(name, reason, each) for each in part)
     return part

@@ -169,6 +169,8 @@ def test_what_would_lose_the_gradient_is_refused_with_the_mend() -> None:
         np.exp(x, where=A > 0)
     with pytest.raises(TypeError, match=r"np\.add: .*tensor\[\.\.\.\] = "):
         np.add(A, A, out=x.detach())
+    with pytest.raises(TypeError, match=r"np\.sum: .*tensor\[\.\.\.\] = "):
+        np.sum(A, axis=0, out=x.detach())
     with pytest.raises(TypeError, match=r"np\.unique: return_index"):
         np.unique(x, return_index=True)
     with pytest.raises(TypeError, match=r"np\.dot: takes tensors of at most two axes"):
@@ -185,6 +187,31 @@ def test_without_a_gradient_to_lose_numpy_computes_what_tensors_have_no_function
     array = A.copy()
     array += x
     assert array.tolist() == (2 * A).tolist()
+    total = np.zeros(3)
+    np.sum(x, axis=0, out=total)
+    assert total.tolist() == A.sum(0).tolist()
+
+
+def test_lists_and_numbers_are_taken_beside_tensors() -> None:
+    x = ad.tensor([1.0, 2.0])
+    assert np.concatenate([x, [3.0]]).tolist() == [1.0, 2.0, 3.0]
+    assert np.vstack([[3.0, 4.0], x]).tolist() == [[3.0, 4.0], [1.0, 2.0]]
+    assert np.append(x, 5.0).tolist() == [1.0, 2.0, 5.0]
+    assert np.broadcast_arrays(x, 7.0)[1].tolist() == [7.0, 7.0]
+
+
+def test_matplotlib_draws_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is in the plot extra")
+    x, y = ad.arange(5), ad.rand(5)
+    figure, axes = pyplot.subplots()
+    for drawn in (axes.plot, axes.scatter, axes.bar, axes.errorbar, axes.fill_between):
+        drawn(x, y)
+    axes.hist(y)
+    axes.boxplot(y)
+    axes.imshow(ad.rand(3, 3))
+    figure.canvas.draw()
+    pyplot.close(figure)
 
 
 def test_a_tensor_of_another_device_is_not_moved() -> None:
