@@ -16,18 +16,18 @@ class Check(NamedTuple):
 
 NUMPY, OTHERS = "NumPy", "strict, CuPy where there is a GPU, and any other at hand"
 CHECKS = [
-    Check("value", "NumPy's or SciPy's, in any layout of memory, to 1e-12; float32 stays float32", NUMPY, 20),
-    Check("derivatives", "first and second by every input, against extrapolated central differences, to 1e-6", NUMPY, 20),
-    Check("kernel", "the kernel on tensors, differentiated by its own parts, has the rule's derivative", NUMPY, 8),
+    Check("value", "NumPy's or SciPy's, in any layout of memory, to 1e-12; float32 stays float32", NUMPY, 14),
+    Check("derivatives", "first and second by every input, against extrapolated central differences, to 1e-6", NUMPY, 14),
+    Check("kernel", "the kernel on tensors, differentiated by its own parts, has the rule's derivative", NUMPY, 6),
     Check(
-        "dtypes", "a gradient has its input's shape, dtype and device, under `create_graph` too, where dtypes are mixed", NUMPY, 8
+        "dtypes", "a gradient has its input's shape, dtype and device, under `create_graph` too, where dtypes are mixed", NUMPY, 5
     ),
-    Check("float32 and float16", "value and gradient to 16 units of the last place of the largest, against float64", NUMPY, 10),
-    Check("NaN", "one NaN makes NaN of all that depends on it and no other number, forward and backward", NUMPY, 10),
+    Check("float32 and float16", "value and gradient to 16 units of the last place of the largest, against float64", NUMPY, 6),
+    Check("NaN", "one NaN makes NaN of all that depends on it and no other number, forward and backward", NUMPY, 6),
     Check("zero size", "value and gradient where an input has no elements", f"{NUMPY}, {OTHERS}", 1),
     Check("broadcasting", "value and gradient of inputs of different shapes", NUMPY, 1),
     Check(
-        "other backends", "value, first and second derivative are NumPy's, in any layout, with NaN and infinities too", OTHERS, 12
+        "other backends", "value, first and second derivative are NumPy's, in any layout, with NaN and infinities too", OTHERS, 8
     ),
 ]
 
@@ -49,7 +49,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "min": "nothing has no smallest element",
         "argmax": "nothing has no largest element",
         "argmin": "nothing has no smallest element",
-        "mean": "0 / 0; a test of its own says that it is NaN",
+        "mean": "0 / 0 is NaN",
         "softmax": "its axis has at least one element",
         "log_softmax": "its axis has at least one element",
         "standardize": "it is over at least one element, whose mean it takes",
@@ -61,7 +61,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             "cholesky det eigh inv pinv qr slogdet svd".split(), "its samples have a row at least, and a condition number"
         ),
-        "cross_entropy": "it is over at least one class; a test of the loss covers a batch of none",
+        "cross_entropy": "it is over at least one class, and its samples have a row",
     },
     "broadcasting": {
         "linear": "weight and bias have the shapes that their names say",
