@@ -8,7 +8,7 @@
 
     divide.vjp(
         x=lambda g, y: g / y,
-        y=lambda g, out, y: -g * out / y,
+        y=lambda g, x, y: -g * (x / y) / y,
     )
 
 A kernel takes the namespace, then its inputs by position and its parameters by keyword. A rule's parameter names say what it
@@ -204,7 +204,7 @@ class Primitive:
             made = Tensor(out, backend, record(plan, edges, plan.save(arrays, out, params), backend, out))
         else:
             made = Tensor(out, backend)
-        if self.views and backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]):
+        if self.views and (out is arrays[0] or (backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]))):
             if state.recording:
                 made._view = View(inputs[0], self, params)
             else:

@@ -487,6 +487,38 @@ class Tensor:
             node.set_aside().retained_by, self._node.aside.retained_by = self._node.aside.retained_by, None
         self._node, self._requires_grad = node, node is not None
 
+    def _reshaped(self, operation: str, change: Any, *args: Any) -> Tensor:
+        """Become the view of itself that ``change`` makes, where the memory stays."""
+        if self.is_leaf and self._requires_grad and state.recording:
+            raise GraphError(
+                f"{operation}: a leaf that requires a gradient would be changed in place; use ad.no_grad(), or a new view"
+            )
+        before = Tensor(self._make_writable(), self.backend, self._node)
+        before._view = self._view
+        after = change(before, *args)
+        self._array, self._view = after._array, after._view
+        if self._node is not None:
+            self._node = after._node
+        return self
+
+    def t_(self) -> Tensor:
+        """:func:`t`, in place: of the shape alone."""
+        return self._reshaped("t_", f.t)
+
+    def transpose_(self, dim0: Int, dim1: Int) -> Tensor:
+        """:func:`transpose`, in place: of the shape alone."""
+        return self._reshaped("transpose_", f.transpose, dim0, dim1)
+
+    def squeeze_(self, dim: Any = None) -> Tensor:
+        """:func:`squeeze`, in place: of the shape alone."""
+        return self._reshaped("squeeze_", f.squeeze, dim)
+
+    def unsqueeze_(self, dim: Int) -> Tensor:
+        """:func:`unsqueeze`, in place: of the shape alone."""
+        return self._reshaped("unsqueeze_", f.unsqueeze, dim)
+
+    swapaxes_ = swapdims_ = transpose_
+
     def _keep_values_for(self, node: Node | None) -> None:
         """Have ``node``, whose result is about to replace this tensor's values, keep a copy where it saved them."""
         if node is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..errors import GraphError
 from .graph import Node, record
 from .modes import enable_grad
 
@@ -20,20 +21,25 @@ Steps = tuple[tuple["Primitive", dict[str, Any]], ...]  #: primitives, each with
 
 
 class View:
-    """How a tensor came to share the memory of ``base``: by ``steps``, when the base's node was ``seen``."""
+    """How a tensor came to share the memory of ``base``: by ``steps`` from its ``array``, when the base's node was ``seen``."""
 
-    __slots__ = ("base", "seen", "steps")
+    __slots__ = ("array", "base", "seen", "steps")
 
     def __init__(self, source: Tensor, primitive: Primitive, params: dict[str, Any]) -> None:
         before = source._view
         self.base: Tensor = source if before is None else before.base
         self.steps: Steps = (*(() if before is None else before.steps), (primitive, params))
-        self.seen: Node | None = self.base._node
+        self.array, self.seen = self.base._array, self.base._node
 
     def follow(self, tensor: Tensor) -> None:
         """Give ``tensor``, which this is the view of, its place in the graph again if the base's has changed."""
         if self.seen is self.base._node:
             return
+        if self.array is not self.base._array:
+            raise GraphError(
+                "a view's base was given other memory or another shape since the view was taken, and then written to under a "
+                "gradient; take the view again"
+            )
         self.seen = self.base._node
         with enable_grad():
             taken = self.base

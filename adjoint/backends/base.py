@@ -22,10 +22,13 @@ class Extras(Protocol):
         """``x[index]`` with NumPy's full indexing: slices, ``None``, ``...``, masks and integer arrays, mixed."""
 
     def setitem(self, x: Array, value: Array, index: Index) -> None:
-        """``x[index] = value``, in place, with NumPy's full indexing."""
+        """``x[index] = value``, in place, with NumPy's full indexing; axes of length one that lead ``value`` are dropped."""
 
     def index_put(self, x: Array, value: Array, index: Index) -> Array:
         """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
+
+    def diagonal(self, x: Array, offset: int) -> Array:
+        """The diagonal ``offset`` above the main one of the matrices in the last two axes, as a view."""
 
     def scatter_add(self, x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         """Zeros of ``shape`` to which ``x`` was added at ``index``, repeated indices adding up: the adjoint of ``getitem``."""

@@ -34,7 +34,11 @@ def namespace() -> Namespace:
         return x[index]
 
     def setitem(x: Array, value: Array, index: Index) -> None:
-        x[index] = value
+        parts = index if isinstance(index, tuple) else (index,)
+        x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
+
+    def diagonal(x: Array, offset: int) -> Array:
+        return cp.diagonal(x, offset, -2, -1)
 
     def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         result = cp.zeros(shape, x.dtype)
@@ -45,10 +49,17 @@ def namespace() -> Namespace:
         return result
 
     functions = collect(cp, STANDARD + CREATION)
-    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "erf": erf}
+    functions |= {
+        "astype": astype,
+        "getitem": getitem,
+        "setitem": setitem,
+        "scatter_add": scatter_add,
+        "diagonal": diagonal,
+        "erf": erf,
+    }
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
-    vars(xp).update(factorizations(xp, cp.linalg))
+    vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
     solve = xp.solve
 
     def solve_broadcast(x: Array, y: Array) -> Array:  # CuPy's takes the same batch axes only

@@ -15,7 +15,8 @@ from numpy.linalg import LinAlgError as Failure  # CuPy and array-api-strict rai
 from ..errors import LinAlgError
 
 _SINGULAR = "a matrix is singular; add a small multiple of the identity to it, or use linalg.lstsq or linalg.pinv"
-_DIVERGED = "the iteration did not converge, as with inf or NaN among the elements; look for them with isfinite"
+_DIVERGED = "the iteration did not converge"
+_NOT_FINITE = "there is inf or NaN among the elements; look for them with isfinite"
 _INDEFINITE = "a matrix is not positive definite; add a small multiple of the identity to it, or use linalg.eigh"
 
 
@@ -31,13 +32,23 @@ def _explained(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     return kernel
 
 
-def factorizations(xp: Any, linalg: Any) -> dict[str, Callable[..., Any]]:
-    """The kernels by name, from a library's namespace and its ``linalg``. What each returns is in ``Extras``."""
+def finite(xp: Any, x: Any) -> None:
+    """Raise ``LinAlgError`` on inf and NaN, with which LAPACK's iterations never end or give finite numbers without meaning."""
+    if not bool(xp.all(xp.isfinite(x))):
+        raise LinAlgError(_NOT_FINITE)
+
+
+def factorizations(xp: Any, linalg: Any, check: Callable[[Any, Any], None] = finite) -> dict[str, Callable[..., Any]]:
+    """The kernels by name, from a library's namespace and its ``linalg``. What each returns is in ``Extras``.
+
+    ``check(xp, x)`` comes before what is found by iteration.
+    """
 
     def stacked(*parts: Any) -> Any:
         return xp.concat(list(parts), axis=-2)
 
     def eigh(x: Any) -> Any:
+        check(xp, x)
         values, vectors = linalg.eigh(x)
         return stacked(xp.expand_dims(values, axis=-2), vectors)
 
@@ -49,6 +60,7 @@ def factorizations(xp: Any, linalg: Any) -> dict[str, Callable[..., Any]]:
         return xp.stack(list(linalg.slogdet(x)), axis=-1)
 
     def svd(x: Any) -> Any:
+        check(xp, x)
         u, s, vt = linalg.svd(x, full_matrices=False)
         return stacked(u, xp.expand_dims(s, axis=-2), xp.matrix_transpose(vt))
 

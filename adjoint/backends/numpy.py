@@ -30,7 +30,14 @@ def getitem(x: Array, index: Index) -> Array:
 
 
 def setitem(x: Array, value: Array, index: Index) -> None:
-    x[index] = value
+    parts = index if isinstance(index, tuple) else (index,)
+    x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
+
+
+def diagonal(x: Array, offset: int) -> Array:
+    found = np.diagonal(x, offset, -2, -1)
+    found.flags.writeable = x.flags.writeable
+    return found
 
 
 def reduction(ufunc: Any) -> Any:
@@ -99,7 +106,7 @@ def namespace() -> Namespace:
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
-    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
+    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "diagonal": diagonal}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
@@ -168,8 +175,10 @@ class NumpyBackend:
         return np.asarray(array)
 
     def owner(self, array: Array) -> object:
-        while isinstance(base := getattr(array, "base", None), np.ndarray):
-            array = base
+        behind = array
+        while (behind := getattr(behind, "base", None)) is not None:
+            if isinstance(behind, np.ndarray):  # and no helper of NumPy's in between
+                array = behind
         return array
 
     def extent(self, array: Array) -> tuple[int, int]:

@@ -16,7 +16,9 @@ from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
 from .numpy import NumpyBackend, NumpyRandom, scatter_add
+from .numpy import diagonal as numpy_diagonal
 from .numpy import getitem as numpy_getitem
+from .numpy import setitem as numpy_setitem
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 try:
@@ -52,7 +54,10 @@ def namespace() -> Namespace:
         return wrap(numpy_getitem(unwrap(x), unwrap(index)))
 
     def setitem(x: Array, value: Array, index: Index) -> None:
-        unwrap(x)[unwrap(index)] = unwrap(value)
+        numpy_setitem(unwrap(x), unwrap(value), unwrap(index))
+
+    def diagonal(x: Array, offset: int) -> Array:
+        return wrap(numpy_diagonal(unwrap(x), offset))
 
     def add_at(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         return wrap(scatter_add(unwrap(x), unwrap(index), shape))
@@ -62,7 +67,7 @@ def namespace() -> Namespace:
 
     functions = collect(strict, STANDARD)
     functions |= {name: partial(function, device=DEVICE) for name, function in collect(strict, CREATION).items()}
-    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": add_at}
+    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": add_at, "diagonal": diagonal}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))

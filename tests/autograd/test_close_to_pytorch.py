@@ -10,6 +10,8 @@ import pytest
 import adjoint as ad
 from adjoint import nn, optim, testing
 
+from .oracle import agree
+
 pytestmark = pytest.mark.usefixtures("backend")
 torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
 
@@ -82,9 +84,9 @@ def test_the_gradient_of_an_intermediate_does_not_need_what_made_it() -> None:
 
 
 def test_surplus_arguments_are_refused() -> None:
-    with pytest.raises(TypeError, match="exp.* 2 were given"):
+    with pytest.raises(TypeError, match=r"exp.* 2 were given"):
         ad.exp(ad.ones(2), 7)
-    with pytest.raises(TypeError, match="exp.* missing 1"):
+    with pytest.raises(TypeError, match=r"exp.* missing 1"):
         ad.exp()
 
 
@@ -242,3 +244,16 @@ def test_parameters_take_attributes_of_the_users() -> None:
     p = nn.Parameter(ad.ones(1))
     p.tag = "frozen"  # type: ignore[attr-defined]
     assert p.tag == "frozen"  # type: ignore[attr-defined]
+
+
+def test_a_0_d_tensor_has_an_axis_to_transpose_and_leading_axes_of_one_fit_in_a_place() -> None:
+    def run(m: Any, x: Any) -> Any:
+        y = x * 1
+        y[0] = x[1:2] * 3
+        y[1:] = (x[2:] * 2).reshape(1, 1, 1)
+        return [x.sum().transpose(0, -1), y]
+
+    agree(run, np.array([1.0, 2.0, 3.0]), second=True)
+    plain = ad.zeros(2)
+    plain[0] = ad.ones(1)
+    assert plain.tolist() == [1.0, 0.0]

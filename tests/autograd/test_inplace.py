@@ -174,6 +174,7 @@ VIEWS_WRITTEN: dict[str, Any] = {
     "a view taken after a write": lambda m, base, seen, x: (base.mul_(x), base[0].mul_(x), base.t()[1].sin_(), base * 1),
     "a transposed view": lambda m, base, seen, x: (base.t()[1:].copy_(x[:2] * 3), base * 2),
     "a part of a reshaped transpose": lambda m, base, seen, x: (base.reshape(3, 2)[2].mul_(x[:2]), base * 2, seen * 2),
+    "a diagonal": lambda m, base, seen, x: (base.diagonal().mul_(x[:2]), base.t().diagonal(-1).add_(x[0]), base * 2, seen * 2),
     "a constant's view": lambda m, base, seen, x: written_view(m, m.zeros(2, 3, dtype=m.float64), x),
     "a view of itself": lambda m, base, seen, x: (base[0].copy_(base[1] + x), base * 2),
     "several": lambda m, base, seen, x: [base[i, 1:].mul_(x[:2]) for i in (0, 1, 0)] + [base.exp()],
@@ -205,6 +206,33 @@ def test_a_part_that_a_rule_reads_may_be_a_view_of_what_is_written_to_elsewhere(
         return base * base
 
     check_gradients(halves, ad.tensor([0.5, -1.0, 2.0]))
+
+
+RESHAPED: dict[str, Any] = {
+    "transposed": lambda m, base, x: (base.t_().mul_(x[:2]), base * 2),
+    "axes exchanged": lambda m, base, x: (base.transpose_(0, 1)[0].mul_(x[:2]), base.exp()),
+    "an axis more": lambda m, base, x: (base.unsqueeze_(1).mul_(x), base * 1),
+    "an axis less": lambda m, base, x: (base[:1].squeeze_(0).mul_(x), base * 1),
+    "a view of it": lambda m, base, x: (base[:, 1:].t_().mul_(x[:2]), base * 3),
+}
+
+
+@pytest.mark.parametrize("case", RESHAPED)
+def test_changes_of_shape_in_place_have_pytorchs_gradient(case: str) -> None:
+    run = lambda m, x, y: RESHAPED[case](m, y * 1, x)  # noqa: E731
+    agree(run, np.array([0.5, -1.0, 2.0]), np.array([[1.5, 2.5, -0.5], [0.1, 0.2, 0.3]]), second=True)
+
+
+def test_a_view_taken_before_its_bases_shape_changed_is_refused_after_a_write() -> None:
+    x = leaf(1.0, 2.0)
+    base = ad.zeros(2, 2, dtype="float64")
+    seen = base[0]
+    base.t_()
+    base[0] = x[0]
+    with pytest.raises(GraphError, match=r"shares its memory|take the view again"):
+        _ = seen * 1
+    with pytest.raises(GraphError, match="leaf"):
+        x.unsqueeze_(0)
 
 
 def test_retained_gradients_of_a_view_and_its_base_are_those_after_the_write() -> None:

@@ -337,8 +337,9 @@ REFUSED = {
     "solving with a singular matrix": (lambda x: ad.linalg.solve(x * 0, x), "solve: a matrix is singular.*lstsq"),
     "solving with a singular triangle": (lambda x: ad.linalg.solve_triangular(x * 0, x, upper=True), "solve"),
     "root of an indefinite matrix": (lambda x: ad.linalg.cholesky(-(x @ x.mT)), "cholesky: a matrix is not positive definite"),
-    "singular values of NaN": (lambda x: ad.linalg.svdvals(x * float("nan")), "svd: the iteration did not converge.*isfinite"),
-    "eigenvalues of NaN": (lambda x: ad.linalg.eigvalsh(x * float("nan")), "eigh: the iteration did not converge"),
+    "singular values of NaN": (lambda x: ad.linalg.svdvals(x * float("nan")), "svd: there is inf or NaN.*isfinite"),
+    "singular values of an infinity": (lambda x: ad.linalg.pinv(x + float("inf")), "pinv: there is inf or NaN"),
+    "eigenvalues of NaN": (lambda x: ad.linalg.eigvalsh(x * float("nan")), "eigh: there is inf or NaN"),
 }
 
 

@@ -23,19 +23,12 @@ def _moved_last(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, ...]:
     return (*(i for i in range(ndim) if i not in (a, b)), a, b)
 
 
-def _flat_diagonal(m: int, n: int, offset: int) -> slice:
-    """Where a diagonal of m x n lies in the flattened matrix."""
-    length = max(min(m + min(offset, 0), n - max(offset, 0)), 0)
-    start = max(offset, 0) + max(-offset, 0) * n if length else 0
-    return slice(start, start + length * (n + 1), n + 1)
-
-
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of the matrices that axes ``dim1`` and ``dim2`` span, as the last axis; ``offset`` above the main one."""
-    rows = shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2))
-    m, n = rows.shape[-2:]
-    flat = shapes.reshape(rows, shape=(*rows.shape[:-2], m * n))
-    return shapes.getitem(flat, index=(..., _flat_diagonal(m, n, offset)))
+    """The diagonal of the matrices that axes ``dim1`` and ``dim2`` span, as the last axis; ``offset`` above the main one.
+
+    It is a view, which can be written to.
+    """
+    return shapes.diagonal(shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2)), offset=offset)
 
 
 def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -44,7 +37,7 @@ def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim
     rows = shapes.permute_dims(x, axes=order)
     m, n = rows.shape[-2:]
     flat = shapes.reshape(rows, shape=(*rows.shape[:-2], m * n))
-    index = (..., _flat_diagonal(m, n, offset))
+    index = (..., shapes.flat_diagonal(m, n, offset))
     if flat[index].shape != src.shape:
         raise ValueError(f"diagonal_scatter: the diagonal has shape {flat[index].shape} and src {src.shape}; they must agree")
     filled = shapes.reshape(shapes.index_put(flat, src, index=index), shape=rows.shape)
@@ -58,7 +51,7 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
     n = x.shape[-1] + abs(offset)
     order = _moved_last("diag_embed", x.ndim + 1, dim1, dim2)
     flat = zeros(*x.shape[:-1], n * n, dtype=x.dtype, device=x.backend)
-    filled = shapes.index_put(flat, x, index=(..., _flat_diagonal(n, n, offset)))
+    filled = shapes.index_put(flat, x, index=(..., shapes.flat_diagonal(n, n, offset)))
     return shapes.permute_dims(shapes.reshape(filled, shape=(*x.shape[:-1], n, n)), axes=shapes.inverse_permutation(order))
 
 

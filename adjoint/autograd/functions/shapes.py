@@ -44,10 +44,10 @@ def permute(x: Tensor, *dims: Any) -> Tensor:
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Axes ``dim0`` and ``dim1`` exchanged."""
-    order = list(range(x.ndim))
-    a, b = axis_of("transpose", dim0, x.ndim), axis_of("transpose", dim1, x.ndim)
+    order = list(range(x.ndim or 1))  # a 0-d tensor takes axis 0 too, as in PyTorch
+    a, b = axis_of("transpose", dim0, len(order)), axis_of("transpose", dim1, len(order))
     order[a], order[b] = b, a
-    return shapes.permute_dims(x, axes=tuple(order))
+    return shapes.permute_dims(x, axes=tuple(order[: x.ndim]))
 
 
 def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:

@@ -83,6 +83,12 @@ def clip(xp: Any, x: Array, *, min: float | None, max: float | None) -> Array:
     return x if max is None else xp.minimum(x, max)
 
 
+def _within(xp: Any, g: Any, x: Any, min: float | None, max: float | None) -> Any:
+    if min is not None:
+        g = xp.where(x >= min, g, 0.0)
+    return g if max is None else xp.where(x <= max, g, 0.0)
+
+
 def _power_by_base(xp: Any, g: Any, x: Any, y: Any) -> Any:
     """g y x^(y-1), and 0 where y is 0, at x = 0 too; there alone, so that its own derivative by y holds for every other x."""
     if isinstance(y, (int, float)):
@@ -100,7 +106,7 @@ def _power_by_exponent(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
 add.vjp(x=lambda g: g, y=lambda g: g)
 subtract.vjp(x=lambda g: g, y=lambda g: -g)
 multiply.vjp(x=lambda g, y: g * y, y=lambda g, x: g * x)
-divide.vjp(x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
+divide.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * (x / y) / y)
 remainder.vjp(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.floor(x / y))
 negative.vjp(x=lambda g: -g)
 abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
@@ -114,7 +120,7 @@ minimum.vjp(
     x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0.0, g)),
     y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0.0, g)),
 )
-clip.vjp(x=lambda xp, g, out, x: xp.where(x == out, g, 0.0))
+clip.vjp(x=_within)
 
 # --- exponentials and logarithms ---------------------------------------------------------------------------------------------
 

@@ -23,15 +23,17 @@ def standardize(xp: Any, x: Array, *, axis: Axes, eps: float) -> Array:
     return xp.astype(centred / deviation, x.dtype)
 
 
-def _without_mean_and_scale(xp: Any, g: Any, out: Any, x: Any, axis: Axes, eps: float) -> Any:
+def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> Any:
     """(g - mean g - out mean(g out)) / deviation: the part of g that neither shifts nor scales the group.
 
-    The deviation is computed again, since to keep it would take a second output; it is the cheaper part.
+    The output is computed again rather than kept, so that it may be written to.
     """
-    g, out, n = wide(xp, g), wide(xp, out), count(x.shape, axis) or 1
+    g, n = wide(xp, g), count(x.shape, axis) or 1
+    centred, deviation = _centred(xp, x, axis, eps)
+    out = centred / deviation
     shift = xp.sum(g, axis=axis, keepdims=True) / n
     stretch = xp.sum(g * out, axis=axis, keepdims=True) / n
-    return (g - shift - out * stretch) / _centred(xp, x, axis, eps)[1]
+    return (g - shift - out * stretch) / deviation
 
 
 standardize.vjp(x=_without_mean_and_scale)

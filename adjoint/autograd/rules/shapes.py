@@ -79,6 +79,12 @@ def getitem(xp: Any, x: Array, *, index: Index) -> Array:
     return xp.getitem(x, index)
 
 
+@primitive(views=True)
+def diagonal(xp: Any, x: Array, *, offset: int = 0) -> Array:
+    """The diagonal ``offset`` above the main one of the matrices in the last two axes."""
+    return xp.diagonal(x, offset)
+
+
 @primitive
 def scatter_add(xp: Any, x: Array, *, index: Index, shape: Shape) -> Array:
     return xp.scatter_add(x, index, shape)
@@ -110,6 +116,18 @@ def _placed(xp: Any, x: Any, value: Any, steps: Steps, backend: Backend) -> Any:
     positions = through(backend.xp, backend.xp.reshape(backend.xp.arange(n), x.shape), steps)
     placed = xp.index_put(xp.reshape(x, (n,)), value, (positions,))
     return xp.reshape(placed, x.shape)
+
+
+def flat_diagonal(m: int, n: int, offset: int) -> slice:
+    """Where a diagonal of m x n lies in the flattened matrix."""
+    length = max(min(m + min(offset, 0), n - max(offset, 0)), 0)
+    start = max(offset, 0) + max(-offset, 0) * n if length else 0
+    return slice(start, start + length * (n + 1), n + 1)
+
+
+def _on_diagonal(xp: Any, g: Any, x_shape: Shape, offset: int) -> Any:
+    m, n = x_shape[-2:]
+    return xp.reshape(xp.scatter_add(g, (..., flat_diagonal(m, n, offset)), (*x_shape[:-2], m * n)), x_shape)
 
 
 def _split_like(g: Any, arrays_shapes: tuple[Shape, ...], axis: int) -> tuple[Any, ...]:
@@ -144,6 +162,7 @@ tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
 triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))
 concat.vjp(_split_like)
 getitem.vjp(x=lambda xp, g, x_shape, index: xp.scatter_add(g, index, x_shape))
+diagonal.vjp(x=_on_diagonal)
 scatter_add.vjp(x=lambda xp, g, index: xp.getitem(g, index))
 index_put.vjp(
     x=lambda xp, g, index: xp.index_put(g, 0.0, index),

@@ -112,6 +112,12 @@ def _(draw: Any) -> Sample:
     return Sample(arrays, {"axis": axis}, np.concatenate(arrays, axis))
 
 
+@sample("diagonal")
+def _(draw: Any) -> Sample:
+    x, offset = array(draw, draw(shapes(min_dims=2, max_dims=3, max_side=3))), draw(SMALL_INTS)
+    return Sample([x], {"offset": offset}, np.diagonal(x, offset, -2, -1))
+
+
 @sample("write_through")
 def _(draw: Any) -> Sample:
     x = array(draw, draw(shapes(min_dims=2, max_dims=2, min_side=1, max_side=3)))
@@ -120,6 +126,7 @@ def _(draw: Any) -> Sample:
         "getitem": ({"index": (0,)}, positions[0]),
         "permute_dims": ({"axes": (1, 0)}, positions.T),
         "reshape": ({"shape": (x.size, 1)}, positions.reshape(-1, 1)),
+        "diagonal": ({"offset": 0}, np.diagonal(positions)),
         "expand_dims": ({"axis": 0}, positions[None]),
     }
     name = draw(st.sampled_from(sorted(taken)))
