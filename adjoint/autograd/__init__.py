@@ -1,7 +1,8 @@
 """The engine: primitives and their derivative rules, the graph they leave behind, ``Tensor`` and the ways to ask for gradients.
 
 To read it in the order in which things happen: ``primitive`` (an operation and its rules), ``rules/`` (the table of them),
-``graph`` (what is recorded, and the walk back), ``tensor`` (what users hold), ``gradients``, then ``transforms`` and ``tape``.
+``plan`` (what a call saves), ``graph`` (what is recorded, and the walk back), ``views``, ``tensor`` (what users hold),
+``gradients``, then ``transforms``, ``tape``, ``function`` and ``checkpoint``.
 """
 
 from .tensor import Tensor  # first: it brings in the engine's modules in their order
