@@ -25,19 +25,25 @@ from .autograd import (
 from .autograd.creation import (
     arange,
     as_tensor,
+    asarray,
     empty,
+    empty_like,
     eye,
     from_dlpack,
     from_numpy,
     full,
     full_like,
     linspace,
+    logspace,
     ones,
     ones_like,
     tensor,
+    tril_indices,
+    triu_indices,
     zeros,
     zeros_like,
 )  # fmt: skip
+from .autograd.facts import is_floating_point, is_tensor, numel, promote_types
 from .autograd.functions import (
     abs,
     absolute,
@@ -57,6 +63,13 @@ from .autograd.functions import (
     amin,
     aminmax,
     any,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
     argmax,
     argmin,
     argsort,
@@ -70,6 +83,7 @@ from .autograd.functions import (
     atleast_2d,
     atleast_3d,
     baddbmm,
+    bincount,
     bitwise_and,
     bitwise_left_shift,
     bitwise_not,
@@ -82,6 +96,7 @@ from .autograd.functions import (
     broadcast_tensors,
     broadcast_to,
     bucketize,
+    cartesian_prod,
     cdist,
     ceil,
     chain_matmul,
@@ -145,7 +160,10 @@ from .autograd.functions import (
     gather,
     ge,
     gradient,
+    greater,
+    greater_equal,
     gt,
+    heaviside,
     hsplit,
     hstack,
     hypot,
@@ -165,6 +183,8 @@ from .autograd.functions import (
     ldexp,
     le,
     lerp,
+    less,
+    less_equal,
     lgamma,
     linalg,
     log,
@@ -213,6 +233,7 @@ from .autograd.functions import (
     negative,
     nonzero,
     norm,
+    not_equal,
     outer,
     permute,
     pinverse,
@@ -285,6 +306,7 @@ from .autograd.functions import (
     unflatten,
     unfold,
     unique,
+    unique_consecutive,
     unsqueeze,
     vander,
     var,
@@ -302,6 +324,8 @@ from .autograd.random import (
     bernoulli,
     default_generator,
     manual_seed,
+    multinomial,
+    normal,
     rand,
     rand_like,
     randint,
@@ -314,10 +338,12 @@ from .backends import use_backend
 from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
 from .files import load, save
 
-cat, clip, div, mul, sub = concat, clamp, divide, multiply, subtract
+cat, concatenate, clip, div, mul, sub = concat, concat, clamp, divide, multiply, subtract
 moveaxis, row_stack, swapaxes, swapdims = movedim, vstack, transpose, transpose
 ger, inverse, vdot = outer, linalg.inv, dot
 half, double, long = float16, float64, int64
+pi, e, inf, nan, newaxis = 3.141592653589793, 2.718281828459045, float("inf"), float("nan"), None
+float, int, short, bool = float32, int32, int16, bool_  # last, as they hide Python's own
 
 __version__ = "0.1.0"
 

@@ -94,6 +94,26 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     return leaf(found.asarray(data, None if dtype is None else as_dtype(dtype)), found)
 
 
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """``obj`` as a tensor outside of any graph: a copy, memory shared with it (``copy=False``), or shared where it can be (None).
+
+    Raises ``ValueError`` where memory that may not be copied can not be shared.
+
+    >>> import numpy
+    >>> array = numpy.zeros(2)
+    >>> asarray(array, copy=False).fill_(1.0)
+    tensor([1., 1.], dtype=adjoint.float64)
+    >>> array
+    array([1., 1.])
+    """
+    if copy:
+        return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+    made = as_tensor(obj, dtype=dtype, device=device)
+    if copy is False and made is not obj and made._array is not obj:
+        raise ValueError(f"asarray: {type(obj).__name__} can not be given as {made.dtype} on '{made.device}' without a copy")
+    return made.detach().requires_grad_(requires_grad)
+
+
 def from_numpy(array: Any) -> Tensor:
     """A CPU tensor over the NumPy array's own memory: a change to one shows in the other."""
     backend = backends.get("numpy")
@@ -194,6 +214,11 @@ def ones_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> T
     return ones(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
 
 
+def empty_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """:func:`empty` in the shape, dtype and on the device of ``x``."""
+    return empty(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+
+
 def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """``fill_value`` in the shape, dtype and on the device of ``x``."""
     return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
@@ -224,6 +249,44 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None
     return leaf(backend.xp.linspace(start, end, steps, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``base`` to the powers of ``steps`` numbers evenly from ``start`` to ``end``, both included.
+
+    >>> logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    exponents = linspace(start, end, steps, dtype=dtypes.float64, device=device)
+    return (base**exponents).to(dtype or dtypes.float32).requires_grad_(requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """The indices of the lower triangle of a ``row`` by ``col`` matrix, up to and with diagonal ``offset``: (2, N), int64.
+
+    >>> tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _indices(arange(col, device=device) <= arange(row, device=device).reshape(row, 1) + offset, dtype)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """The indices of the upper triangle of a ``row`` by ``col`` matrix, from diagonal ``offset`` on: (2, N), int64."""
+    return _indices(arange(col, device=device) >= arange(row, device=device).reshape(row, 1) + offset, dtype)
+
+
+def _indices(mask: Tensor, dtype: Any) -> Tensor:
+    return mask.nonzero().t().to(dtype or dtypes.int64)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

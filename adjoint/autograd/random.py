@@ -6,7 +6,9 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, as_dtype, dtypes
-from .functions.arguments import sizes_of
+from .creation import arange
+from .functions import broadcast_shapes, searchsorted, where
+from .functions.arguments import result_type, sizes_of
 from .tensor import Tensor, leaf
 
 _seed = 0
@@ -142,6 +144,70 @@ def rand_like(x: Tensor, *, generator: Generator | None = None) -> Tensor:
 def randn_like(x: Tensor, *, generator: Generator | None = None) -> Tensor:
     """:func:`randn` in the shape, dtype and on the device of ``x``."""
     return randn(x.shape, generator=generator, dtype=x.dtype, device=x.backend)
+
+
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers drawn from the normal distribution of ``mean`` and standard deviation ``std``: numbers, or tensors that broadcast.
+
+    Of two numbers ``size`` says the shape; tensors bring shape, dtype and device. No gradient reaches ``mean`` and ``std``.
+
+    Raises ``ValueError`` where ``std`` is negative, and ``TypeError`` where the shape is given twice or not at all.
+    """
+    tensors = [part for part in (mean, std) if isinstance(part, Tensor)]
+    if bool(tensors) is (size is not None):
+        raise TypeError("normal: the shape is that of mean and std where one is a tensor, else size; give one of them")
+    if bool((std < 0).any()) if isinstance(std, Tensor) else std < 0:
+        raise ValueError(f"normal: std is a standard deviation, from 0, not {std}")
+    if tensors:
+        size = broadcast_shapes(*(part.shape for part in tensors))
+        dtype, device = result_type(*tensors), tensors[0].backend
+    drawn = randn(size, generator=generator, dtype=dtype, device=device)
+    mean, std = (part.detach() if isinstance(part, Tensor) else part for part in (mean, std))
+    return (mean + std * drawn).requires_grad_(requires_grad)
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """``num_samples`` indices drawn from each row of weights, which need not add up to 1: (C,) or (N, C), int64.
+
+    Without ``replacement`` no index is drawn twice: those of the smallest E / weight, E exponential, in order. Efraimidis and
+    Spirakis, "Weighted random sampling with a reservoir" (2006).
+
+    Raises ``TypeError`` where the weights are not floating-point, and ``ValueError`` on another shape, on weights that are
+    negative, not finite or all 0, and where fewer than ``num_samples`` weights are above 0 without ``replacement``.
+    """
+    if input.dtype.kind != "float":
+        raise TypeError(f"multinomial: takes floating-point weights, not {input.dtype}; convert with .float() first")
+    if input.ndim not in (1, 2) or input.numel() == 0:
+        raise ValueError(f"multinomial: the weights are (C,) or (N, C), and some, not of shape {input.shape}")
+    if num_samples < 1:
+        raise ValueError(f"multinomial: num_samples is at least 1, not {num_samples}")
+    weights = input.detach().to(dtypes.float64).reshape(-1, input.shape[-1])
+    if not bool(((weights >= 0) & weights.isfinite()).all()):
+        raise ValueError("multinomial: the weights are finite numbers from 0")
+    fewest = int((weights > 0).sum(-1).min())
+    if fewest < (1 if replacement else num_samples):
+        raise ValueError(f"multinomial: only {fewest} weights of a row are above 0, to draw {num_samples} from")
+    rows, n = weights.shape
+    if replacement:
+        # Row r searches in [r, r + 1); float32's draws stay below r + 1 there, and what has weight 0 is never found.
+        drawn = rand(rows, num_samples, generator=generator, device=input.backend).to(dtypes.float64)
+        total = weights.cumsum(-1)
+        row = arange(rows, device=input.backend).reshape(rows, 1)
+        found = searchsorted((total / total[:, -1:] + row).reshape(-1), drawn + row, right=True) - n * row
+    else:
+        drawn = rand(rows, n, generator=generator, dtype=dtypes.float64, device=input.backend)
+        waits = where(weights > 0, -(-drawn).log1p() / where(weights > 0, weights, 1.0), float("inf"))
+        found = waits.argsort(-1)[:, :num_samples]
+    return found.reshape(*input.shape[:-1], num_samples)
 
 
 def bernoulli(x: Tensor, *, generator: Generator | None = None) -> Tensor:

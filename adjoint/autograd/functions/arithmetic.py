@@ -32,6 +32,13 @@ def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -
     return e.add(x, quotient if value == 1 else e.multiply(quotient, value))
 
 
+def heaviside(x: Tensor, values: Tensor) -> Tensor:
+    """1 where x is above 0, ``values`` where it is 0, else 0; no gradient. Raises ``TypeError`` where the dtypes differ."""
+    if x.dtype is not values.dtype:
+        raise TypeError(f"heaviside: x is {x.dtype} and values {values.dtype}; they must agree")
+    return where(x == 0, values.detach(), (x > 0).to(x.dtype))
+
+
 def rsub(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """other - alpha x."""
     return subtract(other, x, alpha=alpha)

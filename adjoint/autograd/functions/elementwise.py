@@ -35,6 +35,11 @@ bitwise_left_shift, bitwise_right_shift = e.bitwise_left_shift, e.bitwise_right_
 isnan, isinf, isfinite = e.isnan, e.isinf, e.isfinite
 relu = neural.relu
 
+# NumPy's names, which PyTorch has too.
+arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+arcsinh, arccosh, arctanh = asinh, acosh, atanh
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
 
 def add(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """x + alpha other, broadcast."""
@@ -142,12 +147,24 @@ def clamp_max(x: Tensor, max: Number | Tensor) -> Tensor:
     return clamp(x, None, max)
 
 
-def where(condition: Any, x: Any, y: Any) -> Tensor:
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """x where ``condition`` holds, else y, broadcast; no gradient reaches the one not taken.
 
-    Raises ``TypeError`` where the condition is not boolean.
+    Of a condition alone, the indices of its elements that are not 0: a vector for each axis.
+
+    Raises ``TypeError`` where the condition is not boolean, or only one of x and y is given.
+
+    >>> import adjoint as ad
+    >>> ad.where(ad.tensor([[True, False], [False, True]]))
+    (tensor([0, 1]), tensor([0, 1]))
     """
     condition = as_input("where", condition)
+    if x is None and y is None:
+        from .scattering import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if x is None or y is None:
+        raise TypeError("where: takes a condition alone, or both what stands where it holds and what stands elsewhere")
     if condition is True or condition is False:
         from ..creation import full
 

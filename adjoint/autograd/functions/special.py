@@ -10,7 +10,8 @@ from ..rules import elementwise as e
 from ..rules import gamma
 from ..rules import special as s
 from .arguments import NUMBERS, in_floats, tensor_of
-from .elementwise import clamp, filled_like, pow, where
+from .elementwise import clamp, filled_like, pow, round, where
+from .reductions import log_softmax, logsumexp, softmax  # as is round, for ad.special alone
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
