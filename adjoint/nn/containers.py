@@ -1,4 +1,4 @@
-"""Modules made of modules: ``Sequential``, ``ModuleList``, ``ModuleDict``."""
+"""Modules made of modules or parameters: ``Sequential``, and lists and dicts of them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,49 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, Self
 
+from ..autograd import Tensor
 from .module import Module, _bracketed, _indented
+from .parameter import Parameter
 
 
-class _Ordered(Module):
+class _Holder(Module):
+    """Children of one kind: modules, or parameters."""
+
+    _kind: type = Module
+
+    def _children(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if isinstance(value, self._kind)}
+
+    def _put(self, name: str, value: Any) -> None:
+        self.add_module(name, value)
+
+    def __len__(self) -> int:
+        return len(self._children())
+
+
+class _OfParameters(_Holder):
+    """Children that are parameters; tensors become such."""
+
+    _kind = Parameter
+
+    def _put(self, name: str, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{type(self).__name__}: holds parameters, not {type(value).__name__}")
+        self.register_parameter(name, value if isinstance(value, Parameter) else Parameter(value, value.dtype.is_floating_point))
+
+    def __repr__(self) -> str:
+        """As PyTorch prints it: what kind of tensor each is."""
+        parts = []
+        for name, p in self._children().items():
+            size = "x".join(map(str, p.shape))
+            parts.append(f"({name}): Parameter containing: [{p.dtype} of size {size}]")
+        return _bracketed(type(self).__name__, [], parts)
+
+
+class _Ordered(_Holder):
     """Children in order, named by their number unless they were given names."""
 
-    def _children(self) -> dict[str, Module]:
-        return {name: value for name, value in self.__dict__.items() if isinstance(value, Module)}
-
-    def _renumber(self, modules: Iterable[Module]) -> None:
+    def _renumber(self, modules: Iterable[Any]) -> None:
         modules = list(modules)
         for name in self._children():
             del self.__dict__[name]
@@ -24,55 +57,52 @@ class _Ordered(Module):
     def _name(self, index: int) -> str:
         names = list(self._children())
         if not -len(names) <= index < len(names):
-            raise IndexError(f"{type(self).__name__}: there is no module {index} among {len(names)}")
+            raise IndexError(f"{type(self).__name__}: there is no {self._kind.__name__.lower()} {index} among {len(names)}")
         return names[index]
-
-    def __len__(self) -> int:
-        return len(self._children())
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._children().values())
 
     def __getitem__(self, index: int | slice) -> Any:
-        """The module at ``index``, or a container of those in a slice."""
+        """The one at ``index``, or a container of those in a slice."""
         if isinstance(index, slice):
             return self._of(list(self._children().items())[index])
         return self._children()[self._name(index)]
 
-    def _of(self, named: list[tuple[str, Module]]) -> Self:
+    def _of(self, named: list[tuple[str, Any]]) -> Self:
         return type(self)(module for _, module in named)  # type: ignore[call-arg]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        self.add_module(self._name(index), module)
+    def __setitem__(self, index: int, module: Any) -> None:
+        self._put(self._name(index), module)
 
     def __delitem__(self, index: int | slice) -> None:
         modules = list(self)
         del modules[index]
         self._renumber(modules)
 
-    def __iadd__(self, modules: Iterable[Module]) -> Self:
+    def __iadd__(self, modules: Iterable[Any]) -> Self:
         return self.extend(modules)
 
-    def append(self, module: Module) -> Self:
-        """Put a module at the end."""
-        self.add_module(str(len(self)), module)
+    def append(self, module: Any) -> Self:
+        """Put one at the end."""
+        self._put(str(len(self)), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Self:
-        """Put modules at the end, in order."""
+    def extend(self, modules: Iterable[Any]) -> Self:
+        """Put several at the end, in order."""
         for module in list(modules):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self:
-        """Put a module before the one at ``index``."""
+    def insert(self, index: int, module: Any) -> Self:
+        """Put one before the one at ``index``."""
         modules = list(self)
         modules.insert(index, module)
         self._renumber(modules)
         return self
 
     def pop(self, index: int = -1) -> Any:
-        """Remove the module at ``index``, and return it."""
+        """Remove what is at ``index``, and return it."""
         module = self[index]
         del self[index]
         return module
@@ -95,7 +125,7 @@ class Sequential(_Ordered):
             for name, module in modules[0].items():
                 self.add_module(name, module)
         else:
-            self.extend(modules)  # type: ignore[arg-type]
+            self.extend(modules)
 
     def _of(self, named: list[tuple[str, Module]]) -> Self:
         return type(self)(dict(named))
@@ -130,31 +160,17 @@ class ModuleList(_Ordered):
         return _bracketed(type(self).__name__, [], parts)
 
 
-class ModuleDict(Module):
-    """A dict of modules, whose parameters are the owner's; it computes nothing itself.
-
-    Raises ``KeyError`` on a name that is empty, has a dot, or is one of the dict's own attributes.
-    """
-
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__()
-        if modules is not None:
-            self.update(modules)
-
-    def _children(self) -> dict[str, Module]:
-        return {name: value for name, value in self.__dict__.items() if isinstance(value, Module)}
+class _Named(_Holder):
+    """Children by name."""
 
     def __getitem__(self, name: str) -> Any:
         return self._children()[name]
 
-    def __setitem__(self, name: str, module: Module) -> None:
-        self.add_module(name, module)
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._put(name, value)
 
     def __delitem__(self, name: str) -> None:
         self.pop(name)
-
-    def __len__(self) -> int:
-        return len(self._children())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._children())
@@ -167,25 +183,69 @@ class ModuleDict(Module):
         return self._children().keys()
 
     def values(self) -> Iterable[Any]:
-        """The modules."""
+        """What the names stand for."""
         return self._children().values()
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and modules."""
+        """Names, and what they stand for."""
         return self._children().items()
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules by name, replacing those of the same names."""
-        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
-            self[name] = module
+    def update(self, named: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add by name, replacing those of the same names."""
+        for name, value in named.items() if isinstance(named, Mapping) else named:
+            self[name] = value
 
     def pop(self, name: str) -> Any:
-        """Remove the module called ``name``, and return it."""
-        module = self[name]
+        """Remove what is called ``name``, and return it."""
+        value = self[name]
         delattr(self, name)
-        return module
+        return value
 
     def clear(self) -> None:
-        """Remove all modules."""
+        """Remove everything."""
         for name in self._children():
             delattr(self, name)
+
+
+class ModuleDict(_Named):
+    """A dict of modules, whose parameters are the owner's; it computes nothing itself.
+
+    Raises ``KeyError`` on a name that is empty, has a dot, or is one of the dict's own attributes.
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+
+class ParameterList(_OfParameters, _Ordered):
+    """A list of parameters, which are the owner's; a tensor becomes one, by its own memory. It computes nothing itself.
+
+    Raises ``TypeError`` on what is no tensor.
+
+    >>> import adjoint as ad
+    >>> from adjoint import nn
+    >>> nn.ParameterList([ad.ones(2, 3), ad.zeros(3)])
+    ParameterList(
+      (0): Parameter containing: [adjoint.float32 of size 2x3]
+      (1): Parameter containing: [adjoint.float32 of size 3]
+    )
+    """
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self.extend(values)
+
+
+class ParameterDict(_OfParameters, _Named):
+    """A dict of parameters, which are the owner's; a tensor becomes one, by its own memory. It computes nothing itself.
+
+    Raises ``TypeError`` on what is no tensor, ``KeyError`` on a name that is empty, has a dot, or is one of the dict's own
+    attributes.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
+        super().__init__()
+        if parameters is not None:
+            self.update(parameters)

@@ -1,4 +1,4 @@
-"""``torch.nn.utils``: clipping gradients, all by their common norm or each element by its size."""
+"""``torch.nn.utils``: clipping gradients, by their common norm or each element by its size; parameters as one vector."""
 
 from __future__ import annotations
 
@@ -80,3 +80,24 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     with no_grad():
         for g in _with_gradient(parameters):
             g.clamp_(-float(clip_value), float(clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All elements of the parameters, one after the other, as one vector, through which the gradient passes."""
+    return f.concat([f.reshape(p, -1) for p in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write the elements of the vector into the parameters, one after the other, in place; no gradient passes.
+
+    Raises ``ValueError``, before anything is written, where ``vec`` is no vector of as many elements.
+    """
+    parameters = list(parameters)
+    total = sum(p.numel() for p in parameters)
+    if vec.shape != (total,):
+        raise ValueError(f"vector_to_parameters: the parameters have {total} elements and vec the shape {vec.shape}")
+    with no_grad():
+        start = 0
+        for p in parameters:
+            p.copy_(f.reshape(vec[start : start + p.numel()], p.shape))
+            start += p.numel()

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint import nn
+from adjoint.nn import functional as F
 
 from .oracle import agree, dtype_name, outputs, same, torch
 
@@ -180,3 +182,64 @@ def test_what_can_not_be_done_is_refused() -> None:
         ad.cartesian_prod(ad.ones(2, 2))
     with pytest.raises(TypeError, match="heaviside: x is"):
         ad.heaviside(ad.ones(2), ad.ones(2, dtype=ad.float64))
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+def test_gumbel_softmax_chooses_as_often_as_softmax_says(dim: int) -> None:
+    ad.manual_seed(2)
+    wanted = np.array([0.1, 0.6, 0.3])
+    logits = ad.tensor(np.log(np.tile(wanted, (3000, 1)) if dim else np.tile(wanted, (3000, 1)).T), requires_grad=True)
+    hard = F.gumbel_softmax(logits, tau=0.5, hard=True, dim=dim)
+    rows = hard.detach() if dim else hard.detach().t()
+    np.testing.assert_allclose(rows.sum(0).tolist(), 3000 * wanted, atol=120)
+    np.testing.assert_allclose(np.sort(np.array(rows.tolist()), 1), np.tile([0.0, 0.0, 1.0], (3000, 1)), atol=1e-12)
+    ad.manual_seed(2)
+    soft = F.gumbel_softmax(logits, tau=0.5, dim=dim)
+    np.testing.assert_allclose(soft.detach().sum(dim).tolist(), 1.0)
+    assert (soft.argmax(dim) == hard.argmax(dim)).all()
+    weight = ad.arange(9000).reshape(hard.shape) % 7
+    (of_hard,) = ad.autograd.grad((hard * weight).sum(), [logits])
+    (of_soft,) = ad.autograd.grad((soft * weight).sum(), [logits])
+    np.testing.assert_allclose(of_hard.tolist(), of_soft.tolist())
+    with pytest.raises(ValueError, match="gumbel_softmax: tau"):
+        F.gumbel_softmax(logits, 0.0)
+
+
+def test_a_list_of_parameters_is_its_owners() -> None:
+    def made(m: Any) -> Any:
+        held = m.nn.Module()
+        held.several = m.nn.ParameterList([m.ones(2, 3), m.nn.Parameter(m.zeros(1))])
+        held.several.append(m.ones(4))
+        held.several.extend([m.zeros(2)])
+        held.several += [m.ones(1, 1)]
+        held.several[0] = m.nn.Parameter(m.zeros(5))
+        held.named = m.nn.ParameterDict({"a": m.ones(2), "b": m.zeros(3)})
+        held.named["c"] = m.ones(1)
+        held.named.update({"a": m.zeros(7)})
+        held.named.pop("b")
+        return held
+
+    ours, theirs = made(ad), made(torch)
+    assert [(k, v.shape) for k, v in ours.state_dict().items()] == [(k, tuple(v.shape)) for k, v in theirs.state_dict().items()]
+    assert all(isinstance(p, nn.Parameter) and p.requires_grad for p in ours.parameters())
+    assert [p.shape for p in ours.several[1:3]] == [tuple(p.shape) for p in theirs.several[1:3]]
+    assert list(ours.named.keys()) == list(theirs.named.keys())
+    assert ("a" in ours.named, "b" in ours.named, len(ours.several), len(ours.named)) == (True, False, 5, 2)
+    assert ours.several[-1] is list(ours.several)[4]
+    with pytest.raises(TypeError, match="ParameterList: holds parameters, not int"):
+        ours.several.append(3)
+    with pytest.raises(IndexError, match="no parameter 9"):
+        ours.several[9]
+
+
+def test_parameters_go_into_one_vector_and_back() -> None:
+    model = nn.Linear(3, 2)
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    assert vector.tolist() == [*model.weight.detach().reshape(-1).tolist(), *model.bias.tolist()]
+    (vector * vector).sum().backward()
+    np.testing.assert_allclose(model.bias.grad.tolist(), (2 * model.bias).tolist())
+    nn.utils.vector_to_parameters(ad.arange(8).float(), model.parameters())
+    assert model.weight.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert model.bias.tolist() == [6.0, 7.0]
+    with pytest.raises(ValueError, match=r"vector_to_parameters: .* 8 elements .*\(7,\)"):
+        nn.utils.vector_to_parameters(ad.ones(7), model.parameters())

@@ -6,7 +6,9 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.random import rand
 from ...autograd.rules import neural
+from ...backends.dtypes import float64
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
@@ -74,6 +76,24 @@ def given(name: str, dim: int | None) -> int:
     if dim is None:
         raise ValueError(f"{name}: say along which axis, dim=1 for logits of shape (N, C) (PyTorch guesses, and warns)")
     return dim
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + G) / tau) over ``dim``, G = -log(-log U) of each element its own, U even on (0, 1).
+
+    Where ``hard``, 1 at the largest and 0 elsewhere, with the gradient of what it was before. Drawn from the default generator of
+    the device; ``eps`` means nothing, as in PyTorch. Jang, Gu and Poole (2017), Maddison, Mnih and Teh (2017).
+
+    Raises ``ValueError`` where ``tau`` is not above 0.
+    """
+    if tau <= 0:
+        raise ValueError(f"gumbel_softmax: tau is a temperature above 0, not {tau}")
+    drawn = f.clamp(rand(logits.shape, dtype=float64, device=logits.backend), 1e-300)
+    soft = softmax((logits - (-drawn.log()).log().to(logits.dtype)) / tau, dim)
+    if not hard:
+        return soft
+    chosen = f.scatter(soft.detach() * 0, dim, soft.detach().argmax(dim, keepdim=True), 1.0)
+    return chosen - soft.detach() + soft
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
