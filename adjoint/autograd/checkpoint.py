@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +14,19 @@ from .modes import enable_grad, state
 from .transforms import leaves
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable[..., Any], *args: Any, use_reentrant: bool = False, preserve_rng_state: bool = True, **kwargs: Any
+) -> Any:
     """``function(*args, **kwargs)``, whose intermediate values are let go of, and computed again when ``backward`` needs them.
 
-    That takes the memory of the arguments and one more forward pass; gradients of every order are the same to the last bit.
-    Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
+    That takes the memory of the arguments and one more forward pass; gradients of every order are the same to the last bit
+    (but see ``preserve_rng_state``). Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
 
     Args:
         function: gives a tensor, or nested lists, tuples and dicts of them; the same, in the same way, at both calls.
-        preserve_rng_state: whether random numbers (of the default generators) are those of the first call at the second too.
+        use_reentrant: as PyTorch's recommendation has it, False; there is no other way.
+        preserve_rng_state: whether random numbers of the default generators are those of the first call at the second too. An
+            explicit ``Generator`` goes on from where it is, so that gradients are of other numbers: do not draw from one.
 
     Raises:
         GraphError: in backward, where the function did something else the second time, or an argument or parameter was changed
@@ -33,25 +38,29 @@ def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: boo
     >>> x.grad
     tensor(22.1672)
     """
+    if use_reentrant:
+        raise ValueError("checkpoint: there is no re-entrant way here, and no need of one; leave out use_reentrant=True")
     if not state.recording:
         return function(*args, **kwargs)
     again = _Again(function, args, kwargs, preserve_rng_state)
     result = again.call()
-    again.nodes = again.nodes_behind(result)
-    for node in again.nodes:
+    made = again.nodes_behind(result)
+    again.names, again.nodes = [node.name for node in made], [weakref.ref(node) for node in made]
+    for node in made:
         if node.plan.holds:
             node.saved = again
     return result
 
 
 class _Again:
-    """What to call to have the saved values of :attr:`nodes` again."""
+    """What to call to have the saved values of :attr:`nodes` again, which are held weakly, as they hold this."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.drawn = random.get_states() if preserve_rng_state else None
         self.begun = graph.tick()
-        self.nodes: list[Node] = []
+        self.nodes: list[weakref.ref[Node]] = []
+        self.names: list[str] = []
         self.read: list[Any] = leaves([list(args), kwargs])
 
     def call(self) -> Any:
@@ -88,14 +97,15 @@ class _Again:
         finally:
             random.set_states(before)
             self.begun = begun
-        if [made.name for made in again] != [made.name for made in self.nodes]:
+        if [made.name for made in again] != self.names:
             raise GraphError(
-                f"checkpoint: the function did {len(self.nodes)} operations at first and {len(again)} when it was called again in "
+                f"checkpoint: the function did {len(self.names)} operations at first and {len(again)} when it was called again in "
                 "backward, or others; it must do the same at both calls"
             )
         stands_for = dict(zip(again, self.nodes, strict=True))
-        for new, old in stands_for.items():
+        for new, reference in stands_for.items():
             if isinstance(new.saved, _Again):  # of a checkpoint inside, which is to restore the old node now
-                new.saved.nodes = [stands_for.get(made, made) for made in new.saved.nodes]
-            if old.saved is self:
+                new.saved.nodes = [stands_for.get(made(), made) for made in new.saved.nodes]  # type: ignore[arg-type]
+            old = reference()
+            if old is not None and old.saved is self:
                 old.saved = new.saved

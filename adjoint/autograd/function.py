@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ..errors import GraphError
@@ -190,11 +191,9 @@ class _FunctionPlan:
             parts = g.parts if isinstance(g, _Several) else {0: g}
             with enable_grad() if create_graph else no_grad():
                 cotangents = [self._cotangent(i, parts.get(i), create_graph) for i in range(len(self.outputs))]
-                self.ctx.saved_tensors = self._saved(node)
-                try:
-                    found = self.cls.backward(self.ctx, *cotangents)
-                finally:
-                    self.ctx.saved_tensors = ()
+                ctx = copy.copy(self.ctx)  # one for this walk alone: another may be under way
+                ctx.saved_tensors = self._saved(node)
+                found = self.cls.backward(ctx, *cotangents)
             found = found if isinstance(found, tuple) else (found,)
             expected = len(self.ctx.needs_input_grad)
             if len(found) < expected or any(extra is not None for extra in found[expected:]):

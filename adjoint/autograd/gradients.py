@@ -57,13 +57,22 @@ def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], 
 
 
 def backward(
-    tensors: list[Tensor], cotangents: list[Tensor | None], *, retain_graph: Any = None, create_graph: Any = False
+    tensors: Any, grad_tensors: Any = None, retain_graph: Any = None, create_graph: Any = False, *, inputs: Any = None
 ) -> None:
-    """:meth:`Tensor.backward` of several tensors in one walk."""
-    roots = roots_of("backward", tensors, cotangents, create_graph)
+    """``torch.autograd.backward``: :meth:`Tensor.backward` of one tensor or several, in one walk."""
+    outs = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    given = [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors or [None] * len(outs))
+    if len(given) != len(outs):
+        raise ValueError(f"backward: {len(given)} cotangents for {len(outs)} tensors; give one for each, or none")
+    roots = roots_of("backward", outs, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
-    for leaf_tensor, g in graph.pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
-        accumulate(leaf_tensor, g, create_graph)
+    if inputs is None:
+        for leaf_tensor, g in graph.pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
+            accumulate(leaf_tensor, g, create_graph)
+        return
+    wanted = {edge_of(x): x for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
+    for edge, g in graph.pull_back(roots, list(wanted), retain_graph=retain, create_graph=create_graph).items():
+        accumulate(wanted[edge], g, create_graph)
 
 
 class GradientBuffer:
@@ -123,10 +132,12 @@ def grad(
     retain_graph: Any = None,
     create_graph: Any = False,
     allow_unused: Any = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """``torch.autograd.grad``: the gradients of ``outputs`` by ``inputs``, without touching any ``grad``.
 
-    Raises :class:`GraphError` where an input is not behind the outputs, unless ``allow_unused`` (then its gradient is None).
+    Raises :class:`GraphError` where an input is not behind the outputs, unless ``allow_unused`` (then its gradient is None) or
+    ``materialize_grads`` (then it is zeros).
     """
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
@@ -141,9 +152,12 @@ def grad(
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
-    result = []
+    result: list[Tensor | None] = []
     for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
         g = found.get(edge)
+        if g is None and materialize_grads:
+            result.append(Tensor(x.backend.xp.zeros(x.shape, dtype=x._array.dtype), x.backend))
+            continue
         if g is None and not allow_unused:
             raise GraphError(f"grad: input {i} (shape {x.shape}) is not behind the outputs; allow_unused=True gives None for it")
         result.append(g if g is None or create_graph else Tensor(g, x.backend))

@@ -44,7 +44,7 @@ class Node:
         aside: what only some nodes have, see :class:`Aside`.
     """
 
-    __slots__ = ("aside", "backend", "dtype", "edges", "plan", "saved", "shape", "time")
+    __slots__ = ("__weakref__", "aside", "backend", "dtype", "edges", "plan", "saved", "shape", "time")
 
     plan: Any
     edges: tuple[Edge, ...]
@@ -329,6 +329,11 @@ def fitted(node: Node, g: Any, edge: Edge, xp: Any, create_graph: bool) -> Any:
         ) from error
 
 
+def wide(xp: Any, x: Any) -> Any:
+    """``x`` as sums of it are taken: float16 in float32, as its own range and precision are soon used up."""
+    return xp.astype(x, xp.float32) if x.dtype == getattr(xp, "float16", None) else x
+
+
 def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The adjoint of broadcasting from ``shape``: ``g`` summed over the axes that were added or repeated."""
     lead = g.ndim - len(shape)
@@ -336,7 +341,7 @@ def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
         return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
     repeated = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if repeated:
-        g = xp.sum(g, axis=repeated, keepdims=True)
+        g = xp.sum(wide(xp, g), axis=repeated, keepdims=True)
     return xp.reshape(g, shape)
 
 

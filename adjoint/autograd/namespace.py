@@ -176,7 +176,7 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
 
 
 def sum(x: Tensor, axis: Axes = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
-    return f.sum(x, axis, keepdims, dtype=dtype)
+    return f.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
 
 def prod(x: Tensor, axis: Axes = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
@@ -193,15 +193,15 @@ def mean(x: Tensor, axis: Axes = None, dtype: Any = None, *, keepdims: bool = Fa
 
 
 def var(x: Tensor, axis: Axes = None, dtype: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    return f.var(x if dtype is None else x.to(dtype), axis, correction, keepdims)
+    return f.var(x if dtype is None else x.to(dtype), axis=axis, correction=correction, keepdims=keepdims)
 
 
 def std(x: Tensor, axis: Axes = None, dtype: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    return f.std(x if dtype is None else x.to(dtype), axis, correction, keepdims)
+    return f.std(x if dtype is None else x.to(dtype), axis=axis, correction=correction, keepdims=keepdims)
 
 
 def count_nonzero(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
-    return f.sum(x != 0, axis, keepdims)
+    return f.sum(x != 0, axis=axis, keepdims=keepdims)
 
 
 def _cumulative(scan: Any, name: str) -> Any:

@@ -371,12 +371,18 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
         differentiable: where False (a comparison, an index), the output never requires a gradient.
         moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
 
-    Raises ``ValueError`` where a primitive of that name is registered already.
+    Declared again, as by running a notebook's cell twice, it takes its own former place. Raises ``ValueError`` where another
+    primitive has the name, ``TypeError`` where a parameter can be given by position.
     """
     if kernel is None:
         return lambda kernel: primitive(kernel, **options)
-    if kernel.__name__ in registry:
-        raise ValueError(f"there is already a primitive '{kernel.__name__}'")
+    known = registry.get(kernel.__name__)
+    if known is not None and (known.__module__, known.kernel.__qualname__) != (kernel.__module__, kernel.__qualname__):
+        raise ValueError(f"there is already a primitive '{kernel.__name__}'; give this one another name")
+    if kernel.__defaults__:
+        raise TypeError(
+            f"{kernel.__name__}: parameters of a primitive are given by keyword, so they stand behind a star: (xp, x, *, k=2)"
+        )
     registry[kernel.__name__] = made = Primitive(kernel, **options)
     setattr(differentiable, made.name, made)
     return made

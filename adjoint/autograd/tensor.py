@@ -12,10 +12,11 @@ from ..backends import Array, Backend, DType
 from ..errors import GraphError
 from . import functions as f
 from . import graph
+from .functions.arguments import sizes_of
 from .graph import Node
 from .modes import state
 from .primitive import Primitive
-from .rules import elementwise, transfer
+from .rules import elementwise, shapes, transfer
 
 if TYPE_CHECKING:
     from .gradients import GradientBuffer
@@ -51,11 +52,12 @@ class Tensor:
         grad: what ``backward()`` has accumulated for a leaf that requires a gradient, or None.
     """
 
-    __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "_view", "backend", "grad")
+    __slots__ = ("__weakref__", "_array", "_grad_buffer", "_hooks", "_node", "_requires_grad", "_view", "_was", "backend", "grad")
     grad: Tensor | None
     _grad_buffer: GradientBuffer | None
     _hooks: list[Hook] | None
     _view: View | None
+    _was: Tensor | None
 
     def __init__(self, array: Array, backend: Backend, node: Node | None = None) -> None:
         self._array = array
@@ -65,7 +67,7 @@ class Tensor:
 
     def __getattr__(self, name: str) -> Any:
         """None for a slot that most tensors leave empty: it is not filled when a tensor is made, which costs time."""
-        if name in ("grad", "_grad_buffer", "_hooks", "_view"):
+        if name in ("grad", "_grad_buffer", "_hooks", "_view", "_was"):
             return None
         raise AttributeError(f"a tensor has no attribute '{name}'", name=name, obj=self)
 
@@ -109,6 +111,31 @@ class Tensor:
     def element_size(self) -> Int:
         """Bytes an element."""
         return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Int:
+        """Bytes of all elements."""
+        return self.numel() * self.element_size()
+
+    def is_floating_point(self) -> Bool:
+        """Whether the elements are floating-point numbers."""
+        return self.dtype.is_floating_point
+
+    def stride(self, dim: Int | None = None) -> Any:
+        """How many elements in memory the next one along each axis, or along ``dim``, is away."""
+        steps = getattr(self._array, "strides", None)
+        steps = self.backend.to_numpy(self._array).strides if steps is None else steps
+        strides = tuple(step // self.element_size() for step in steps)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> Bool:
+        """Whether the elements lie in order in memory, row after row."""
+        expected = 1
+        for n, step in zip(reversed(self.shape), reversed(self.stride()), strict=True):
+            if n != 1 and step != expected:
+                return self.numel() == 0
+            expected *= n
+        return True
 
     @property
     def is_leaf(self) -> Bool:
@@ -168,20 +195,23 @@ class Tensor:
 
     # --- gradients -----------------------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: Tensor | None = None, retain_graph: Bool | None = None, create_graph: Bool = False) -> None:
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: Bool | None = None, create_graph: Bool = False, inputs: Any = None
+    ) -> None:
         """Add to ``grad`` of every leaf behind this tensor the gradient of this tensor by it.
 
         Args:
             gradient: the cotangent of this tensor, in its shape; 1 where it has a single element.
             retain_graph: keep what the rules saved, for another backward; True where ``create_graph`` is.
             create_graph: record the gradient's own computation, so that it can be differentiated.
+            inputs: the tensors whose ``grad`` to add to; every leaf behind where None.
 
         Raises:
             GraphError: no graph, no cotangent for more than one element, a graph freed or changed in place since.
         """
         from .gradients import backward
 
-        backward([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
+        backward([self], [gradient], retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same memory without the graph."""
@@ -244,6 +274,8 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> Any:
         array = self.numpy()
+        if copy is False and (dtype is not None and array.dtype != dtype):
+            raise ValueError(f"__array__: {self.dtype} can not be given as {dtype} without a copy, and copy=False forbids one")
         return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -386,13 +418,60 @@ class Tensor:
         """The tensor in int64, fractions cut off."""
         return f.cast(self, "int64")
 
+    def short(self) -> Tensor:
+        """The tensor in int16, fractions cut off."""
+        return f.cast(self, "int16")
+
+    def char(self) -> Tensor:
+        """The tensor in int8, fractions cut off."""
+        return f.cast(self, "int8")
+
+    def byte(self) -> Tensor:
+        """The tensor in uint8, fractions cut off."""
+        return f.cast(self, "uint8")
+
+    def type(self, dtype: Any) -> Tensor:
+        """The tensor in another dtype."""
+        return f.cast(self, dtype)
+
     def bool(self) -> Tensor:
         """Which elements are not 0."""
         return f.cast(self, "bool")
 
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """The tensor in the shape of ``other``."""
+        return f.reshape(self, other.shape)
+
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """A tensor with a copy of ``data``, in this one's dtype and on its device unless others are given."""
+        from .creation import tensor
+
+        return tensor(data, dtype=dtype or self.dtype, device=device or self.backend, requires_grad=requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """``fill_value`` in the shape ``size``, in this one's dtype and on its device unless others are given."""
+        from .creation import full
+
+        return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.backend, requires_grad=requires_grad)
+
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """Zeros, in this one's dtype and on its device unless others are given."""
+        return self.new_full(sizes_of(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """Ones, in this one's dtype and on its device unless others are given."""
+        return self.new_full(sizes_of(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """Memory whose values are whatever was there, in this one's dtype and on its device unless others are given."""
+        from .creation import empty
+
+        return empty(*size, dtype=dtype or self.dtype, device=device or self.backend, requires_grad=requires_grad)
+
     def contiguous(self) -> Tensor:
-        """The tensor itself: backends take any layout."""
-        return self
+        """The tensor itself where its elements lie in order, row after row; else a copy in which they do."""
+        made: Tensor = shapes.contiguous(self)
+        return self if made._array is self._array else made
 
     def __copy__(self) -> Tensor:
         result: Tensor = self._rebuild(self._array)
@@ -494,7 +573,9 @@ class Tensor:
                 f"{operation}: a leaf that requires a gradient would be changed in place; use ad.no_grad(), or a new view"
             )
         before = Tensor(self._make_writable(), self.backend, self._node)
-        before._view = self._view
+        before._view, before._was = self._view, self._was
+        if self._view is None:
+            self._was = before  # the base of the views there are, and of this one
         after = change(before, *args)
         self._array, self._view = after._array, after._view
         if self._node is not None:
@@ -572,6 +653,29 @@ class Tensor:
     def zero_(self) -> Tensor:
         """Zero everywhere, in place."""
         return self.copy_(0)
+
+    def normal_(self, mean: Float = 0, std: Float = 1, *, generator: Any = None) -> Tensor:
+        """Numbers drawn from the normal distribution of ``mean`` and standard deviation ``std``, in place."""
+        from .random import normal
+
+        drawn = normal(mean, std, self.shape, generator=generator, dtype=self.dtype, device=self.backend)
+        return self._write(drawn, "normal_")
+
+    def uniform_(self, low: Float = 0, high: Float = 1, *, generator: Any = None) -> Tensor:
+        """Numbers drawn evenly from [low, high), in place. Raises ``ValueError`` where ``high`` is below ``low``."""
+        from .random import rand_like
+
+        if high < low:
+            raise ValueError(f"uniform_: draws from [low, high), and {high} is below {low}")
+        return self._write(low + (high - low) * rand_like(self, generator=generator), "uniform_")
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """1 with probability ``p``, a number or a tensor that broadcasts, else 0, in place. Raises ``ValueError`` on another p."""
+        from .random import rand
+
+        if not bool(f.all((p >= 0) & (p <= 1)) if isinstance(p, Tensor) else 0 <= p <= 1):
+            raise ValueError(f"bernoulli_: p is a probability from 0 to 1, not {p}")
+        return self._write((rand(self.shape, generator=generator, device=self.backend) < p).to(self.dtype), "bernoulli_")
 
     abs_, neg_, sign_, sgn_, reciprocal_ = map(in_place, (f.abs, f.neg, f.sign, f.sgn, f.reciprocal))
     exp_, exp2_, expm1_, log_, log1p_ = map(in_place, (f.exp, f.exp2, f.expm1, f.log, f.log1p))
@@ -664,6 +768,8 @@ class Tensor:
     sigmoid, relu, erf, softmax, log_softmax = f.sigmoid, f.relu, f.erf, f.softmax, f.log_softmax
     floor, ceil, round, trunc, clamp, clip = f.floor, f.ceil, f.round, f.trunc, f.clamp, f.clamp
     maximum, minimum, eq, ne, lt, le, gt, ge = f.maximum, f.minimum, f.eq, f.ne, f.lt, f.le, f.gt, f.ge
+    arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
+    not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
     logical_and, logical_or, logical_xor, logical_not = f.logical_and, f.logical_or, f.logical_xor, f.logical_not
     isnan, isinf, isfinite = f.isnan, f.isinf, f.isfinite
     addcdiv, addcmul, lerp, float_power, ldexp, fmod, frac = f.addcdiv, f.addcmul, f.lerp, f.float_power, f.ldexp, f.fmod, f.frac
@@ -687,6 +793,7 @@ class Tensor:
     inverse, pinverse, det, logdet, slogdet, qr, svd = f.inv, f.pinverse, f.det, f.logdet, f.slogdet, f.qr, f.svd
 
     sort, argsort, msort, topk, kthvalue, unique = f.sort, f.argsort, f.msort, f.topk, f.kthvalue, f.unique
+    unique_consecutive, bincount, heaviside = f.unique_consecutive, f.bincount, f.heaviside
     median, nanmedian, mode, quantile, nanquantile = f.median, f.nanmedian, f.mode, f.quantile, f.nanquantile
     aminmax, nansum, nanmean, count_nonzero, dist = f.aminmax, f.nansum, f.nanmean, f.count_nonzero, f.dist
     cov, corrcoef, diff, sum_to_size = f.cov, f.corrcoef, f.diff, f.sum_to_size

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from ..errors import GraphError
 from . import functions as f
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
@@ -131,6 +132,9 @@ class _Call:
 
     def pulled(self, outputs: list[Tensor], cotangents: list[Any], retain_graph: bool = False) -> list[Tensor]:
         """The cotangent of each of :attr:`own`, given those of ``outputs`` (which need none where they are single elements)."""
+        for out, g in zip(outputs, cotangents, strict=True):
+            if g is None and out.numel() != 1:
+                raise GraphError(f"{self.name}: the function returned shape {out.shape}, and a gradient is of a single element")
         pairs = [(out, g) for out, g in zip(outputs, cotangents, strict=True) if out.requires_grad]
         create_graph = self.create_graph or any(g is not None and g.requires_grad for _, g in pairs)
         roots = roots_of(self.name, [out for out, _ in pairs], [g for _, g in pairs], create_graph)
@@ -138,8 +142,14 @@ class _Call:
             found = pull_back(roots, self.edges, retain_graph=retain_graph or create_graph, create_graph=create_graph)
         return [gradient_of(x, found.get(edge), create_graph) for x, edge in zip(self.own, self.edges, strict=True)]
 
+    def check_floating(self, out: Tensor) -> None:
+        """Raise ``TypeError`` on whole numbers, of which there is no derivative."""
+        if out.dtype.kind != "float":
+            raise TypeError(f"{self.name}: the function returned {out.dtype}, of which there is no derivative")
+
     def jacobians(self, out: Tensor) -> list[Tensor]:
         """The derivative of each element of ``out`` by each of :attr:`own`, in shape ``out.shape + input.shape``."""
+        self.check_floating(out)
         found = []
         for x, rows in zip(self.own, jacobians(self.name, out, self.edges, self.create_graph), strict=True):
             shape = out.shape + x.shape
@@ -254,6 +264,8 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
         if len(directions) != len(call.own):
             raise ValueError(f"jvp: {len(directions)} tangents for {len(call.own)} primals; give one for each, in their structure")
         outputs = leaves(call.value)
+        for out in outputs:
+            call.check_floating(out)
         weights = [one(out).requires_grad_() for out in outputs]
         pulled = call.pulled(outputs, weights, retain_graph=True)
         along = [(g, t) for g, t in zip(pulled, directions, strict=True) if g.requires_grad]
@@ -309,9 +321,9 @@ def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> l
         if like is None:
             found.append(None)
         else:
-            zero = like * 0
-            tensors = [zero if g is None else g for g in parts]
-            found.append(f.stack(tensors if create_graph else [Tensor(g, backend) for g in tensors]))
+            tensors = [g if create_graph or g is None else Tensor(g, edge.backend) for g in parts]
+            zero = Tensor(edge.backend.xp.zeros(like.shape, dtype=basis.dtype), edge.backend)
+            found.append(f.stack([zero if g is None else g for g in tensors]))
     return found
 
 

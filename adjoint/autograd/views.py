@@ -33,13 +33,12 @@ class View:
 
     def follow(self, tensor: Tensor) -> None:
         """Give ``tensor``, which this is the view of, its place in the graph again if the base's has changed."""
+        if self.array is not self.base._array and self.base._was is not None:
+            self.base = self.base._was  # what it was before its shape changed
         if self.seen is self.base._node:
             return
         if self.array is not self.base._array:
-            raise GraphError(
-                "a view's base was given other memory or another shape since the view was taken, and then written to under a "
-                "gradient; take the view again"
-            )
+            raise GraphError("a view's base was given other memory since the view was taken; take the view again")
         self.seen = self.base._node
         with enable_grad():
             taken = self.base

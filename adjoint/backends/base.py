@@ -18,6 +18,9 @@ class Extras(Protocol):
     def astype(self, x: Array, dtype: Any) -> Array:
         """``x`` converted to ``dtype``; ``x`` itself where it already is of that dtype."""
 
+    def contiguous(self, x: Array) -> Array:
+        """``x`` itself where its elements lie in order in memory, row after row; else a copy in which they do."""
+
     def getitem(self, x: Array, index: Index) -> Array:
         """``x[index]`` with NumPy's full indexing: slices, ``None``, ``...``, masks and integer arrays, mixed."""
 

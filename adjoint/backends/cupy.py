@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -22,6 +23,19 @@ except ImportError as error:
     ) from error
 import numpy as np
 
+#: What whole numbers are added up as, by the code of their dtype, of which CuPy can scatter few.
+SCATTERED = {"q": np.dtype(np.uint64), "l": np.dtype(np.uint64)} | {code: np.dtype(np.int32) for code in "?bBh"}
+
+#: What the windows that CuPy makes look at, by their identity: their own ``base`` does not say it.
+_looked_at: dict[int, tuple[Any, Array]] = {}
+
+
+def sliding_windows(x: Array, window: Any, stride: Any, dilation: Any) -> Array:
+    found = special.sliding_windows(cp.lib.stride_tricks.as_strided, x, window, stride, dilation)
+    key = id(found)
+    _looked_at[key] = (weakref.ref(found, lambda _: _looked_at.pop(key, None)), x)
+    return found
+
 
 def namespace() -> Namespace:
     import cupyx
@@ -29,6 +43,9 @@ def namespace() -> Namespace:
 
     def astype(x: Array, dtype: Any) -> Array:
         return x.astype(dtype, copy=False)
+
+    def contiguous(x: Array) -> Array:
+        return cp.asarray(x, order="C")
 
     def getitem(x: Array, index: Index) -> Array:
         return x[index]
@@ -45,12 +62,21 @@ def namespace() -> Namespace:
         if is_basic(index):
             result[index] = x
         else:
-            cupyx.scatter_add(result, index, x)
+            kind = SCATTERED.get(x.dtype.char)
+            if kind is None:
+                cupyx.scatter_add(result, index, x)
+            elif kind.itemsize == x.dtype.itemsize:  # in two's complement the sums are the same bits
+                cupyx.scatter_add(result.view(kind), index, x.view(kind))
+            else:
+                wide = result.astype(kind)
+                cupyx.scatter_add(wide, index, x.astype(kind))
+                result = wide.astype(x.dtype)
         return result
 
     functions = collect(cp, STANDARD + CREATION)
     functions |= {
         "astype": astype,
+        "contiguous": contiguous,
         "getitem": getitem,
         "setitem": setitem,
         "scatter_add": scatter_add,
@@ -68,7 +94,7 @@ def namespace() -> Namespace:
 
     xp.solve = solve_broadcast
     xp.block_bytes = 1 << 28  # enough to keep a GPU busy, and little of its memory
-    xp.sliding_windows = partial(special.sliding_windows, cp.lib.stride_tricks.as_strided)
+    xp.sliding_windows = sliding_windows
     xp.overlap_add = partial(special.overlap_add, xp)
     return xp
 
@@ -128,15 +154,15 @@ class CupyBackend:
         return cp.asnumpy(array)
 
     def owner(self, array: Array) -> object:
-        while array.base is not None:
-            array = array.base
+        while array.base is not None or id(array) in _looked_at:
+            array = array.base if array.base is not None else _looked_at[id(array)][1]
         return array
 
     def extent(self, array: Array) -> tuple[int, int]:
         return extent(array.data.ptr, array)
 
     def is_view(self, array: Array) -> bool:
-        return array.base is not None
+        return array.base is not None or id(array) in _looked_at
 
     def random(self, seed: int) -> CupyRandom:
         return CupyRandom(seed)

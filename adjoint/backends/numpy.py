@@ -22,6 +22,10 @@ def astype(x: Array, dtype: Any) -> Array:
     return x.astype(dtype, copy=False)
 
 
+def contiguous(x: Array) -> Array:
+    return np.asarray(x, order="C") if x.ndim else x
+
+
 def getitem(x: Array, index: Index) -> Array:
     found = x[index]
     if isinstance(found, np.ndarray) or not isinstance(x, np.ndarray):
@@ -106,7 +110,8 @@ def namespace() -> Namespace:
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
-    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "diagonal": diagonal}
+    functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
+    functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)

@@ -76,7 +76,7 @@ def erfcx(xp: Any, x: Any) -> Any:
     """exp(x^2) erfc x, without overflow for large x; Cody (1969)."""
     size = xp.abs(x)
     tail = _scaled_tail(xp, size)
-    low = xp.minimum(x, xp.zeros_like(x))
+    low = xp.maximum(xp.minimum(x, xp.zeros_like(x)), xp.full_like(x, -26.0))  # its square's exponential is near the largest number
     near_x = xp.where(size <= 0.46875, x, xp.zeros_like(x))
     near = xp.exp(near_x * near_x) * (1.0 - _near(xp, near_x))
     return xp.where(size <= 0.46875, near, xp.where(x < 0.0, 2.0 * xp.exp(low * low) - tail, tail))

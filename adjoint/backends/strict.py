@@ -16,6 +16,7 @@ from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
 from .numpy import NumpyBackend, NumpyRandom, scatter_add
+from .numpy import contiguous as numpy_contiguous
 from .numpy import diagonal as numpy_diagonal
 from .numpy import getitem as numpy_getitem
 from .numpy import setitem as numpy_setitem
@@ -50,6 +51,10 @@ def namespace() -> Namespace:
     def astype(x: Array, dtype: Any) -> Array:
         return strict.astype(x, dtype, copy=False)
 
+    def contiguous(x: Array) -> Array:
+        made = numpy_contiguous(unwrap(x))
+        return x if made is unwrap(x) else wrap(made)
+
     def getitem(x: Array, index: Index) -> Array:
         return wrap(numpy_getitem(unwrap(x), unwrap(index)))
 
@@ -62,12 +67,15 @@ def namespace() -> Namespace:
     def add_at(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         return wrap(scatter_add(unwrap(x), unwrap(index), shape))
 
+    as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
+
     def windows(x: Array, *how: tuple[int, ...]) -> Array:
-        return wrap(special.sliding_windows(np.lib.stride_tricks.as_strided, unwrap(x), *how))
+        return wrap(special.sliding_windows(as_strided, unwrap(x), *how))
 
     functions = collect(strict, STANDARD)
     functions |= {name: partial(function, device=DEVICE) for name, function in collect(strict, CREATION).items()}
-    functions |= {"astype": astype, "getitem": getitem, "setitem": setitem, "scatter_add": add_at, "diagonal": diagonal}
+    functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
+    functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": add_at}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))

@@ -140,6 +140,7 @@ CALLS: dict[str, list[Call]] = {
     "eigh": [lambda xp, a: xp.abs(xp.eigh(a(SYMMETRIC)))],  # but for the signs, which are not determined
     "qr": [lambda xp, a: xp.abs(xp.qr(a(MATRIX))), lambda xp, a: xp.abs(xp.qr(a(MATRIX), True))],
     "svd": [lambda xp, a: xp.abs(xp.svd(a(MATRIX)))],
+    "contiguous": [lambda xp, a: xp.contiguous(xp.matrix_transpose(a(MATRIX)))],
     "diagonal": [_on("diagonal", MATRIX, k) for k in (0, 1, -1, 9)],
     "block_bytes": [lambda xp, a: xp.asarray(xp.block_bytes > 0)],
     "sliding_windows": [_on("sliding_windows", ANY, (1, 2), (1, 2), (1, 1)), _on("sliding_windows", ANY, (2,), (1,), (2,))],

@@ -32,9 +32,10 @@ def check_gradients(
 ) -> None:
     """Raise ``AssertionError`` where a derivative of ``function`` differs from the slope of the function itself.
 
-    The result y is made a number F = sum(w * y) with fixed random weights w. With the step h = eps * max(1, |x|), the central
-    difference D(h) = (F(x + h) - F(x - h)) / 2h is extrapolated (Richardson, 1911) to (4 D(h/2) - D(h)) / 3, all in float64. Its
-    error is at most h^4 / 480 times the largest fifth derivative of F within h of x, and 3 e / h where F itself is computed
+    The result y is made a number F = sum(w * (y + y^2 / 2)) with fixed random weights w: not linear in y, so that a rule which
+    can not itself be differentiated by its cotangent fails at second order. With the step h = eps * max(1, |x|), the central
+    difference D(h) = (F(x + h) - F(x - h)) / 2h is extrapolated (Richardson, 1911) to (4 D(h/2) - D(h)) / 3, all in float64.
+    Its error is at most h^4 / 480 times the largest fifth derivative of F within h of x, and 3 e / h where F itself is computed
     with an error e: about 1e-12 each for well-scaled functions, far below the tolerances. The analytic value must lie within
     ``atol + rtol * |value|`` of it, and be finite.
 
@@ -78,7 +79,8 @@ def check_gradients(
     weights = _random(result, random)
 
     def weighted(*points: Any) -> Tensor:
-        return f.sum(function(*points).to(float64) * weights)
+        y = function(*points).to(float64)
+        return f.sum((y + 0.5 * y * y) * weights)  # bent, so that the rules' own derivatives by the cotangent matter
 
     scalar: Scalar = weighted
     for reached in range(1, order + 1):

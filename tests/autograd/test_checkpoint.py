@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -120,3 +122,21 @@ def test_a_function_that_differs_the_second_time_or_whose_reading_was_changed_is
         y.mul_(2)
     with pytest.raises(GraphError, match=r"checkpoint: .* changed in place by 'mul_'"):
         out.sum().backward()
+
+
+def test_a_graph_that_is_not_walked_is_freed_without_the_garbage_collector() -> None:
+    x = ad.ones(3, requires_grad=True)
+    gc.collect()
+    gc.disable()
+    try:
+        node = weakref.ref(checkpoint(lambda x: checkpoint(ad.exp, x) * x, x).grad_fn)
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_there_is_one_way_whose_name_is_taken() -> None:
+    x = ad.ones(2, requires_grad=True)
+    assert checkpoint(ad.exp, x, use_reentrant=False).requires_grad
+    with pytest.raises(ValueError, match="use_reentrant"):
+        checkpoint(ad.exp, x, use_reentrant=True)

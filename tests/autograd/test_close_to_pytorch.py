@@ -257,3 +257,78 @@ def test_a_0_d_tensor_has_an_axis_to_transpose_and_leading_axes_of_one_fit_in_a_
     plain = ad.zeros(2)
     plain[0] = ad.ones(1)
     assert plain.tolist() == [1.0, 0.0]
+
+
+HALF: dict[str, Any] = {
+    "a broadcast input": lambda m, x: (m.zeros(5000, 3, dtype=m.float16) + (x[:3] * 1e-4).half()).sum(),
+    "an expanded one": lambda m, x: (x[:3] * 1e-4).half().expand(4000, 3).sum(),
+    "variance": lambda m, x: x.detach().half().var(),
+    "deviation": lambda m, x: x.half().std(),
+    "norm": lambda m, x: m.linalg.vector_norm(x.half()),
+    "normalized": lambda m, x: m.nn.functional.normalize(x.detach().half(), dim=0),
+    "an angle": lambda m, x: m.nn.functional.cosine_similarity(x.detach().half(), x.detach().half() + 50, 0),
+    "a running sum": lambda m, x: (x.detach().half() * 0 + 1).expand(300, 10).reshape(-1).cumsum(0),
+}
+
+
+@pytest.mark.parametrize("case", HALF)
+def test_float16_is_summed_and_squared_in_float32(case: str, backend: Any) -> None:
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip(f"{backend.name} has no float16")
+    x = np.full(10, 300.0)
+    x[0] = -300.0
+    agree(lambda m, x: HALF[case](m, x).double(), x, rtol=2e-3)
+
+
+def test_the_gradient_of_the_loss_where_every_target_is_ignored_is_zero() -> None:
+    x = ad.randn(2, 3).requires_grad_()
+    for loss in (nn.functional.cross_entropy, nn.functional.nll_loss):
+        x.grad = None
+        value = loss(x, ad.tensor([-100, -100]))
+        value.backward()
+        assert value.isnan().item()
+        assert x.grad.tolist() == [[0.0] * 3] * 2
+
+
+def test_edges_of_indexing_powers_and_reductions_are_pytorchs() -> None:
+    def run(m: Any, x: Any) -> Any:
+        yes, no = x.sum() > 0, x.sum() < 0
+        y = x * 1
+        y[no] = 100.0
+        z = x * 1
+        z[yes] = 7.0
+        bools = m.tensor([True, False])
+        empty = [m.ones(2, 3).sum(dim=[]), m.ones(2, 3).mean(dim=()), m.ones(2, 3).amax(()), x.reshape(1, 3).sum(())]
+        return [x[yes], x[no], y, z, 2**bools, m.tensor([True]) ** 2, *empty]
+
+    agree(run, np.array([1.0, 2.0, 3.0]))
+    agree(lambda m, x: m.div(x, 0.7, rounding_mode="floor") + x, np.array([1.0, 2.0]))
+
+
+def test_backward_and_grad_take_inputs_several_tensors_and_zeros_for_what_is_unused() -> None:
+    def run(m: Any) -> list[Any]:
+        x, w, unused = (m.tensor([1.0, 2.0], requires_grad=True) for _ in range(3))
+        y = x * w
+        m.autograd.backward([y.sum(), (y * y).sum()], inputs=[x], retain_graph=True)
+        y.sum().backward(inputs=[w])
+        (zero,) = m.autograd.grad((x * 2).sum(), [unused], materialize_grads=True)
+        return [x.grad.tolist(), w.grad.tolist(), zero.tolist()]
+
+    assert run(ad) == run(torch)
+
+
+def test_a_gradient_of_what_is_no_single_number_or_no_fraction_is_refused() -> None:
+    with pytest.raises(ad.errors.GraphError, match="single element"):
+        ad.grad(lambda x: ad.ones(3))(ad.ones(2))
+    for transform in (ad.jacobian(lambda x: x.argmax()), lambda x: ad.jvp(lambda x: x.argmax(), (x,), (x,))):
+        with pytest.raises(TypeError, match="int64, of which there is no derivative"):
+            transform(ad.ones(2))
+
+
+def test_windows_are_a_view_that_refuses_to_be_written_to() -> None:
+    x = ad.arange(6.0)
+    windows = x.unfold(0, 2, 2)
+    x[0] = 9.0
+    assert windows.tolist() == [[9.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    with pytest.raises(ValueError, match=r"can not be written to|read-only"):
+        windows.mul_(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -208,3 +209,11 @@ def test_hooks_and_grad_by_an_output_work() -> None:
 
     for a, b in zip(run(ad), run(torch), strict=True):
         np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), 1e-12)
+
+
+def test_several_threads_walk_one_graph() -> None:
+    x = ad.tensor(X, requires_grad=True)
+    out = functions(ad)["Product"].apply(x, x.detach(), 2.0).sum()
+    with ThreadPoolExecutor(4) as pool:
+        walks = [pool.submit(ad.autograd.grad, out, x, retain_graph=True) for _ in range(40)]
+        assert all(walk.result()[0].tolist() == (2 * X).tolist() for walk in walks)

@@ -223,16 +223,41 @@ def test_changes_of_shape_in_place_have_pytorchs_gradient(case: str) -> None:
     agree(run, np.array([0.5, -1.0, 2.0]), np.array([[1.5, 2.5, -0.5], [0.1, 0.2, 0.3]]), second=True)
 
 
-def test_a_view_taken_before_its_bases_shape_changed_is_refused_after_a_write() -> None:
-    x = leaf(1.0, 2.0)
-    base = ad.zeros(2, 2, dtype="float64")
-    seen = base[0]
-    base.t_()
-    base[0] = x[0]
-    with pytest.raises(GraphError, match=r"shares its memory|take the view again"):
-        _ = seen * 1
+SEEN_BEFORE: dict[str, Any] = {
+    "read": lambda m, base, seen, x: (base.t_(), seen * 2),
+    "after a write before": lambda m, base, seen, x: (base[1].mul_(x), base.t_(), seen * 2, base * 3),
+    "after a write since": lambda m, base, seen, x: (base.t_(), base[0].mul_(x[0]), seen * 2, base * 3),
+    "written to itself": lambda m, base, seen, x: (base.unsqueeze_(0), seen.mul_(x), base * 3),
+    "after two changes": lambda m, base, seen, x: (base.t_().unsqueeze_(1), base.mul_(x[0]), seen * 2, base * 3),
+}
+
+
+@pytest.mark.parametrize("case", SEEN_BEFORE)
+def test_a_view_taken_before_its_bases_shape_changed_has_pytorchs_gradient_or_is_refused(case: str) -> None:
+    def run(m: Any, x: Any, y: Any) -> Any:
+        base = y * 1
+        return SEEN_BEFORE[case](m, base, base[1], x)
+
+    agree(run, np.array([0.5, -1.0, 2.0]), np.array([[1.5, 2.5, -0.5], [0.1, 0.2, 0.3]]), second=True)
+
+
+def test_a_leafs_shape_is_not_changed_in_place() -> None:
     with pytest.raises(GraphError, match="leaf"):
-        x.unsqueeze_(0)
+        leaf(1.0, 2.0).unsqueeze_(0)
+
+
+def test_what_contiguous_gives_is_a_copy_in_order_where_the_memory_is_not() -> None:
+    def run(m: Any, x: Any, y: Any) -> Any:
+        base = y * 1
+        copied = base.t().contiguous()
+        copied.mul_(x[0])
+        spread = x.expand(2, 3).contiguous()
+        spread[0] = 9.0
+        return [base, copied.view(-1), spread, base.contiguous() * 2]
+
+    agree(run, np.array([0.5, -1.0, 2.0]), np.array([[1.5, 2.5, -0.5], [0.1, 0.2, 0.3]]), second=True)
+    x = ad.ones(2, 3)
+    assert x.contiguous() is x
 
 
 def test_retained_gradients_of_a_view_and_its_base_are_those_after_the_write() -> None:

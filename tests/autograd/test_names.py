@@ -243,3 +243,53 @@ def test_parameters_go_into_one_vector_and_back() -> None:
     assert model.bias.tolist() == [6.0, 7.0]
     with pytest.raises(ValueError, match=r"vector_to_parameters: .* 8 elements .*\(7,\)"):
         nn.utils.vector_to_parameters(ad.ones(7), model.parameters())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, x: [x.new_zeros(2, 3), x.new_zeros((2,)), x.new_ones(2, dtype=m.int32), x.new_full((2, 2), 3)],
+        lambda m, x: [x.new_tensor([1, 2]), x.new_empty(2, 0), x.new_zeros(())],
+        lambda m, x: [x.detach().short(), x.detach().char(), x.type(m.float32), (x * 0 + 3).detach().byte()],
+        lambda m, x: x.reshape_as(x.t()) * x.t(),
+        lambda m, x: [x.arcsin(), x.arctan2(x + 1), x.arctanh(), x.detach().greater(0), x.detach().not_equal(0.5)],
+        lambda m, x: [(x * 2).to(m.int64).abs().flatten().bincount(), (x > 0).unique_consecutive()],
+    ],
+)
+def test_a_method_gives_what_pytorchs_gives(call: Any) -> None:
+    agree(call, X)
+
+
+def test_layout_and_size_in_memory_are_pytorchs() -> None:
+    for library in (ad, torch):
+        x = library.ones(2, 3, 4)
+        assert (tuple(x.stride()), x.stride(1), x.nbytes, x.is_floating_point()) == ((12, 4, 1), 4, 96, True)
+        assert tuple(x.permute(2, 0, 1).stride()) == (1, 12, 4)
+        assert [y.is_contiguous() for y in (x, x.permute(2, 0, 1), x[0], x[:1].transpose(0, 1), x[:0].mT)] == [
+            True, False, True, True, True,
+        ]  # fmt: skip
+        assert tuple(library.tensor(1.0).stride()) == ()
+        assert not library.arange(3).is_floating_point()
+
+
+def test_drawing_in_place_keeps_dtype_and_memory() -> None:
+    ad.manual_seed(5)
+    x = ad.zeros(4000, dtype=ad.float64)
+    part = x[:2000]
+    assert x.normal_(3.0, 0.5) is x
+    assert abs(x.mean().item() - 3.0) < 0.05
+    assert abs(x.std().item() - 0.5) < 0.05
+    x.uniform_(-1.0, 3.0)
+    assert x.min().item() >= -1.0
+    assert abs(part.mean().item() - 1.0) < 0.15
+    assert x.dtype is ad.float64
+    x.bernoulli_(0.25)
+    assert sorted(set(x.tolist())) == [0.0, 1.0]
+    assert abs(x.mean().item() - 0.25) < 0.05
+    assert ad.zeros(3, dtype=ad.int64).bernoulli_(ad.tensor([0.0, 1.0, 1.0])).tolist() == [0, 1, 1]
+    with pytest.raises(ad.errors.GraphError, match="normal_: a leaf"):
+        ad.ones(2, requires_grad=True).normal_()
+    with pytest.raises(ValueError, match="uniform_: draws"):
+        x.uniform_(1.0, 0.0)
+    with pytest.raises(ValueError, match="bernoulli_: p"):
+        x.bernoulli_(1.5)

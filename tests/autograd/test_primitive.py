@@ -74,7 +74,8 @@ def test_a_primitive_without_rules_is_refused_unless_it_says_that_it_is_not_diff
     with pytest.raises(GraphError, match="no derivative by it"):
         declared()(x, x)
     assert not (x > 1).requires_grad
-    assert not (x // 2).requires_grad
+    (x // 2).backward()
+    assert x.grad.item() == 0.0
 
 
 def test_only_what_a_needed_rule_names_is_kept() -> None:
@@ -101,5 +102,21 @@ def test_mistakes_in_a_declaration_are_named() -> None:
     registry.pop("cube_times")
     with pytest.raises(TypeError, match="no input 'w'"):
         declared(w=lambda g: g)
-    with pytest.raises(ValueError, match="already a primitive 'cube_times'"):
-        declared()
+
+    def exp(xp: Any, x: Any) -> Any:
+        return x
+
+    with pytest.raises(ValueError, match="already a primitive 'exp'"):
+        ad.primitive(exp)
+    with pytest.raises(TypeError, match=r"scaled: parameters of a primitive .* behind a star"):
+
+        @ad.primitive
+        def scaled(xp: Any, x: Any, k: float = 2.0) -> Any:
+            return x * k
+
+
+def test_a_primitive_that_is_declared_again_takes_its_place() -> None:
+    declared(x=lambda g: g * 0.0)
+    cube_times = declared(x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale, y=lambda g, x, scale: g * x * x * x * scale)
+    check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]))
+    assert registry["cube_times"] is cube_times

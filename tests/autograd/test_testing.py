@@ -177,3 +177,19 @@ def test_strategies_say_which_extra_they_need() -> None:
     hidden = "import sys; sys.modules['hypothesis'] = None; import adjoint.testing\nfrom adjoint.testing import strategies"
     done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
     assert "pip install 'adjoint[testing]'" in done.stderr
+
+
+def test_a_rule_that_can_not_be_differentiated_by_its_cotangent_is_caught() -> None:
+    class Times(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            ctx.save_for_backward(x, y)
+            return x * y
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            x, y = ctx.saved_tensors
+            return g.detach() * y, g.detach() * x
+
+    with pytest.raises(AssertionError, match="order 2"):
+        check_gradients(Times.apply, ad.tensor([0.5, 2.0]), ad.tensor([1.5, -1.0]))

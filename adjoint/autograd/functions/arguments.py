@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,12 @@ def axes_of(dim: Dims, axis: Dims) -> Any:
     """The one of PyTorch's and NumPy's arguments that was given, as an int, a tuple or None."""
     chosen = dim if axis is None else axis
     return chosen if chosen is None or isinstance(chosen, int) else tuple(chosen)
+
+
+def reduced_of(dim: Dims, axis: Dims) -> Any:
+    """:func:`axes_of` to reduce over: no ``dim`` is all of them, as PyTorch has it, and no ``axis`` none, as NumPy does."""
+    chosen = axes_of(dim, axis)
+    return None if axis is None and chosen == () else chosen
 
 
 def tensor_of(name: str, x: Any) -> Tensor:
@@ -65,6 +72,18 @@ def in_floats(name: str, *inputs: Any) -> Any:
     common = result_type(*inputs)
     dtype = common if common.kind == "float" else dtypes.float32
     return tuple(x if type(x) in NUMBERS else x.to(dtype) for x in inputs)
+
+
+def wide_inside(function: Any) -> Any:
+    """``function`` of a tensor, computed in float32 where that is float16, whose squares and sums soon leave its range."""
+
+    @functools.wraps(function)
+    def computed(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if getattr(x, "dtype", None) is not dtypes.float16 or kwargs.get("dtype") is not None:
+            return function(x, *args, **kwargs)
+        return function(x.float(), *args, **kwargs).half()
+
+    return computed
 
 
 def widened(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from ...backends import dtypes
 from ..primitive import as_input, astype
 from ..rules import elementwise as e
 from ..rules import neural, shapes, special
-from .arguments import NUMBERS, Number
+from .arguments import NUMBERS, Number, widened
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -54,7 +54,7 @@ def subtract(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
 def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """x / other, broadcast; with ``rounding_mode`` rounded to whole numbers ``"trunc"`` (towards 0) or ``"floor"`` (downwards).
 
-    Rounded, whole numbers stay whole; truncated, the derivative is 0, and floored, there is none. Raises ``ValueError`` on
+    Rounded, whole numbers stay whole; the derivative is 0. Raises ``ValueError`` on
     another ``rounding_mode``.
     """
     if rounding_mode is None:
@@ -92,6 +92,7 @@ def pow(x: Any, exponent: Any) -> Tensor:
     >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
+    x, exponent = (widened(v) if getattr(v, "dtype", None) is dtypes.bool_ else v for v in (x, exponent))
     if type(exponent) in (int, float):
         if exponent == 2:
             return e.square(x)

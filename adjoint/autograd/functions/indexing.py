@@ -21,7 +21,7 @@ def plain_index(x: Tensor, index: Any) -> Any:
         return tuple(plain_index(x, part) for part in index)
     if index is None or index is Ellipsis or isinstance(index, (int, slice)):
         return index
-    if getattr(index, "shape", None) == () and "int" in str(index.dtype):
+    if getattr(index, "shape", None) == () and getattr(index.dtype, "kind", "") in ("int", "uint", "i", "u"):
         return int(index)  # a whole number, whatever holds it: the result is a view
     if hasattr(index, "_node"):  # a Tensor
         if index.backend is not x.backend:

@@ -11,7 +11,7 @@ from ..rules import shapes
 from .arguments import axis_of, index_at, sizes_of, tensor_of
 from .indexing import getitem
 from .reductions import cumsum
-from .shapes import broadcast_to, concat, repeat, split, transpose, unsqueeze
+from .shapes import broadcast_to, concat, movedim, repeat, split, transpose, unsqueeze
 from .sorting import searchsorted
 
 if TYPE_CHECKING:
@@ -216,16 +216,14 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis."""
-    from ..creation import arange
+    """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis: a view that can not be written to."""
+    from ..rules.convolution import sliding_windows
 
     along = axis_of("unfold", dimension, max(x.ndim, 1))
     if not x.ndim:
         return unfold(unsqueeze(x, 0), 0, size, step)[0]
     if not 0 <= size <= x.shape[along] or step < 1:
         raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")
-    count = (x.shape[along] - size) // step + 1
-    places = unsqueeze(arange(count, device=x.backend) * step, 1) + arange(size, device=x.backend)
-    windows = getitem(x, index_at(along, places))
-    order = [i for i in range(windows.ndim) if i != along + 1]
-    return shapes.permute_dims(windows, axes=(*order, along + 1))
+    last = movedim(x, along, -1)
+    windows = sliding_windows(last, window=(size,), stride=(step,), dilation=(1,))
+    return movedim(windows, -2, along)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import neural, reductions, shapes
-from .arguments import Dims, axes_of, axis_of, floating, nonempty, tensor_of, widened
+from .arguments import Dims, axes_of, axis_of, floating, nonempty, reduced_of, tensor_of, wide_inside, widened
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim, squeeze, unsqueeze
@@ -26,8 +26,8 @@ def sum(
     """
     x = tensor_of("sum", x)
     if dtype is None:
-        return reductions.sum(widened(x), axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
-    total = reductions.sum(widened(x.to(dtype)), axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
+        return reductions.sum(widened(x), axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
+    total = reductions.sum(widened(x.to(dtype)), axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
     return cast(total, dtype)
 
 
@@ -37,9 +37,10 @@ def mean(
     """The mean over ``dim`` (all axes where None). Raises ``TypeError`` on integers, as PyTorch does."""
     x = tensor_of("mean", x)
     x = floating("mean", x if dtype is None else x.to(dtype))
-    return reductions.mean(x, axis=axes_of(dim, axis), keepdims=keepdim or keepdims)
+    return reductions.mean(x, axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
 
 
+@wide_inside
 def var(
     x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
@@ -47,7 +48,7 @@ def var(
     """Variance: the sum of squared distances from the mean over (n - correction)."""
     if isinstance(dim, bool):  # var(unbiased), as PyTorch has it
         dim, unbiased = None, dim
-    axes, x = axes_of(dim, axis), floating("var", x)
+    axes, x = reduced_of(dim, axis), floating("var", x)
     n = reductions.count(x.shape, axes)
     correction = correction if unbiased is None else int(unbiased)
     distance = x - reductions.mean(x, axis=axes, keepdims=True)
@@ -55,6 +56,7 @@ def var(
     return total / (n - correction) if n > correction else total * float("inf")
 
 
+@wide_inside
 def std(
     x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
@@ -95,14 +97,14 @@ def prod(
 
 def amax(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """The largest value over ``dim``; ties share the gradient evenly. Raises ``ValueError`` over no elements."""
-    axes = axes_of(dim, axis)
+    axes = reduced_of(dim, axis)
     nonempty("amax", x, axes)
     return reductions.max(x, axis=axes, keepdims=keepdim or keepdims)
 
 
 def amin(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """The smallest value over ``dim``; ties share the gradient evenly. Raises ``ValueError`` over no elements."""
-    axes = axes_of(dim, axis)
+    axes = reduced_of(dim, axis)
     nonempty("amin", x, axes)
     return reductions.min(x, axis=axes, keepdims=keepdim or keepdims)
 
@@ -180,7 +182,7 @@ def cumsum(x: Tensor, dim: int = -1, *, dtype: Any = None, axis: int | None = No
 
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp(x) over ``dim``, without overflow."""
-    axes = axes_of(dim, None)
+    axes = reduced_of(dim, None)
     x = tensor_of("logsumexp", x)
     if reductions.count(x.shape, axes) == 0:
         return e.log(sum(x, axes, keepdim))  # log 0
@@ -200,10 +202,11 @@ def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any
     return neural.log_softmax(x if dtype is None else x.to(dtype), axis=dim if axis is None else axis)
 
 
+@wide_inside
 def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are
     not 0 where it is 0. ``"fro"`` is 2, and ``"nuc"`` the sum of the singular values of matrices. At 0 the gradient is 0."""
-    x, axes = x if dtype is None else x.to(dtype), axes_of(dim, None)
+    x, axes = x if dtype is None else x.to(dtype), reduced_of(dim, None)
     if p == "nuc":
         from .linalg import matrix_norm
 

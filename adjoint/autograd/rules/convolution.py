@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ...backends import Array
+from ..graph import wide
 from ..primitive import Primitive, primitive
 from .shapes import Shape
 
@@ -76,10 +77,10 @@ def _combined(combine: Any, xp: Any, x: Any, windows: Windows) -> Any:
     return x
 
 
-@primitive(views=True)
+@primitive
 def window_sum(xp: Any, x: Array, *, windows: Windows) -> Array:
     """The sum of each window along the last axes: (…, *size) to (…, *count)."""
-    return _combined(xp.add, xp, x, windows)
+    return xp.astype(_combined(xp.add, xp, wide(xp, x), windows), x.dtype)
 
 
 @primitive(views=True)
@@ -223,7 +224,7 @@ convolution.vjp(
     weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
         x, g, windows=windows, padding=padding, groups=groups
     ),
-    bias=lambda xp, g: xp.sum(g, axis=(0, *range(2, g.ndim))),
+    bias=lambda xp, g: xp.sum(wide(xp, g), axis=(0, *range(2, g.ndim))),
 )
 convolution_transpose.vjp(
     x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(

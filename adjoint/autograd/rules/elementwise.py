@@ -36,7 +36,7 @@ def divide(xp: Any, x: Array, y: Array) -> Array:
     return x / y
 
 
-@primitive(differentiable=False)
+@primitive
 def floor_divide(xp: Any, x: Array, y: Array) -> Array:
     return xp.floor_divide(x, y)
 
@@ -297,8 +297,9 @@ def trunc(xp: Any, x: Array) -> Array:
     return xp.trunc(x)
 
 
-for flat in (sign, floor, ceil, round, trunc):
+for flat in (sign, floor, ceil, round, trunc, floor_divide):
     flat.vjp(x=lambda xp, g: xp.zeros_like(g))
+floor_divide.vjp(y=lambda xp, g: xp.zeros_like(g))
 
 # --- choice ------------------------------------------------------------------------------------------------------------------
 

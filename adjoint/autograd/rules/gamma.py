@@ -7,8 +7,8 @@ from typing import Any
 
 from ...backends import Array
 from ...backends import gamma as kernels
+from ..graph import wide
 from ..primitive import primitive
-from .reductions import wide
 
 
 @primitive(floating=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends import Array, Index
+from ..graph import wide
 from ..primitive import primitive
 from .linalg import rows
-from .reductions import wide
 
 SQRT_HALF = 0.7071067811865476
 ONE_OVER_SQRT_2PI = 0.3989422804014327

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends import Array
+from ..graph import wide
 from ..primitive import primitive
-from .reductions import Axes, count, wide
+from .reductions import Axes, count
 
 
 def _centred(xp: Any, x: Any, axis: Axes, eps: float) -> tuple[Any, Any]:

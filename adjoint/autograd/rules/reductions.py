@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ...backends import Array
+from ..graph import wide
 from ..primitive import primitive
 
 Axes = int | tuple[int, ...] | None
@@ -35,11 +36,6 @@ def count(shape: tuple[int, ...], axis: Axes) -> int:
     return prod(shape[a] for a in reduced_axes(len(shape), axis))
 
 
-def wide(xp: Any, x: Any) -> Any:
-    """``x`` as sums of it are taken: float16 in float32, as its own range and precision are soon used up."""
-    return xp.astype(x, xp.float32) if x.dtype == getattr(xp, "float16", None) else x
-
-
 @primitive
 def sum(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     total = xp.sum(wide(xp, x), axis=axis, keepdims=keepdims)
@@ -64,7 +60,8 @@ def min(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Arra
 
 @primitive
 def cumulative_sum(xp: Any, x: Array, *, axis: int = -1) -> Array:
-    return xp.cumulative_sum(x, axis=axis)
+    total = xp.cumulative_sum(wide(xp, x), axis=axis)
+    return total if total.dtype != xp.float32 else xp.astype(total, x.dtype)
 
 
 def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: bool) -> Any:

@@ -24,6 +24,12 @@ def copy(xp: Any, x: Array) -> Array:
     return xp.asarray(x, copy=True)
 
 
+@primitive
+def contiguous(xp: Any, x: Array) -> Array:
+    """``x`` with its elements in order in memory, row after row."""
+    return xp.contiguous(x)
+
+
 @primitive(views=True)
 def reshape(xp: Any, x: Array, *, shape: Shape) -> Array:
     return xp.reshape(x, shape)
@@ -151,6 +157,7 @@ def negated(shift: Any) -> Any:
 
 alias.vjp(x=lambda g: g)
 copy.vjp(x=lambda g: g)
+contiguous.vjp(x=lambda g: g)
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
 permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, inverse_permutation(axes)))
 broadcast_to.vjp(x=lambda g: g)

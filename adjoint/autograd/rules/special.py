@@ -6,10 +6,10 @@ from typing import Any
 
 from ...backends import Array
 from ...backends import special as kernels
+from ..graph import wide
 from ..primitive import primitive
 from .elementwise import TWO_OVER_SQRT_PI
 from .neural import SQRT_2_OVER_PI, SQRT_HALF
-from .reductions import wide
 
 # --- signs, remainders, lengths ----------------------------------------------------------------------------------------------
 

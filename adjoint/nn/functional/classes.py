@@ -18,8 +18,8 @@ def nll_loss(
 
     Shapes and errors are those of :func:`cross_entropy` with class indices.
     """
-    rows, index, _, scale = _by_rows("nll_loss", input, target, weight, ignore_index, reduction)
-    return _shaped(_weighted(shapes.getitem(rows, index=index), scale), target, reduction)
+    rows, index, _, scale, none = _by_rows("nll_loss", input, target, weight, ignore_index, reduction)
+    return _shaped(_weighted(shapes.getitem(rows, index=index), scale), target, reduction, none)
 
 
 def cross_entropy(
@@ -54,14 +54,14 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing is from 0 to 1, not {label_smoothing}")
     if target.dtype.kind == "float":
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
-    rows, index, each, scale = _by_rows("cross_entropy", input, target, weight, ignore_index, reduction)
+    rows, index, each, scale, none = _by_rows("cross_entropy", input, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
         losses = neural.cross_entropy(rows, scale, index=index, total=reduction != "none")
-        return _shaped(losses, target, reduction)
+        return _shaped(losses, target, reduction, none)
     rows = neural.log_softmax(rows, axis=1)
     everywhere = _weighted(reductions.sum(rows if weight is None else rows * weight, axis=1), each)
     own = _weighted(shapes.getitem(rows, index=index), scale)
-    return _shaped((1.0 - label_smoothing) * own + label_smoothing / rows.shape[1] * everywhere, target, reduction)
+    return _shaped((1.0 - label_smoothing) * own + label_smoothing / rows.shape[1] * everywhere, target, reduction, none)
 
 
 def _class_axis(name: str, input: Tensor, weight: Tensor | None, reduction: str) -> int:
@@ -80,8 +80,10 @@ def _class_axis(name: str, input: Tensor, weight: Tensor | None, reduction: str)
 
 def _by_rows(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
-) -> tuple[Tensor, Any, Any, Any]:
-    """The input as rows of classes, what picks each row's own, and each row's part in the result, before and after weighting."""
+) -> tuple[Tensor, Any, Any, Any, bool]:
+    """The input as rows of classes, what picks each row's own, each row's part in the result, before and after weighting, and
+    whether a mean is of nothing, every row being ignored.
+    """
     axis = _class_axis(name, input, weight, reduction)
     classes, backend = input.shape[axis], input.backend
     if target.dtype.kind not in ("int", "uint"):
@@ -102,10 +104,13 @@ def _by_rows(
         kept = own != ignore_index
         own, each = xp.where(kept, own, 0), Tensor(xp.astype(kept, input._array.dtype), backend)
     scale = each if weight is None else f.getitem(weight.detach().to(input.dtype), Tensor(own, backend)) * each
+    none = False
     if reduction == "mean":
         total = scale.sum().item() if isinstance(scale, Tensor) else target.numel()
-        each, scale = (part * (1.0 / total if total else float("nan")) for part in (each, scale))
-    return rows, (xp.arange(rows.shape[0]), own), each, scale
+        none = isinstance(each, Tensor) and not each.any().item()
+        factor = 0.0 if none else 1.0 / total if total else float("nan")
+        each, scale = each * factor, scale * factor
+    return rows, (xp.arange(rows.shape[0]), own), each, scale, none
 
 
 def _check_classes(name: str, target: Tensor, classes: int, ignore_index: int) -> bool:
@@ -135,12 +140,12 @@ def _weighted(log_probabilities: Tensor, scale: Any) -> Tensor:
     return -scale * log_probabilities
 
 
-def _shaped(losses: Tensor, target: Tensor, reduction: str) -> Tensor:
-    """The rows' losses in the target's shape, or their sum. The mean of none is NaN, as in PyTorch."""
+def _shaped(losses: Tensor, target: Tensor, reduction: str, none: bool) -> Tensor:
+    """The rows' losses in the target's shape, or their sum. The mean of none is NaN, as in PyTorch, and its gradient 0."""
     if reduction == "none":
         return losses if losses.shape == target.shape else f.reshape(losses, target.shape)
     total = losses if not losses.ndim else reductions.sum(losses)
-    return total if target.numel() or reduction == "sum" else total * float("nan")
+    return total + float("nan") if none or (reduction == "mean" and not target.numel()) else total
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float) -> Tensor:

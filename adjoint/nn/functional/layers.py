@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.arguments import wide_inside
 from ...autograd.rules import neural
+from ...backends.dtypes import float16
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -23,6 +25,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return f.matmul(input, weight.mT) if bias is None else neural.linear(input, weight, bias)
 
 
+@wide_inside
 def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
     """x / max(norm of x, ``eps``), the p-norm along ``dim``."""
     return input / f.clamp_min(f.norm(input, p, dim, keepdim=True), eps)
@@ -30,6 +33,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 x2 / (max(length of x1, ``eps``) max(length of x2, ``eps``)) along ``dim``: the cosine of the angle between the two."""
+    if x1.dtype is x2.dtype is float16:  # whose squares soon leave its range
+        return cosine_similarity(x1.float(), x2.float(), dim, eps).half()
     product = x1 * x2
     lengths = [f.clamp_min(f.norm(f.expand(x, product.shape), 2, dim), eps) for x in (x1, x2)]
     return f.sum(product, dim) / (lengths[0] * lengths[1])

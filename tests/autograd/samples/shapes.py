@@ -15,6 +15,7 @@ from .drawing import BOOLS, SMALL, SMALL_INTS, WITH_AXES, Sample, an_axis, array
 
 
 @sample("alias")
+@sample("contiguous")
 @sample("copy")
 def _(draw: Any) -> Sample:
     x = array(draw, draw(SMALL))
