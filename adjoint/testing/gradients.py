@@ -32,12 +32,12 @@ def check_gradients(
 ) -> None:
     """Raise ``AssertionError`` where a derivative of ``function`` differs from the slope of the function itself.
 
-    The result y is made a number F = sum(w * (y + y^2 / 2)) with fixed random weights w: not linear in y, so that a rule which
-    can not itself be differentiated by its cotangent fails at second order. With the step h = eps * max(1, |x|), the central
-    difference D(h) = (F(x + h) - F(x - h)) / 2h is extrapolated (Richardson, 1911) to (4 D(h/2) - D(h)) / 3, all in float64.
-    Its error is at most h^4 / 480 times the largest fifth derivative of F within h of x, and 3 e / h where F itself is computed
-    with an error e: about 1e-12 each for well-scaled functions, far below the tolerances. The analytic value must lie within
-    ``atol + rtol * |value|`` of it, and be finite.
+    The result y is made a number F = sum(w * (y + y^3 / 6 s^2)) with fixed random weights w, s being the size of its largest
+    element or 1: not linear in y, so that a rule which can not itself be differentiated by its cotangent fails at second order.
+    With the step h = eps * max(1, |x|), the central difference D(h) = (F(x + h) - F(x - h)) / 2h is extrapolated (Richardson,
+    1911) to (4 D(h/2) - D(h)) / 3, all in float64. Its error is at most h^4 / 480 times the largest fifth derivative of F within
+    h of x, and 3 e / h where F itself is computed with an error e: about 1e-12 each for well-scaled functions, far below the
+    tolerances. The analytic value must lie within ``atol + rtol * |value|`` of it, and be finite.
 
     First the derivative along random directions through all elements of all inputs is compared, then each element's by itself.
     If a direction fails, the element at fault is searched for by halving. For ``order`` k, the same is done to the derivative
@@ -78,9 +78,11 @@ def check_gradients(
         raise AssertionError("the function's result is not finite, and so has no slope there")
     weights = _random(result, random)
 
+    size = max([1.0, *map(abs, result.reshape(-1).tolist())])
+
     def weighted(*points: Any) -> Tensor:
         y = function(*points).to(float64)
-        return f.sum((y + 0.5 * y * y) * weights)  # bent, so that the rules' own derivatives by the cotangent matter
+        return f.sum((y + y * (y / size) ** 2 / 6.0) * weights)  # bent: the rules' own derivatives by the cotangent matter
 
     scalar: Scalar = weighted
     for reached in range(1, order + 1):
