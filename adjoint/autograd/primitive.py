@@ -229,21 +229,18 @@ class Primitive:
         return self._in_common(backend, arrays)
 
     def _in_common(self, backend: Backend, arrays: list[Any]) -> list[Any]:
-        of_dims = of_zero = of_numbers = None
-        for a in arrays:
-            if type(a) in _NUMBERS:
-                of_numbers = dtypes.of_number(a) if of_numbers is None else dtypes.promote(of_numbers, dtypes.of_number(a))
-            elif a.shape:
-                of_dims = backend.dtypes[a.dtype] if of_dims is None else dtypes.promote(of_dims, backend.dtypes[a.dtype])
-            else:
-                of_zero = backend.dtypes[a.dtype] if of_zero is None else dtypes.promote(of_zero, backend.dtypes[a.dtype])
-        common = dtypes.combine(of_dims, dtypes.combine(of_zero, of_numbers))
+        numbers = [dtypes.of_number(a) for a in arrays if type(a) in _NUMBERS]
+        dims, zeros = (
+            [backend.dtypes[a.dtype] for a in arrays if type(a) not in _NUMBERS and bool(a.shape) is dimensioned]
+            for dimensioned in (True, False)
+        )
+        common = dtypes.common(dims, zeros, numbers)
         assert common is not None
         if self.floating and common.kind != "float":
             common = dtypes.float32
         xp = backend.xp
         target = getattr(xp, common.name)
-        only_numbers = of_dims is None and of_zero is None
+        only_numbers = not (dims or zeros)
         promoted = []
         for a in arrays:
             if type(a) in _NUMBERS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 
@@ -91,6 +93,12 @@ def combine(stronger: DType | None, weaker: DType | None) -> DType | None:
     if CATEGORY[weaker.kind] > CATEGORY[stronger.kind]:
         return promote(stronger, weaker)
     return stronger
+
+
+def common(dims: Sequence[DType], zeros: Sequence[DType], numbers: Sequence[DType]) -> DType | None:
+    """The dtype of an operation on arrays with dimensions, 0-d arrays and Python numbers of these dtypes; None of nothing."""
+    first, second, third = (reduce(promote, kind) if kind else None for kind in (dims, zeros, numbers))
+    return combine(first, combine(second, third))
 
 
 def of_number(value: bool | int | float) -> DType:

@@ -51,16 +51,15 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> ad.result_type(ad.ones(2, dtype="float16"), ad.float64.name, 1.5)
     adjoint.float64
     """
-    dims = zero = number = None
+    dims: list[DType] = []
+    zeros: list[DType] = []
+    numbers: list[DType] = []
     for part in arrays_and_dtypes:
         if type(part) in NUMBERS:
-            number = dtypes.of_number(part) if number is None else dtypes.promote(number, dtypes.of_number(part))
-        elif hasattr(part, "shape") and part.shape == ():
-            zero = as_dtype(part.dtype) if zero is None else dtypes.promote(zero, as_dtype(part.dtype))
+            numbers.append(dtypes.of_number(part))
         else:
-            found = as_dtype(getattr(part, "dtype", part))
-            dims = found if dims is None else dtypes.promote(dims, found)
-    common = dtypes.combine(dims, dtypes.combine(zero, number))
+            (zeros if getattr(part, "shape", None) == () else dims).append(as_dtype(getattr(part, "dtype", part)))
+    common = dtypes.common(dims, zeros, numbers)
     if common is None:
         raise ValueError("result_type: give at least one tensor, dtype or number")
     return common

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 #: From 1 to the next number, by the dtypes that matrices are factored in.
-PRECISION = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 
 class QR(NamedTuple):
@@ -46,7 +45,7 @@ def matrices(name: str, x: Any, square: bool = False) -> Tensor:
         raise ValueError(f"{name}: takes matrices, of at least 2 axes, not shape {x.shape}")
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}: takes square matrices, not shape {x.shape}")
-    if x.dtype.name not in PRECISION:
+    if x.dtype.name not in ("float32", "float64"):
         raise TypeError(f"{name}: takes float32 or float64, not {x.dtype}; convert with .float() first")
     return x
 

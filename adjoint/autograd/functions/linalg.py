@@ -18,7 +18,6 @@ from . import diagonals
 from .arguments import Dims, axes_of, axis_of, floating, tensor_of
 from .elementwise import cast, pow, where
 from .factorizations import (
-    PRECISION,
     cholesky,
     eigh,
     eigvalsh,
@@ -82,7 +81,7 @@ def pinv(
 def _tolerances(A: Tensor, atol: float | None, rtol: float | None) -> tuple[float, float]:
     """``atol`` and ``rtol`` as they are where they were not given."""
     if rtol is None:
-        rtol = 0.0 if atol else max(A.shape[-2:]) * PRECISION[A.dtype.name]
+        rtol = 0.0 if atol else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
     return float(atol or 0.0), float(rtol)
 
 

@@ -9,8 +9,7 @@ from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import zeros
 from ...autograd.rules import normalization, reductions
-
-MACHINE_EPSILON = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+from ...backends import dtypes
 
 
 def batch_norm(
@@ -97,7 +96,7 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     ``eps`` is the dtype's distance from 1 to the next number where it is None.
     """
     axes = _last_axes("rms_norm", input, normalized_shape, weight, None)
-    eps = MACHINE_EPSILON[input.dtype.name] if eps is None else eps
+    eps = dtypes.finfo(input.dtype).eps if eps is None else eps
     x = _widened(input)
     normalized = x * f.rsqrt(reductions.mean(f.square(x), axis=axes, keepdims=True) + eps)
     return _affine(normalized.to(input.dtype), weight, None, None)
