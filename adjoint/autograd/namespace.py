@@ -18,7 +18,7 @@ from . import creation, graph
 from . import functions as f
 from .functions import arguments
 from .functions import factorizations as factors
-from .functions.sorting import runs
+from .functions.sorting import firsts, in_order
 from .rules import elementwise, reductions, shapes
 from .rules.linalg import matrix_transpose
 from .tensor import Tensor
@@ -281,8 +281,9 @@ class UniqueInverse(NamedTuple):
 
 def unique_all(x: Tensor) -> UniqueAll:
     values, inverse, counts = f.unique(x, return_inverse=True, return_counts=True)
-    order, new = runs(f.ravel(x))
-    return UniqueAll(values, f.getitem(order, new), inverse, counts)
+    flat = f.ravel(x)
+    order = in_order(flat)
+    return UniqueAll(values, f.getitem(order, firsts(flat, order)), inverse, counts)
 
 
 def unique_counts(x: Tensor) -> UniqueCounts:

@@ -28,7 +28,7 @@ from .. import backends
 from ..backends import Array, Backend, dtypes
 from ..errors import BackendError
 from . import graph
-from .graph import differentiable, record
+from .graph import Node, differentiable, record
 from .modes import state
 from .plan import Plan, Rule
 from .views import View
@@ -199,9 +199,7 @@ class Primitive:
         if self.moves:
             backend = params["target"]
         if mask and state.recording and self.differentiable:
-            plan = self._plans.get(mask) or self.plan(mask)
-            edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
-            made = Tensor(out, backend, record(plan, edges, plan.save(arrays, out, params), backend, out))
+            made = Tensor(out, backend, self.node(mask, inputs, arrays, params, backend, out))
         else:
             made = Tensor(out, backend)
         if self.views and (out is arrays[0] or (backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]))):
@@ -210,6 +208,12 @@ class Primitive:
             else:
                 graph.writes.set_apart(backend, made)
         return made
+
+    def node(self, mask: int, inputs: Any, arrays: Any, params: dict[str, Any], backend: Backend, out: Array) -> Node:
+        """The node of a call of ``inputs``, those of the bits set in ``mask`` needing a gradient, that gave ``out``."""
+        plan = self.plan(mask)
+        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
+        return record(plan, edges, plan.save(arrays, out, params), backend, out)
 
     # --- what goes wrong ---
 

@@ -99,12 +99,12 @@ class _Call:
     def __init__(
         self, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | tuple[int, ...], has_aux: bool
     ) -> None:
-        self.name, self.argnums, self.recording = name, argnums, state.recording
-        chosen = (argnums,) if isinstance(argnums, int) else argnums
+        self.name, self.argnums, recording = name, argnums, state.recording
+        self.chosen = chosen = (argnums,) if isinstance(argnums, int) else argnums
         if any(not -len(args) <= n < len(args) for n in chosen):
             raise ValueError(f"{name}: argnums is {argnums}, and the function was called with {len(args)} arguments by position")
         self._block = ExitStack()
-        self.nested = self._block.enter_context(differentiating())
+        nested = self._block.enter_context(differentiating())
         with self._block:
             self._block.enter_context(enable_grad())
             self.inputs = list(args)
@@ -121,8 +121,8 @@ class _Call:
             self._block = self._block.pop_all()
         self.edges = [edge_of(x) for x in self.own]
         outputs = [out for out in leaves(self.value) if out.requires_grad]
-        connected = self.recording and _reach_other_leaves([edge_of(out) for out in outputs], self.edges)
-        self.create_graph = self.nested or connected
+        connected = recording and _reach_other_leaves([edge_of(out) for out in outputs], self.edges)
+        self.create_graph = nested or connected
 
     def __enter__(self) -> _Call:
         return self
@@ -157,21 +157,15 @@ class _Call:
             found.append(Tensor(xp.zeros(shape, dtype=x._array.dtype), x.backend) if rows is None else rows.reshape(shape))
         return found
 
-    def result(self) -> Any:
-        """The function's value, without its graph unless that is to be differentiated further."""
-        return self.value if self.create_graph else _without_graph(self.value)
-
     def results(self, *derivatives: Any, has_aux: bool) -> tuple[Any, ...]:
-        """The value, the derivatives, and what else the function returned."""
-        if not has_aux:
-            return (self.result(), *derivatives)
-        return (self.result(), *derivatives, self.aux if self.create_graph else _without_graph(self.aux))
+        """The value, the derivatives, and what else the function returned; without their graph, unless it is needed further."""
+        value, aux = (part if self.create_graph else _without_graph(part) for part in (self.value, self.aux))
+        return (value, *derivatives, aux) if has_aux else (value, *derivatives)
 
     def in_arguments(self, values: list[Any]) -> Any:
         """One value for each of :attr:`own` in the structure of the arguments: of the one, or a tuple of several."""
         each = iter(values)
-        chosen = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
-        structured = tuple(rebuild(self.inputs[n], each) for n in chosen)
+        structured = tuple(rebuild(self.inputs[n], each) for n in self.chosen)
         return structured[0] if isinstance(self.argnums, int) else structured
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError
-from .graph import Node, record
+from .graph import Node
 from .modes import enable_grad
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ class View:
         """The base's node after ``result``, which is recorded or whose base is, was written to where the view looks."""
         from .rules.shapes import write_through
 
-        base = self.base
-        inputs, params = (base, result), {"steps": self.steps, "backend": base.backend}
-        plan = write_through.plan(base._requires_grad + 2 * result._requires_grad)
-        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
-        saved = plan.save((base._array, result._array), None, params)
-        return record(plan, edges, saved, base.backend, base._array)
+        base, mask = self.base, self.base._requires_grad + 2 * result._requires_grad
+        params = {"steps": self.steps, "backend": base.backend}
+        return write_through.node(mask, (base, result), (base._array, result._array), params, base.backend, base._array)

@@ -61,9 +61,6 @@ FAMILIES: list[tuple[str, Any, ModuleType, list[str]]] = [
     ("torch.nn.functional", functional, torch.nn.functional, FUNCTIONAL),
 ]
 
-#: They would give a tensor another shape under those who hold it, and its views.
-
-
 #: Arguments that mean nothing here: a buffer to write to, PyTorch's old names for ``reduction``, memory layouts, LAPACK's drivers,
 #: sparse gradients; and ``inplace``, as nothing is saved by it.
 MEANINGLESS = {

@@ -29,7 +29,6 @@ from .contraction import (
 from .counting import (
     bincount,
     cartesian_prod,
-    unique_consecutive,
 )  # fmt: skip
 from .diagonals import (
     adjoint,
@@ -289,6 +288,7 @@ from .sorting import (
     sort,
     topk,
     unique,
+    unique_consecutive,
 )  # fmt: skip
 from .special import (
     digamma,

@@ -1,4 +1,4 @@
-"""Counting: how often numbers occur, runs of equals, and all the ways to choose."""
+"""Counting: how often numbers occur, and all the ways to choose."""
 
 from __future__ import annotations
 
@@ -47,36 +47,6 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     else:
         each = weights if weights.dtype is dtypes.float32 else weights.to(dtypes.float64)
     return index_add(zeros(length, dtype=each.dtype, device=x.backend), 0, places, each)
-
-
-def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """The first of each run of equals; where asked for, also which run each element is in and how long each is.
-
-    With ``dim``, of equal slices along that axis.
-
-    >>> import adjoint as ad
-    >>> ad.unique_consecutive(ad.tensor([1, 1, 2, 1]), return_counts=True)
-    (tensor([1, 2, 1]), tensor([2, 1, 1]))
-    """
-    from ..creation import full
-
-    x = x.detach()
-    along = None if dim is None else axis_of("unique_consecutive", dim, x.ndim)
-    slices = shapes.reshape(x, shape=(-1,)) if along is None else movedim(x, along, 0)
-    n = slices.shape[0]
-    rows = flatten(slices, 1) if slices.ndim > 1 else slices
-    differ = rows[1:] != rows[:-1]
-    first = full((min(n, 1),), True, device=x.backend)
-    new = concat([first, any(differ, 1) if rows.ndim > 1 else differ])
-    values = getitem(slices, new)
-    results = [values if along is None else movedim(values, 0, along)]
-    if return_inverse:
-        results.append(shapes.reshape(cumsum(new, 0) - 1, shape=x.shape if along is None else (n,)))
-    if return_counts:
-        starts = shapes.reshape(ordering.argwhere(new), shape=(-1,))
-        ends = concat([starts, full((1,), n, device=x.backend)])
-        results.append(ends[1:] - ends[:-1])
-    return results[0] if len(results) == 1 else tuple(results)
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:

@@ -245,21 +245,28 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def runs(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The order that sorts a vector, or the rows of a matrix by their first difference, and which of them then are new."""
+def in_order(rows: Tensor) -> Tensor:
+    """The order that sorts a vector, or the rows of a matrix by their first difference."""
+    if rows.ndim == 1:
+        return _ordered("unique", rows, 0)[1]
+    order = as_they_stand(rows)
+    for column in reversed(unbind(rows, 1)):
+        order = getitem(order, argsort(getitem(column, order)))
+    return order
+
+
+def as_they_stand(rows: Tensor) -> Tensor:
+    """The order that leaves the rows in their places."""
     from ..creation import arange
 
-    if rows.ndim == 1:
-        _, order, _ = _ordered("unique", rows, 0)
-        ordered = getitem(rows, order)
-        differ = ordered[1:] != ordered[:-1]
-    else:
-        order = arange(rows.shape[0], device=rows.backend)
-        for column in reversed(unbind(rows, 1)):
-            order = getitem(order, argsort(getitem(column, order)))
-        ordered = getitem(rows, order)
-        differ = any(ordered[1:] != ordered[:-1], 1)
-    return order, concat([(order == order)[:1], differ])
+    return arange(rows.shape[0], device=rows.backend)
+
+
+def firsts(rows: Tensor, order: Tensor) -> Tensor:
+    """Which of the rows, in that order, differ from the one before."""
+    ordered = getitem(rows, order)
+    differ = ordered[1:] != ordered[:-1]
+    return concat([(order == order)[:1], any(differ, 1) if rows.ndim > 1 else differ])
 
 
 def unique(
@@ -273,11 +280,30 @@ def unique(
     >>> ad.unique(ad.tensor([3, 1, 3, 2]), return_counts=True)
     (tensor([1, 2, 3]), tensor([1, 1, 2]))
     """
+    return _runs("unique", in_order, x, return_inverse, return_counts, dim)
+
+
+def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The first of each run of equals; where asked for, also which run each element is in and how long each is.
+
+    With ``dim``, of equal slices along that axis.
+
+    >>> import adjoint as ad
+    >>> ad.unique_consecutive(ad.tensor([1, 1, 2, 1]), return_counts=True)
+    (tensor([1, 2, 1]), tensor([2, 1, 1]))
+    """
+    return _runs("unique_consecutive", as_they_stand, x, return_inverse, return_counts, dim)
+
+
+def _runs(name: str, order_of: Any, x: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
+    """The first of each run of equals in the order that ``order_of`` gives, each element's run, and how long each is."""
     x = x.detach()
-    along = None if dim is None else axis_of("unique", dim, x.ndim)
+    along = None if dim is None else axis_of(name, dim, x.ndim)
     slices = shapes.reshape(x, shape=(-1,)) if along is None else movedim(x, along, 0)
     n = slices.shape[0]
-    order, new = runs(flatten(slices, 1) if slices.ndim > 1 else slices)
+    rows = flatten(slices, 1) if slices.ndim > 1 else slices
+    order = order_of(rows)
+    new = firsts(rows, order)
     values = getitem(getitem(slices, order), new)
     results = [values if along is None else movedim(values, 0, along)]
     if return_inverse:
