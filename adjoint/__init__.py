@@ -336,6 +336,7 @@ from .autograd.random import (
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, vjp
 from .backends import use_backend
 from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
+from .capture.captured import capture
 from .files import load, save
 
 cat, concatenate, clip, div, mul, sub = concat, concat, clamp, divide, multiply, subtract

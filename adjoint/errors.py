@@ -24,3 +24,7 @@ class GraphError(RuntimeError):
 
 class LinAlgError(ValueError, RuntimeError):
     """A matrix has no factors or inverse of the kind asked for, or its iteration did not converge."""
+
+
+class CaptureError(RuntimeError):
+    """A captured function did what can not be replayed, or was called where its recording does not hold any more."""

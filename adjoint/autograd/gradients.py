@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import getrefcount
 from typing import Any
 
-from ..backends import Array
+from ..backends import Array, Backend
 from ..errors import BackendError, GraphError
 from . import functions as f
 from . import graph
@@ -76,16 +76,16 @@ def backward(
 
 
 class GradientBuffer:
-    """A leaf's place in the memory that an optimizer keeps for gradients: :attr:`array`, a view of ``owner``.
+    """A leaf's place in the memory that an optimizer keeps for gradients: :attr:`tensor`, a view of ``owner``.
 
     It is free while nobody holds a gradient in it, or a view of one: while there are as many references to both as when
     :meth:`settle` was called, with everything in place and no gradient out.
     """
 
-    __slots__ = ("array", "at_rest", "owner")
+    __slots__ = ("at_rest", "owner", "tensor")
 
-    def __init__(self, array: Array, owner: object) -> None:
-        self.array, self.owner, self.at_rest = array, owner, (0, 0)
+    def __init__(self, array: Array, backend: Backend) -> None:
+        self.tensor, self.owner, self.at_rest = Tensor(array, backend), backend.owner(array), (0, 0)
 
     def settle(self) -> None:
         self.at_rest = self._references()
@@ -94,7 +94,7 @@ class GradientBuffer:
         return self._references() == self.at_rest
 
     def _references(self) -> tuple[int, int]:
-        return getrefcount(self.array), getrefcount(self.owner)
+        return getrefcount(self.tensor._array), getrefcount(self.owner)
 
 
 def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
@@ -119,8 +119,9 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
     elif buffer is not None and buffer.free():
-        buffer.array[...] = g
-        leaf_tensor.grad = Tensor(buffer.array, backend)
+        array = buffer.tensor._array
+        array[...] = g
+        leaf_tensor.grad = Tensor(array, backend)
     else:  # the walk may share g among leaves, which matters where it can be written to
         leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True) if hasattr(g, "__setitem__") else g, backend)
 

@@ -136,6 +136,22 @@ class _Writes:
         if tensor is not None and tensor._node is not None:
             self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
 
+    def stamp(self, backend: Backend, array: Array, operation: str) -> Callable[[], None]:
+        """A function that notes a write by ``operation`` to the array's memory, again and again, with as little work as can be."""
+        self.note(backend, array, operation)
+        owner = backend.owner(array)
+        key, extent = id(owner), backend.extent(array)
+
+        def again() -> None:
+            ranges = self._last.get(key)
+            if ranges is None or extent not in ranges:
+                self.note(backend, array, operation)
+                return
+            self.latest = tick()
+            ranges[extent] = (self.latest, operation, ranges[extent][2])
+
+        return again
+
     def set_apart(self, backend: Backend, tensor: Tensor) -> None:
         """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as it is."""
         if self.recorded and id(backend.owner(tensor._array)) in self.recorded:

@@ -36,6 +36,9 @@ class Extras(Protocol):
     def scatter_add(self, x: Array, index: Index, shape: tuple[int, ...]) -> Array:
         """Zeros of ``shape`` to which ``x`` was added at ``index``, repeated indices adding up: the adjoint of ``getitem``."""
 
+    def are_indices(self, x: Array, n: int) -> Array:
+        """Whether all whole numbers in ``x``, of which there are some, are from 0 to n - 1: a 0-d boolean."""
+
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""
 
@@ -124,6 +127,12 @@ class Backend(Protocol):
 
     def is_view(self, array: Array) -> bool:
         """Whether another array owns this one's memory."""
+
+    def truth(self, condition: Array) -> bool:
+        """The truth of a 0-d array, to choose a way by: on a GPU it waits for it."""
+
+    def told(self, array: Array) -> int | float:
+        """A single number, for a message: nothing that is computed may depend on it."""
 
     def random(self, seed: int) -> RandomState:
         """A new stream that starts from ``seed``."""

@@ -84,6 +84,7 @@ def namespace() -> Namespace:
         "erf": erf,
     }
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
+    xp.are_indices = partial(special.are_indices, xp)
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
     vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
     solve = xp.solve
@@ -163,6 +164,12 @@ class CupyBackend:
 
     def is_view(self, array: Array) -> bool:
         return array.base is not None or id(array) in _looked_at
+
+    def truth(self, condition: Array) -> bool:
+        return bool(condition)
+
+    def told(self, array: Array) -> Any:
+        return array.item()
 
     def random(self, seed: int) -> CupyRandom:
         return CupyRandom(seed)

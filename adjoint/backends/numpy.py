@@ -105,13 +105,22 @@ def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
     return result
 
 
+UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
+def are_indices(x: Array, n: int) -> Array:
+    """By one reduction: taken as unsigned, what is negative is larger than any index."""
+    unsigned = UNSIGNED.get(x.dtype)
+    return np.maximum.reduce(x if unsigned is None else x.view(unsigned), None) < n
+
+
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
-    functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
+    functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "are_indices": are_indices}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
@@ -191,6 +200,12 @@ class NumpyBackend:
 
     def is_view(self, array: Array) -> bool:
         return getattr(array, "base", None) is not None
+
+    def truth(self, condition: Array) -> bool:
+        return bool(condition)
+
+    def told(self, array: Array) -> Any:
+        return self.to_numpy(array).item()
 
     def random(self, seed: int) -> RandomState:
         return NumpyRandom(seed)

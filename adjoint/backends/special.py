@@ -128,6 +128,11 @@ def erfinv(xp: Any, x: Any) -> Any:
     return _SQRT_HALF * xp.where(size <= 0.85, central, xp.where(x < 0.0, -outer, outer))
 
 
+def are_indices(xp: Any, x: Any, n: int) -> Any:
+    """Whether all whole numbers in ``x`` are from 0 to n - 1."""
+    return xp.all(xp.logical_and(x >= 0, x < n))
+
+
 def index_put(xp: Any, x: Any, value: Any, index: Any) -> Any:
     """A copy of ``x`` with ``x[index]`` replaced by ``value``, broadcast."""
     result = xp.asarray(x, copy=True)

@@ -77,6 +77,7 @@ def namespace() -> Namespace:
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": add_at}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
+    xp.are_indices = partial(special.are_indices, xp)
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))
     xp.block_bytes = 1024  # so that there are several parts in the smallest test
@@ -138,6 +139,9 @@ class StrictBackend(NumpyBackend):
 
     def is_view(self, array: Array) -> bool:
         return super().is_view(unwrap(array))
+
+    def truth(self, condition: Array) -> bool:
+        return bool(unwrap(condition))
 
     def random(self, seed: int) -> RandomState:
         return StrictRandom(seed)

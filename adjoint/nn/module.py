@@ -14,6 +14,7 @@ from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor
 from ..autograd.tensor import destination
 from ..backends import as_dtype
+from ..capture.recording import watch
 from .parameter import Parameter
 
 
@@ -375,6 +376,9 @@ class Module:
     def _printed(self) -> Iterator[tuple[str, Module]]:
         """The children as they are printed, shared ones as often as they are named."""
         return ((name, value) for name, value in self.__dict__.items() if isinstance(value, Module))
+
+
+watch(Module, "training")
 
 
 def _parameters_of(module: Module) -> dict[str, Parameter]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
 from ..backends import Array
+from ..capture.recording import active, aside
 from ..errors import BackendError
 
 #: Elements of each array that a rule sees at once on a CPU: so many that a dozen temporaries stay in the second-level cache.
@@ -40,23 +41,23 @@ class Flat:
             self.bounds.append((stop, stop + p.numel()))
             stop += p.numel()
         xp = self.backend.xp
-        self.values = xp.empty(stop, dtype=self.dtype)
-        self.states: dict[str, Array] = {}
+        self.values = Tensor(xp.empty(stop, dtype=self.dtype), self.backend)
+        self.states: dict[str, Tensor] = {}
         self._values = [self.view(self.values, i) for i in range(len(params))]
-        self._keep_gradients(xp.zeros(stop, dtype=self.dtype))
+        self._keep_gradients(Tensor(xp.zeros(stop, dtype=self.dtype), self.backend))
         self._settle()
         for i in range(len(params)):
             self._home(i)
 
-    def view(self, buffer: Array, i: int) -> Array:
+    def view(self, buffer: Tensor, i: int) -> Tensor:
         """Parameter ``i``'s part of one of the buffers, in its shape and in the buffer's memory."""
         start, stop = self.bounds[i]
-        return self.backend.xp.reshape(buffer[start:stop], self.shapes[i])
+        return Tensor(self.backend.xp.reshape(buffer._array[start:stop], self.shapes[i]), self.backend)
 
-    def _keep_gradients(self, buffer: Array) -> None:
+    def _keep_gradients(self, buffer: Tensor) -> None:
         """Have the parameters' gradients written to ``buffer`` from now on."""
-        self.gradients, owner = buffer, self.backend.owner(buffer)
-        self._gradients = [GradientBuffer(self.view(buffer, i), owner) for i in range(len(self.params))]
+        self.gradients = buffer
+        self._gradients = [GradientBuffer(self.view(buffer, i)._array, self.backend) for i in range(len(self.params))]
         for p, place in zip(self.params, self._gradients, strict=True):
             p._grad_buffer = place
 
@@ -65,10 +66,11 @@ class Flat:
         for place in self._gradients:
             place.settle()
 
-    def state(self, name: str, initial: float) -> Array:
+    def state(self, name: str, initial: float) -> Tensor:
         """The buffer of the state quantity ``name``, filled with ``initial`` where there was none."""
         if name not in self.states:
-            self.states[name] = self.backend.xp.full(self.values.shape, initial, dtype=self.dtype)
+            with aside():
+                self.states[name] = Tensor(self.backend.xp.full(self.values.shape, initial, dtype=self.dtype), self.backend)
         return self.states[name]
 
     def _home(self, i: int) -> None:
@@ -79,8 +81,9 @@ class Flat:
                 f"step: parameter {i} now has shape {p.shape}; the optimizer was given it in shape {self.shapes[i]}. "
                 "Make a new optimizer for it"
             )
-        view[...] = p._array
-        p._array, p._grad_buffer = view, self._gradients[i]
+        with aside():
+            view._array[...] = p._array
+            p._array, p._grad_buffer = view._array, self._gradients[i]
 
     # --- what there is to update ---------------------------------------------------------------------------------------------
 
@@ -96,11 +99,11 @@ class Flat:
             grad = p.grad
             if grad is None:
                 continue
-            if p._array is not self._values[i]:
+            if p._array is not self._values[i]._array:
                 if p.backend is not self.backend or p._array.dtype != self.dtype:
                     return None
                 self._home(i)
-            if getattr(grad, "_array", None) is not self._gradients[i].array:
+            if getattr(grad, "_array", None) is not self._gradients[i].tensor._array:
                 self._take(i, grad)
             if i != last or steps[i] != steps[first]:
                 if last > first:
@@ -127,21 +130,26 @@ class Flat:
             )
         p._grad_buffer = self._gradients[i]
         if not p._grad_buffer.free():  # leave that memory to whoever still holds an earlier gradient in it
-            self._keep_gradients(self.backend.xp.asarray(self.gradients, copy=True))
+            self._keep_gradients(Tensor(self.backend.xp.asarray(self.gradients._array, copy=True), self.backend))
             self._settle()
-        self._gradients[i].array[...] = grad._array
+        self._gradients[i].tensor._array[...] = grad._array
+
+    def count(self, first: int, last: int, every: bool) -> None:
+        """Count a step of the parameters from ``first`` up to ``last``: every one, or only whether there was any."""
+        self.steps[first:last] = [self.steps[first] + 1 if every else 1] * (last - first)
 
     # --- the update ----------------------------------------------------------------------------------------------------------
 
-    def update(self, rule: Rule, first: int, last: int, states: dict[str, Array], numbers: dict[str, Any]) -> None:
+    def update(self, rule: Rule, first: int, last: int, states: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Replace values and ``states`` of the parameters from ``first`` up to ``last`` by what ``rule`` makes of them."""
-        xp, values, gradients = self.backend.xp, self.values, self.gradients
+        xp, values, gradients = self.backend.xp, self.values._array, self.gradients._array
+        held = {name: buffer._array for name, buffer in states.items()}
         start, stop = self.bounds[first][0], self.bounds[last - 1][1]
-        chunk = CHUNK if self.backend.device == "cpu" else max(stop - start, 1)
+        chunk = CHUNK if self.backend.device == "cpu" and active() is None else max(stop - start, 1)
         with self.backend.quiet():
             for a in range(start, stop, chunk):
                 part = slice(a, min(a + chunk, stop))
-                now = {name: buffer[part] for name, buffer in states.items()}
+                now = {name: buffer[part] for name, buffer in held.items()}
                 values[part], new = rule(xp, values[part], gradients[part], **now, **numbers)
                 for name, array in new.items():
-                    states[name][part] = array
+                    held[name][part] = array

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import cos, inf, pi
 from typing import Any
 
+from ..capture.recording import effect
 from .optimizer import Optimizer
 
 
@@ -47,6 +48,9 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on by an epoch. To be called after the optimizer's own step."""
+        effect(self._go_on)
+
+    def _go_on(self) -> None:
         self._step_count += 1
         self.last_epoch += 1
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):

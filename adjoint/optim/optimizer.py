@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
 from ..autograd import Tensor, enable_grad
@@ -10,6 +11,7 @@ from ..autograd.creation import tensor
 from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
+from ..capture.recording import effect, fed
 from .flat import Flat
 
 Group: TypeAlias = dict[str, Any]
@@ -144,7 +146,7 @@ class Optimizer:
             self._states(group, flat)
         return flats
 
-    def _states(self, group: Group, flat: Flat) -> dict[str, Array]:
+    def _states(self, group: Group, flat: Flat) -> dict[str, Tensor]:
         return {name: flat.state(name, self.initial(group)) for name in self.kept(group)}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -176,14 +178,17 @@ class Optimizer:
             for flat, runs in found:
                 states = self._states(group, flat)
                 for first, last in runs:
-                    steps = flat.steps[first] + 1
-                    numbers = {key: x if type(x) is bool else float(x) for key, x in self.numbers(group, steps).items()}
-                    flat.update(self.update, first, last, states, numbers)
+                    flat.update(self.update, first, last, states, fed(partial(self._numbers, group, flat, first)))
                     if states:
-                        flat.steps[first:last] = [steps if self.counts_steps else 1] * (last - first)
-                    written = flat.values[flat.bounds[first][0] : flat.bounds[last - 1][1]]
+                        effect(partial(flat.count, first, last, self.counts_steps))
+                    written = flat.values._array[flat.bounds[first][0] : flat.bounds[last - 1][1]]
                     writes.note(flat.backend, written, f"{type(self).__name__}.step")
         return loss
+
+    def _numbers(self, group: Group, flat: Flat, first: int) -> dict[str, Any]:
+        """:meth:`numbers` at the next step of the parameters from ``first`` on."""
+        numbers = self.numbers(group, flat.steps[first] + 1)
+        return {key: x if type(x) is bool else float(x) for key, x in numbers.items()}
 
     def _runs(self, index: int) -> list[tuple[Flat, list[tuple[int, int]]]]:
         """What there is to update in a group, after a new layout where parameters have moved."""
@@ -245,7 +250,7 @@ class Optimizer:
         if not (flat.steps[i] or self.state_from_the_start):
             return {}
         found = {"step": tensor(float(flat.steps[i]), device=flat.backend)} if self.counts_steps else {}
-        return found | {name: Tensor(flat.view(buffer, i), flat.backend) for name, buffer in flat.states.items()}
+        return found | {name: flat.view(buffer, i) for name, buffer in flat.states.items()}
 
     def _put_states(self, index: int, states: dict[int, tuple[int, dict[str, Tensor]]]) -> None:
         group = self.param_groups[index]
@@ -253,7 +258,7 @@ class Optimizer:
             for i, p in enumerate(flat.params):
                 flat.steps[i], tensors = states[id(p)]
                 for name, value in tensors.items():
-                    flat.view(flat.state(name, self.initial(group)), i)[...] = value._array
+                    flat.view(flat.state(name, self.initial(group)), i)._array[...] = value._array
 
     def _check_state(self, group: Group, i: int, shape: tuple[int, ...], state: dict[str, Any]) -> None:
         """Raise ``ValueError`` where ``state`` is not one that this rule keeps for a parameter of ``shape``."""

@@ -22,8 +22,8 @@ BELOW = {
     "backends": set(),
     "autograd": {"backends"},
     "files": {"backends", "autograd", "nn"},
-    "nn": {"backends", "autograd", "files"},
-    "optim": {"backends", "autograd", "nn"},  # gradient clipping, which PyTorch has in nn.utils
+    "nn": {"backends", "autograd", "files", "capture"},
+    "optim": {"backends", "autograd", "nn", "capture"},  # gradient clipping, which PyTorch has in nn.utils
     "testing": {"backends", "autograd"},
     "capture": {"backends", "autograd"},
     "data": {"backends", "autograd", "nn", "optim"},

@@ -114,10 +114,15 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 def check_range(name: str, indices: Tensor, n: int) -> None:
     """Raise ``IndexError`` where an index is not from 0 to n - 1: none counts from the end here."""
-    if indices.numel():
-        low, high = reductions.min(indices).item(), reductions.max(indices).item()
-        if low < 0 or high >= n:
-            raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
+    backend = indices.backend
+    if indices.numel() and not backend.truth(backend.xp.are_indices(indices._array, n)):
+        low, high = ends(indices)
+        raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
+
+
+def ends(x: Tensor) -> tuple[Any, Any]:
+    """The smallest and the largest element, for a message."""
+    return x.backend.told(reductions.min(x)._array), x.backend.told(reductions.max(x)._array)
 
 
 def mesh(shape: tuple[int, ...], indices: Tensor, along: int) -> tuple[Tensor, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions, shapes
 from ...errors import BackendError
 from .losses import check_reduction, reduced
@@ -80,9 +81,9 @@ def _class_axis(name: str, input: Tensor, weight: Tensor | None, reduction: str)
 
 def _by_rows(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
-) -> tuple[Tensor, Any, Any, Any, bool]:
+) -> tuple[Tensor, Any, Any, Any, Any]:
     """The input as rows of classes, what picks each row's own, each row's part in the result, before and after weighting, and
-    whether a mean is of nothing, every row being ignored.
+    whether a mean is of nothing, every row being ignored (a 0-d tensor, or False).
     """
     axis = _class_axis(name, input, weight, reduction)
     classes, backend = input.shape[axis], input.backend
@@ -104,33 +105,36 @@ def _by_rows(
         kept = own != ignore_index
         own, each = xp.where(kept, own, 0), Tensor(xp.astype(kept, input._array.dtype), backend)
     scale = each if weight is None else f.getitem(weight.detach().to(input.dtype), Tensor(own, backend)) * each
-    none = False
+    none: Any = False
     if reduction == "mean":
-        total = scale.sum().item() if isinstance(scale, Tensor) else target.numel()
-        none = isinstance(each, Tensor) and not each.any().item()
-        factor = 0.0 if none else 1.0 / total if total else float("nan")
+        factor: Any = 1.0 / target.numel() if target.numel() else float("nan")
+        if isinstance(scale, Tensor):
+            total = f.sum(scale)
+            factor = 1.0 / f.where(total == 0, float("nan"), total)
+            if isinstance(each, Tensor):
+                none = f.sum(each) == 0
+                factor = f.where(none, 0.0, factor)
         each, scale = each * factor, scale * factor
     return rows, (xp.arange(rows.shape[0]), own), each, scale, none
 
 
 def _check_classes(name: str, target: Tensor, classes: int, ignore_index: int) -> bool:
     """Raise ``IndexError`` on a target that is neither a class nor ignored. Returns whether some may be ignored."""
-    xp, host = target.backend.xp, target.backend.to_numpy
-    array = target._array
+    backend, array = target.backend, target._array
+    xp, a_class = backend.xp, 0 <= ignore_index < classes
     if not target.numel():
         return False
-    low, high = int(host(xp.min(array))), int(host(xp.max(array)))
-    if not low <= ignore_index <= high and low >= 0 and high < classes:
-        return False
-    if not 0 <= ignore_index < classes:
+    if backend.truth(xp.are_indices(array, classes)):
+        return a_class
+    if not a_class:
         array = xp.where(array == ignore_index, 0, array)
-        low, high = int(host(xp.min(array))), int(host(xp.max(array)))
-    if low < 0 or high >= classes:
-        raise IndexError(
-            f"{name}: a target is class {low if low < 0 else high}, and the input has {classes} classes, 0 to {classes - 1} "
-            f"(ignore_index is {ignore_index})"
-        )
-    return True
+        if backend.truth(xp.are_indices(array, classes)):
+            return True
+    low, high = ends(Tensor(array, backend))
+    raise IndexError(
+        f"{name}: a target is class {low if low < 0 else high}, and the input has {classes} classes, 0 to {classes - 1} "
+        f"(ignore_index is {ignore_index})"
+    )
 
 
 def _weighted(log_probabilities: Tensor, scale: Any) -> Tensor:
@@ -140,12 +144,14 @@ def _weighted(log_probabilities: Tensor, scale: Any) -> Tensor:
     return -scale * log_probabilities
 
 
-def _shaped(losses: Tensor, target: Tensor, reduction: str, none: bool) -> Tensor:
+def _shaped(losses: Tensor, target: Tensor, reduction: str, none: Any) -> Tensor:
     """The rows' losses in the target's shape, or their sum. The mean of none is NaN, as in PyTorch, and its gradient 0."""
     if reduction == "none":
         return losses if losses.shape == target.shape else f.reshape(losses, target.shape)
     total = losses if not losses.ndim else reductions.sum(losses)
-    return total + float("nan") if none or (reduction == "mean" and not target.numel()) else total
+    if isinstance(none, Tensor):
+        total = total + f.where(none, float("nan"), 0.0)
+    return total + float("nan") if reduction == "mean" and not target.numel() else total
 
 
 def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions
 
 
@@ -71,13 +72,13 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     ``weight`` broadcasts against the elements. Raises ``ValueError`` where shapes differ or an input is not within [0, 1].
     """
     checked("binary_cross_entropy", input, target, reduction)
-    if input.numel():
-        low, high = input.detach().amin().item(), input.detach().amax().item()
-        if not 0.0 <= low <= high <= 1.0:
-            raise ValueError(
-                f"binary_cross_entropy: the input is from {low} to {high}, and probabilities are from 0 to 1; apply sigmoid, or "
-                "use binary_cross_entropy_with_logits"
-            )
+    backend, x = input.backend, input._array
+    if input.numel() and not backend.truth(backend.xp.all(backend.xp.logical_and(x >= 0, x <= 1))):
+        low, high = ends(input.detach())
+        raise ValueError(
+            f"binary_cross_entropy: the input is from {low} to {high}, and probabilities are from 0 to 1; apply sigmoid, or "
+            "use binary_cross_entropy_with_logits"
+        )
     return reduced(neural.binary_cross_entropy(input, target), weight, reduction)
 
 

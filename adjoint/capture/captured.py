@@ -1,0 +1,364 @@
+"""``capture``: record a function once for each form of its arguments, and replay it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from .. import backends
+from ..autograd import Tensor
+from ..autograd.creation import as_tensor
+from ..autograd.graph import writes
+from ..autograd.modes import state
+from ..errors import CaptureError
+from . import passes, plain
+from .program import Program
+from .recording import Feed, Recording, active
+
+#: So many recordings of a function are kept, those used last.
+MOST = 16
+
+_PLAIN = (bool, int, float, str, type(None))
+_MISSED: Any = object()  #: what a replay gives whose recording does not hold for this call
+
+
+class Stats(NamedTuple):
+    """What the recordings of a function come to.
+
+    Attributes:
+        programs: how many recordings there are.
+        replays: how many calls were answered by one.
+        recorded, calls: operations of the latest recording as they were logged, and calls that a replay of it makes.
+        buffers, bytes: the pieces of memory that a replay of it works in, and their size.
+    """
+
+    programs: int
+    replays: int
+    recorded: int
+    calls: int
+    buffers: int
+    bytes: int
+
+
+class Replay:
+    """One recording, ready to be replayed: its program, what has to hold, and what is to be done around it."""
+
+    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any) -> None:
+        self.program, self.backend, self.result, self.held = program, recording.backend, result, held
+        self.tensors, self.names = list(recording.tensors.values()), names
+        self.attributes, self.assigned = list(recording.read.values()), recording.assigned()
+        numbers = [value for value in program.values() if value.kind == "number"]
+        self.steps = _steps(recording)
+        self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
+        compiler = getattr(self.backend, "compile", plain.compile)
+        self.run = compiler(program, numbers)
+        self.stamps = [writes.stamp(self.backend, value.array, "capture") for value in program.written_outside()]
+
+    def __call__(self, arrays: list[Any]) -> Any:
+        """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
+        for instance, name, value in self.attributes:
+            if getattr(instance, name) is not value:
+                return _MISSED
+        self._check()
+        if not self.run.ahead(arrays):
+            return _MISSED
+        numbers: dict[str, Any] = {}
+        done = False
+        for function, prefix, decisions, outcomes in self.steps:
+            if prefix is None:
+                function()
+                done = True
+                continue
+            for name, value in function().items():
+                numbers[prefix + name] = value
+            if decisions is not None and eval(decisions, numbers) != outcomes:
+                if done:
+                    raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
+                return _MISSED
+        outputs = self.run.body(eval(self.compute, numbers))
+        for stamp in self.stamps:
+            stamp()
+        for instance, name, value in self.assigned:
+            setattr(instance, name, value)
+        return _filled(self.result, [Tensor(out, self.backend) for out in outputs])
+
+    def _check(self) -> None:
+        """Raise :class:`CaptureError` where a tensor was given other memory, or a name stands for something else."""
+        for tensor, array, needed in self.tensors:
+            if tensor._array is not array:
+                raise CaptureError(
+                    f"capture: a tensor of shape {tensor.shape} that the function uses was given another array since it was "
+                    "recorded; write into it instead (copy_, load_state_dict), pass it as an argument, or call reset()"
+                )
+            if tensor._requires_grad is not needed:
+                raise CaptureError(
+                    f"capture: requires_grad of a tensor of shape {tensor.shape} that the function uses was changed since it was "
+                    "recorded; call reset() to have it recorded anew"
+                )
+        for space, name, value in self.names:
+            now = _named(space, name)
+            if now is not value and not (type(now) is type(value) and isinstance(now, _PLAIN) and now == value):
+                raise CaptureError(
+                    f"capture: '{name}', which the function reads, was {_told(value)} when it was recorded and is now {_told(now)}; "
+                    "pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
+                )
+
+
+def _steps(recording: Recording) -> list[tuple[Any, str | None, Any, Any]]:
+    """What to call before a replay, in order; after numbers, the decisions that they have to come to again."""
+    decided: dict[int, list[tuple[str, bool]]] = {}
+    for text, outcome in recording.recorder.decisions.items():
+        decided.setdefault(max(map(int, re.findall(r"\bf(\d+)_", text))), []).append((text, outcome))
+    steps = []
+    for i, feed in enumerate(recording.feeds):
+        if not isinstance(feed, Feed):
+            steps.append((feed, None, None, None))
+            continue
+        texts, outcomes = zip(*decided[i], strict=True) if i in decided else ((), ())
+        decisions = compile(_tuple(texts), "<decisions>", "eval") if texts else None
+        steps.append((feed.function, feed.prefix, decisions, outcomes))
+    return steps
+
+
+def _tuple(texts: Any) -> str:
+    return f"({''.join(f'{text}, ' for text in texts)})"
+
+
+class Captured:
+    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._replays: OrderedDict[Any, list[Replay]] = OrderedDict()
+        self._count = 0
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if active() is not None:
+            return self.function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        key = (state.recording, *[_form(part, tensors) for part in args])
+        if kwargs:
+            key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
+        known = self._replays.get(key)
+        if known is not None:
+            arrays = [tensor._array for tensor in tensors]
+            for replay in known:
+                result = replay(arrays)
+                if result is not _MISSED:
+                    self._count += 1
+                    return result
+        return self._record(key, args, kwargs, tensors)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: each instance is an argument as any other."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<captured {getattr(self.function, '__qualname__', self.function)!s}, {len(self.all())} recordings>"
+
+    def all(self) -> list[Replay]:
+        """Every recording that is kept, the latest last."""
+        return [replay for replays in self._replays.values() for replay in replays]
+
+    def reset(self) -> None:
+        """Forget all recordings: the next call is recorded."""
+        self._replays.clear()
+
+    @property
+    def program(self) -> Program:
+        """The program of the latest recording; print it to read it. Raises :class:`CaptureError` where there is none."""
+        return self._latest().program
+
+    @property
+    def stats(self) -> Stats:
+        """How much there is to a replay, and how often there was one. Raises :class:`CaptureError` where there is no recording."""
+        latest, replays = self._latest(), self.all()
+        run = latest.run
+        return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes)
+
+    def _latest(self) -> Replay:
+        if not self._replays:
+            raise CaptureError("capture: nothing is recorded yet; call the function once")
+        return next(reversed(self._replays.values()))[-1]
+
+    def _record(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Call the function, for what it gives and for the log of what it does."""
+        for tensor in tensors:
+            if tensor._node is not None and state.recording:
+                raise CaptureError("capture: an argument is on a graph, which a replay would not continue; .detach() it")
+        backend = tensors[0].backend if tensors else backends.default()
+        names = _names(self.function)
+        with Recording(backend) as recording:
+            given = iter([recording.argument(tensor) for tensor in tensors])
+            new_args, new_kwargs = _replaced((args, kwargs), given)
+            del given
+            result = self.function(*new_args, **new_kwargs)
+            del new_args, new_kwargs
+        outputs: list[Tensor] = []
+        template = _emptied(result, outputs)
+        made = [recording.recorded(tensor) for tensor in outputs]
+        known = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
+        for tensor in recording.leaked(known):
+            raise CaptureError(
+                f"capture: a tensor of shape {tensor.shape} that the function made is still held when it is over, and later calls "
+                "would not change it; return it, or write it into a tensor that was there before"
+            )
+        given_again = _filled(template, [Tensor(held.array, backend) for held in made])
+        if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
+            return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
+        recorder = recording.recorder
+        program = Program(backend, recorder.ops, recorder.arguments, [held.value for held in made], recorder.checks)
+        passes.improve(program)
+        replay = Replay(recording, program, template, names, (args, kwargs))
+        self._replays.setdefault(key, []).append(replay)
+        self._replays.move_to_end(key)
+        while len(self.all()) > MOST:
+            oldest = next(iter(self._replays))
+            self._replays[oldest].pop(0)
+            if not self._replays[oldest]:
+                del self._replays[oldest]
+        return given_again
+
+
+def capture(function: Callable[..., Any]) -> Captured:
+    """``function``, recorded at its first call and replayed at each later one, without the Python in between.
+
+    For a whole training step (forward, loss, backward, update), for a part of one, or for a model that only predicts. The first
+    call with arguments of a form (shapes, dtypes, device, nesting; numbers by their value) runs the function and logs every
+    operation on arrays below it. The log becomes a program that works in memory laid out once. Later calls of that form copy
+    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included.
+
+    The function may use anything that is differentiated here, and optimizers, schedulers, modules in training or evaluation. What
+    it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call
+    put them, and the next call writes them anew: ``.clone()`` what is to stay.
+
+    Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay would silently leave out: reading a value (``item()``,
+    ``if loss > 1``, a print), a Python number, array or tensor that the function finds by name and that has changed, a parameter
+    that was given other memory, a tensor that is kept anywhere but in what is returned. What else it does in Python (counting,
+    appending to a list) happens at the first call only.
+
+    Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings.
+
+    >>> import adjoint as ad
+    >>> w = ad.zeros(3, requires_grad=True)
+    >>> optimizer = ad.optim.SGD([w], lr=0.1)
+    >>> @ad.capture
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = ((x @ w - y) ** 2).mean()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> for _ in range(100):
+    ...     loss = step(ad.eye(3), ad.ones(3))
+    >>> step.stats.programs, step.stats.replays
+    (1, 99)
+    """
+    if not callable(function):
+        raise TypeError(f"capture: takes a function or a module, not a {type(function).__name__}")
+    return Captured(function)
+
+
+# --- arguments and results -----------------------------------------------------------------------------------------------------
+
+
+def _form(part: Any, tensors: list[Tensor]) -> Any:
+    """What of an argument the recording depends on; the tensors in it are added to ``tensors``."""
+    if isinstance(part, Tensor):
+        tensors.append(part)
+        array = part._array
+        return array.shape, array.dtype, part.backend.device, part._requires_grad
+    if isinstance(part, (tuple, list)):
+        return type(part), *[_form(inner, tensors) for inner in part]
+    if isinstance(part, dict):
+        return dict, *[(name, _form(inner, tensors)) for name, inner in part.items()]
+    if isinstance(part, _PLAIN):
+        return type(part), repr(part)
+    if backends.of_array(part) is not None:
+        return _form(as_tensor(part), tensors)
+    return type(part), id(part)
+
+
+def _replaced(part: Any, given: Iterator[Tensor]) -> Any:
+    """Arguments with each tensor, and each array, replaced by the next of ``given``."""
+    if isinstance(part, Tensor):
+        return next(given)
+    if isinstance(part, (tuple, list)):
+        return _as(type(part), [_replaced(inner, given) for inner in part])
+    if isinstance(part, dict):
+        return {name: _replaced(inner, given) for name, inner in part.items()}
+    return next(given) if not isinstance(part, _PLAIN) and backends.of_array(part) is not None else part
+
+
+class _Place(NamedTuple):
+    """Where in a result an output stands."""
+
+    index: int
+
+
+def _emptied(part: Any, outputs: list[Tensor]) -> Any:
+    """A result with places where its tensors were, which are added to ``outputs``."""
+    if isinstance(part, Tensor):
+        outputs.append(part)
+        return _Place(len(outputs) - 1)
+    if isinstance(part, (tuple, list)):
+        return _as(type(part), [_emptied(inner, outputs) for inner in part])
+    if isinstance(part, dict):
+        return {name: _emptied(inner, outputs) for name, inner in part.items()}
+    return part
+
+
+def _filled(part: Any, outputs: list[Tensor]) -> Any:
+    """The result again, of these outputs."""
+    if type(part) is _Place:
+        return outputs[part.index]
+    if isinstance(part, (tuple, list)):
+        return _as(type(part), [_filled(inner, outputs) for inner in part])
+    if isinstance(part, dict):
+        return {name: _filled(inner, outputs) for name, inner in part.items()}
+    return part
+
+
+def _as(kind: type, parts: list[Any]) -> Any:
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
+# --- what a function finds by name ---------------------------------------------------------------------------------------------
+
+
+def _names(function: Any) -> list[tuple[Any, str, Any]]:
+    """The numbers, arrays and tensors that a function finds by name: where, by which, and what it is now."""
+    inner = getattr(function, "__func__", function)
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return []
+    spaces: list[tuple[Any, str]] = list(zip(inner.__closure__ or (), code.co_freevars, strict=True))
+    spaces += [(inner.__globals__, name) for name in _globals_of(code) if name in inner.__globals__]
+    found = [(space, name, _named(space, name)) for space, name in spaces]
+    return [entry for entry in found if isinstance(entry[2], (*_PLAIN, Tensor)) or backends.of_array(entry[2]) is not None]
+
+
+def _globals_of(code: Any) -> Iterator[str]:
+    from dis import get_instructions
+
+    yield from dict.fromkeys(i.argval for i in get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            yield from _globals_of(constant)
+
+
+def _named(space: Any, name: str) -> Any:
+    if isinstance(space, dict):
+        return space.get(name)
+    try:
+        return space.cell_contents
+    except ValueError:  # nothing was assigned yet
+        return None
+
+
+def _told(value: Any) -> str:
+    return repr(value) if isinstance(value, _PLAIN) else f"another {type(value).__name__}"

@@ -1,0 +1,141 @@
+"""What is done to a program before it is replayed: the same results by fewer operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import CaptureError
+from .program import Memory, Op, Program, Value, values_in
+
+#: What gives new arrays of no values, or of none that are foreseen.
+_NEW = {"empty", "empty_like"}
+
+
+def improve(program: Program) -> None:
+    """All passes, in their order."""
+    fold(program)
+    share(program)
+    drop(program)
+    check_first(program)
+
+
+def fold(program: Program) -> None:
+    """Compute now what depends on constants alone."""
+    written = program.written()
+    kept = []
+    for op in program.ops:
+        out = op.out
+        constant = out is not None and not (op.draws or op.writes or op.name in _NEW or out.memory in written or out.memory.outside)
+        if constant and all(value.kind == "constant" for value in op.values()):
+            assert out is not None
+            arrays = {value: value.array for value in op.values()}
+            out.array = op.function(*_arrays(op.args, arrays), **{k: _arrays(v, arrays) for k, v in op.kwargs.items()})
+            if not hasattr(out.array, "__setitem__"):
+                out.array = program.backend.xp.asarray(out.array)
+            out.kind, out.base = "constant", None
+        else:
+            kept.append(op)
+    program.ops = kept
+
+
+def _arrays(part: Any, arrays: dict[Value, Any]) -> Any:
+    if isinstance(part, Value):
+        return arrays[part]
+    return type(part)(_arrays(inner, arrays) for inner in part) if isinstance(part, (tuple, list)) else part
+
+
+def share(program: Program) -> None:
+    """Compute once what was computed twice from the same."""
+    written = program.written()
+    versions: dict[Memory, int] = {}
+    found: dict[Any, Value] = {}
+    same: dict[Value, Value] = {}
+    kept = []
+    for op in program.ops:
+        op.replace(same)
+        if op.writes is not None:
+            versions[op.writes.memory] = versions.get(op.writes.memory, 0) + 1
+        if op.out is None or op.draws or op.name in _NEW or op.out.memory.outside or (op.out.memory in written and not op.is_view):
+            kept.append(op)
+            continue
+        state = tuple(versions.get(value.memory, 0) for value in op.values())
+        key = (op.name, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
+        if key in found:
+            same[op.out] = found[key]
+            if op.out.memory not in written:
+                _moved(program, op.out.memory, found[key].memory)
+        else:
+            found[key] = op.out
+            kept.append(op)
+    program.ops = kept
+    program.outputs = [same.get(value, value) for value in program.outputs]
+    for check in program.checks:
+        check.condition = same.get(check.condition, check.condition)
+
+
+def _moved(program: Program, before: Memory, after: Memory) -> None:
+    """Views of what another value stands for now are views of that."""
+    if before is not after:
+        for op in program.ops:
+            if op.out is not None and op.out.memory is before:
+                op.out.memory = after
+
+
+def _told(part: Any) -> Any:
+    """An argument as something that can be looked up, numbers of different kinds and signs apart."""
+    if isinstance(part, Value):
+        return part
+    if isinstance(part, (tuple, list)):
+        return tuple(map(_told, part))
+    if isinstance(part, slice):
+        return "slice", part.start, part.stop, part.step
+    return (
+        (type(part), repr(part))
+        if isinstance(part, (int, float, str, bool, type(None), type(Ellipsis)))
+        else (type(part), id(part))
+    )
+
+
+def drop(program: Program) -> None:
+    """Leave out what nobody reads."""
+    needed = {*program.outputs, *(check.condition for check in program.checks)}
+    memories = {value.memory for value in needed}
+    kept = []
+    for op in reversed(program.ops):
+        writes = op.writes is not None and (op.writes.memory.outside or op.writes.memory in memories)
+        makes = op.out is not None and (op.out in needed or (op.out.memory.outside and op.out.array is not None))
+        if op.draws or writes or makes:
+            kept.append(op)
+            read = list(op.values())
+            needed.update(read)
+            memories.update(value.memory for value in read)
+    program.ops = kept[::-1]
+
+
+def check_first(program: Program) -> None:
+    """Move what the checks are computed from to the front, so that nothing has happened where one fails.
+
+    Raises :class:`CaptureError` where a check depends on what the call changes or draws.
+    """
+    if not program.checks:
+        return
+    makers: dict[Value, int] = {op.out: i for i, op in enumerate(program.ops) if op.out is not None}
+    wanted: set[int] = set()
+    stack = [check.condition for check in program.checks]
+    while stack:
+        i = makers.get(stack.pop())
+        if i is not None and i not in wanted:
+            wanted.add(i)
+            stack.extend(program.ops[i].values())
+    ahead = [program.ops[i] for i in sorted(wanted)]
+    read = {value.memory for op in ahead for value in op.values()} | {op.out.memory for op in ahead if op.out is not None}
+    if any(op.draws for op in ahead) or read & program.written() or any(v.kind == "number" for op in ahead for v in op.values()):
+        raise CaptureError(
+            "capture: which way the function takes depends on values that it computes from what it changes or draws itself; "
+            "check them outside of the captured function"
+        )
+    program.ops = ahead + [op for i, op in enumerate(program.ops) if i not in wanted]
+    program.ahead = len(ahead)
+
+
+__all__ = ["Op", "check_first", "drop", "fold", "improve", "share", "values_in"]

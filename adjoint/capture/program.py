@@ -1,0 +1,215 @@
+"""``Program``: what one call of a function did to arrays, as a straight list of operations in single-assignment form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..backends import Backend
+
+
+class Memory:
+    """What arrays that share bytes have in common. It is ``outside`` where it was there before the call and stays after it."""
+
+    __slots__ = ("outside", "owner")
+
+    def __init__(self, outside: bool = False, owner: object = None) -> None:
+        self.outside, self.owner = outside, owner
+
+
+class Value:
+    """One array of a program: its form, where it comes from, and the memory it lies in.
+
+    Attributes:
+        kind: ``"argument"``, ``"outside"`` (there before the call: a parameter, a data set), ``"constant"``, ``"number"`` (a
+            Python number that is computed anew at each call) or ``"made"`` by an operation.
+        array: the array itself, of what is outside or constant; the first call's, of an argument.
+        extent: the addresses of the first byte of what is outside and of that behind its last.
+        expression: how a number is computed.
+    """
+
+    __slots__ = ("array", "base", "dtype", "expression", "extent", "kind", "label", "memory", "shape", "strides")
+
+    def __init__(self, kind: str, array: Any, memory: Memory | None = None) -> None:
+        self.kind, self.memory = kind, memory or Memory()
+        self.shape, self.dtype, self.strides = array.shape, array.dtype, getattr(array, "strides", None)
+        self.array: Any = None
+        self.base: Value | None = None  #: what it is a view of
+        self.extent: tuple[int, int] | None = None
+        self.expression = self.label = ""
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __repr__(self) -> str:
+        return self.label or f"<{self.kind} {self.shape}>"
+
+
+class Op:
+    """One operation: a function of arrays, and the array it makes or the one it writes to.
+
+    Attributes:
+        name: the standard's name of the function.
+        args, kwargs: as it was called, a :class:`Value` for each array, in nested tuples and lists too.
+        out: what it makes, or None.
+        writes: what it changes in place, or None. It has then the name of the function whose result is written.
+        draws: whether it draws random numbers, so that it must happen, and in this order.
+    """
+
+    __slots__ = ("args", "draws", "function", "kwargs", "name", "out", "writes")
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, out: Value | None = None, writes: Value | None = None
+    ) -> None:
+        self.name, self.function, self.args, self.kwargs = name, function, args, kwargs
+        self.out, self.writes, self.draws = out, writes, False
+
+    def values(self) -> Iterator[Value]:
+        """The arrays it reads or is told of, those it writes to among them."""
+        yield from values_in(self.args)
+        yield from values_in(tuple(self.kwargs.values()))
+
+    def replace(self, changed: dict[Value, Value]) -> None:
+        """Read other arrays instead of those that are keys of ``changed``."""
+        self.args = mapped(self.args, changed)
+        self.kwargs = {name: mapped(part, changed) for name, part in self.kwargs.items()}
+        if self.writes is not None:
+            self.writes = changed.get(self.writes, self.writes)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether what it makes shares the memory of what it reads, so that nothing is computed."""
+        return self.out is not None and self.out.base is not None
+
+
+def values_in(part: Any) -> Iterator[Value]:
+    """The values in nested tuples, lists and slices."""
+    if isinstance(part, Value):
+        yield part
+    elif isinstance(part, (tuple, list)):
+        for inner in part:
+            yield from values_in(inner)
+
+
+def mapped(part: Any, changed: Any) -> Any:
+    """Nested tuples and lists with each :class:`Value` replaced by what ``changed`` has, or makes, of it."""
+    if isinstance(part, Value):
+        return changed.get(part, part) if isinstance(changed, dict) else changed(part)
+    if isinstance(part, (tuple, list)):
+        return type(part)(mapped(inner, changed) for inner in part)
+    return part
+
+
+class Check:
+    """A truth that decided which way the call went: the same program holds only where it is the same again."""
+
+    __slots__ = ("condition", "outcome")
+
+    def __init__(self, condition: Value, outcome: bool) -> None:
+        self.condition, self.outcome = condition, outcome
+
+
+class Program:
+    """Operations in order, on one backend, from arguments to outputs.
+
+    Attributes:
+        arguments, outputs: their values; outputs may also be among the arguments or outside.
+        checks: what has to hold, computed from the first :attr:`ahead` operations alone.
+        ops: the operations.
+        recorded: how many operations were recorded, before any pass.
+    """
+
+    def __init__(self, backend: Backend, ops: list[Op], arguments: list[Value], outputs: list[Value], checks: list[Check]) -> None:
+        self.backend, self.ops, self.arguments, self.outputs, self.checks = backend, ops, arguments, outputs, checks
+        self.recorded, self.ahead = len(ops), 0
+
+    def values(self) -> Iterator[Value]:
+        """Every value once, in the order of their first appearance."""
+        seen: dict[Value, None] = dict.fromkeys(self.arguments)
+        for op in self.ops:
+            seen.update(dict.fromkeys(op.values()))
+            if op.out is not None:
+                seen[op.out] = None
+        seen.update(dict.fromkeys(self.outputs))
+        return iter(seen)
+
+    def written(self) -> set[Memory]:
+        """The memories that some operation writes to in place."""
+        return {op.writes.memory for op in self.ops if op.writes is not None}
+
+    def written_outside(self) -> list[Value]:
+        """What is changed of what was there before, each once."""
+        found = (op.writes for op in self.ops if op.writes is not None and op.writes.memory.outside)
+        return list(dict.fromkeys(found))
+
+    def labelled(self) -> Program:
+        """Itself, with a name for every value: ``a0`` for arguments, ``w0`` for what is outside, ``v0`` for what is made, …"""
+        letters = {"argument": "a", "outside": "w", "constant": "c", "number": "n", "made": "v"}
+        counts = dict.fromkeys(letters, 0)
+        for value in self.values():
+            value.label = f"{letters[value.kind]}{counts[value.kind]}"
+            counts[value.kind] += 1
+        return self
+
+    def __str__(self) -> str:
+        """One line an operation: what it makes, from what, and in which form."""
+        self.labelled()
+        lines = []
+        for value in self.values():
+            if value.kind in ("argument", "outside"):
+                lines.append(f"{value.label}: {value.kind} {self._form(value)}")
+            elif value.kind == "number":
+                lines.append(f"{value.label}: number {value.expression}")
+        checks = {check.condition: check.outcome for check in self.checks}
+        for i, op in enumerate(self.ops):
+            if self.ahead and i == self.ahead:
+                lines.append("# from here on the call is known to go this way")
+            parts = [shown(a) for a in op.args] + [f"{k}={shown(v)}" for k, v in op.kwargs.items()]
+            call = f"{op.name}({', '.join(parts)})"
+            if op.out is not None:
+                line = f"{op.out.label} = {call}"
+                line = f"{line:<56} # {self._form(op.out)}{', a view' if op.is_view else ''}"
+                if op.writes is not None:
+                    line += f" in {op.writes.label}"
+            elif op.name == "setitem":
+                line = f"{op.writes}[{shown(op.args[2])}] = {shown(op.args[1])}"
+            else:
+                line = f"{op.writes}[...] = {call}"
+            if op.out in checks:
+                line += f", must be {checks[op.out]}"
+            lines.append(line)
+        lines.append(f"return {', '.join(value.label for value in self.outputs)}")
+        return "\n".join(lines)
+
+    def _form(self, value: Value) -> str:
+        return f"{self.backend.dtypes[value.dtype].name}{list(value.shape)}"
+
+
+def shown(part: Any) -> str:
+    """An argument of an operation, as :meth:`Program.__str__` prints it."""
+    if isinstance(part, (tuple, list)):
+        return f"({', '.join(map(shown, part))}{',' if len(part) == 1 else ''})"
+    if isinstance(part, slice):
+        return ":".join("" if x is None else str(x) for x in (part.start, part.stop, part.step)[: 2 + (part.step is not None)])
+    return "..." if part is Ellipsis else str(part)
+
+
+def overlap(a: Value, b: Value) -> bool:
+    """Whether two values may share bytes."""
+    if a.memory is not b.memory:
+        return False
+    if a.extent is None or b.extent is None:
+        return True
+    return a.extent[0] < b.extent[1] and b.extent[0] < a.extent[1]
+
+
+def touched(ops: Iterable[Op]) -> Iterator[Value]:
+    """All that the operations read, make or write to."""
+    for op in ops:
+        yield from op.values()
+        if op.out is not None:
+            yield op.out

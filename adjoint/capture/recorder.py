@@ -1,0 +1,295 @@
+"""``Recorder``: arrays that are computed with as any others, and write down what is done to them."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..backends import Array, Backend, Namespace
+from ..errors import CaptureError
+from .program import Check, Memory, Op, Value
+
+#: Python's operators by the standard's names.
+UNARY = {"negative": operator.neg, "positive": operator.pos, "abs": operator.abs, "bitwise_invert": operator.invert}
+BINARY = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "floor_divide": "floordiv", "remainder": "mod",
+    "pow": "pow", "matmul": "matmul", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
+    "bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift",
+}  # fmt: skip
+COMPARISONS = {
+    "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge",
+}  # fmt: skip
+
+#: Whose results have a shape that depends on values.
+OF_VALUES = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+
+MEND = "; compute it outside of the captured function, or return it"
+
+
+class Recorded:
+    """An array of which everything that is done with it is logged. It has the array's form, and no values to be read."""
+
+    __slots__ = ("__weakref__", "array", "recorder", "value")
+
+    def __init__(self, array: Array, value: Value, recorder: Recorder) -> None:
+        self.array, self.value, self.recorder = array, value, recorder
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    strides = property(lambda self: self.array.strides)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.recorder.xp.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.recorder.xp.setitem(self, value, index)
+
+    def _refused(self, *_: Any) -> Any:
+        raise CaptureError(f"capture: a value is read while the function is recorded{MEND}")
+
+    __bool__ = __int__ = __float__ = __index__ = __array__ = __iter__ = _refused
+
+
+def _operator(name: str, function: Callable[..., Any], reflected: bool = False) -> Any:
+    def method(self: Recorded, *other: Any) -> Any:
+        return self.recorder.call(name, function, (*other, self) if reflected else (self, *other), {})
+
+    return method
+
+
+def _in_place(name: str, function: Callable[..., Any]) -> Any:
+    def method(self: Recorded, other: Any) -> Any:
+        recorder = self.recorder
+        function(self.array, recorder.real(other))
+        recorder.write(Op(name, function, (self.value, recorder.valued(other)), {}, writes=self.value))
+        return self
+
+    return method
+
+
+for _name, _function in UNARY.items():
+    setattr(Recorded, f"__{_function.__name__}__", _operator(_name, _function))
+for _name, _short in (BINARY | COMPARISONS).items():
+    setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
+for _name, _short in BINARY.items():
+    setattr(Recorded, f"__r{_short}__", _operator(_name, getattr(operator, f"__{_short}__"), reflected=True))
+    setattr(Recorded, f"__i{_short}__", _in_place(_name, getattr(operator, f"__i{_short}__")))
+
+
+class Number(float):
+    """A Python number that is computed anew at each call, from ``expression``; what is made of it with others is one too.
+
+    How it compares is a decision: the recorded way is taken again only where the comparison comes out the same.
+    """
+
+    expression: str
+    recorder: Recorder
+
+    @classmethod
+    def of(cls, value: float, expression: str, recorder: Recorder) -> Number:
+        number = cls(value)
+        number.expression, number.recorder = expression, recorder
+        return number
+
+
+def _number_operator(short: str, sign: str, reflected: bool) -> Any:
+    function = getattr(operator, f"__{short}__")
+
+    def method(self: Number, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        texts = [self.expression, getattr(other, "expression", repr(other))]
+        numbers = [float(self), float(other)]
+        if reflected:
+            texts.reverse()
+            numbers.reverse()
+        return Number.of(function(*numbers), f"({texts[0]} {sign} {texts[1]})", self.recorder)
+
+    return method
+
+
+def _decision(short: str, sign: str) -> Any:
+    function = getattr(operator, f"__{short}__")
+
+    def method(self: Number, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        outcome = function(float(self), float(other))
+        self.recorder.decisions[f"{self.expression} {sign} {getattr(other, 'expression', repr(other))}"] = outcome
+        return outcome
+
+    return method
+
+
+for _short, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
+    setattr(Number, f"__{_short}__", _number_operator(_short, _sign, False))
+    setattr(Number, f"__r{_short}__", _number_operator(_short, _sign, True))
+for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
+    setattr(Number, f"__{_short}__", _decision(_short, _sign))
+Number.__neg__ = lambda self: 0.0 - self  # type: ignore[method-assign,assignment]
+Number.__bool__ = lambda self: self != 0.0  # type: ignore[method-assign,assignment]
+Number.__hash__ = float.__hash__  # type: ignore[method-assign]
+
+
+class Recorder:
+    """The log of one call on one backend, and the namespace that fills it.
+
+    Attributes:
+        xp: the recording namespace; in other threads it computes and records nothing.
+        ops, checks, decisions: what was done, and which truths of arrays and of numbers it depended on.
+        arguments: the values of the call's arguments.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend, self.thread, self.paused = backend, threading.get_ident(), False
+        self.plain = backend.xp
+        self.ops: list[Op] = []
+        self.checks: list[Check] = []
+        self.decisions: dict[str, bool] = {}
+        self.arguments: list[Value] = []
+        self._outside: dict[int, Recorded] = {}
+        self._memories: dict[int, Memory] = {}
+        self._numbers: dict[str, Value] = {}
+        self.xp = self._namespace()
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the thread whose call is recorded, and it is not doing something aside."""
+        return threading.get_ident() == self.thread and not self.paused
+
+    def _namespace(self) -> Namespace:
+        made = Namespace()
+        for name, member in vars(self.plain).items():
+            composed = isinstance(member, partial) and len(member.args) == 1 and member.args[0] is self.plain
+            if composed:  # written against the namespace: so it is recorded as what it is made of
+                setattr(made, name, partial(member.func, made))
+            elif callable(member) and not isinstance(member, type):
+                setattr(made, name, partial(self.call_named, name, member))
+            else:
+                setattr(made, name, member)
+        made.setitem = self.setitem
+        return made
+
+    # --- arrays in and out ---------------------------------------------------------------------------------------------------
+
+    def real(self, part: Any) -> Any:
+        """Nested arguments with the arrays behind what is recorded."""
+        kind = type(part)
+        if kind is Recorded:
+            return part.array
+        if kind is tuple or kind is list:
+            return kind(map(self.real, part))
+        return float(part) if kind is Number else part
+
+    def valued(self, part: Any) -> Any:
+        """Nested arguments with each array, and each number that is computed anew, as its value."""
+        kind = type(part)
+        if kind is Recorded:
+            return part.value
+        if kind is tuple or kind is list:
+            return kind(map(self.valued, part))
+        if kind is Number:
+            return self._number(part)
+        if isinstance(part, self.backend.array_types) and hasattr(part, "__setitem__"):
+            return self.outside(part).value
+        return part
+
+    def _number(self, number: Number) -> Value:
+        if number.expression not in self._numbers:
+            value = self._numbers[number.expression] = Value("number", self.plain.asarray(float(number)))
+            value.expression = number.expression
+        return self._numbers[number.expression]
+
+    def outside(self, array: Array) -> Recorded:
+        """What stands for an array that was there before the call."""
+        held = self._outside.get(id(array))
+        if held is None:
+            owner = self.backend.owner(array)
+            memory = self._memories.setdefault(id(owner), Memory(True, owner))
+            value = Value("outside", array, memory)
+            value.array, value.extent = array, self.backend.extent(array)
+            held = self._outside[id(array)] = Recorded(array, value, self)
+        return held
+
+    def argument(self, array: Array) -> Recorded:
+        """What stands for an array that is given anew at each call."""
+        value = Value("argument", array)
+        self.arguments.append(value)
+        return Recorded(array, value, self)
+
+    def keep(self, held: Recorded) -> None:
+        """Have the array of ``held``, which the call made, be where each later call leaves its own."""
+        value = held.value
+        if value.kind == "made" and not value.memory.outside:
+            value.memory.outside, value.memory.owner = True, self.backend.owner(held.array)
+            value.array = held.array
+
+    # --- what is done ----------------------------------------------------------------------------------------------------------
+
+    def call_named(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return self.call(name, function, args, kwargs)
+
+    def call(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, draws: bool = False) -> Any:
+        """What ``function`` gives, as an array that is recorded."""
+        real = self.real(args)
+        out = function(*real, **{key: self.real(part) for key, part in kwargs.items()})
+        if not self.here:
+            return out
+        if name in OF_VALUES or isinstance(out, (tuple, list)):
+            raise CaptureError(f"capture: the shape of what {name} gives depends on values; use where, or a sum over a mask")
+        if name == "getitem" and any(self._is_mask(part) for part in (args[1] if isinstance(args[1], tuple) else args[1:])):
+            raise CaptureError("capture: the shape of x[mask] depends on values; use where(mask, x, 0), or a sum over a mask")
+        if not hasattr(out, "shape"):
+            return out  # nothing of an array: block sizes and their like
+        for part in args:
+            if type(part) is Recorded and part.array is out:
+                return part
+        if not hasattr(out, "__setitem__"):  # a single number
+            out = self.plain.asarray(out)
+        inputs = self.valued(args)
+        value = Value("made", out)
+        if self.backend.is_view(out):
+            owner = self.backend.owner(out)
+            for part in args:
+                if type(part) is Recorded and self.backend.owner(part.array) is owner:
+                    value.base, value.memory = part.value, part.value.memory
+                    if value.memory.outside:
+                        value.extent = self.backend.extent(out)
+        op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
+        op.draws = draws
+        self.ops.append(op)
+        return Recorded(out, value, self)
+
+    def _is_mask(self, part: Any) -> bool:
+        return type(part) is Recorded and self.backend.dtypes[part.dtype].kind == "bool"
+
+    def setitem(self, x: Any, value: Any, index: Any) -> None:
+        """``xp.setitem``, written down."""
+        real = self.real
+        self.plain.setitem(real(x), real(value), real(index))
+        if self.here:
+            given = self.valued((x, value, index))
+            self.write(Op("setitem", self.plain.setitem, given, {}, writes=given[0]))
+
+    def write(self, op: Op) -> None:
+        """Write down an operation that changes an array in place."""
+        if op.writes is not None and any(op.writes.memory is argument.memory for argument in self.arguments):
+            raise CaptureError(
+                f"capture: '{op.name}' writes to an argument of the captured function in place; close over the tensor instead"
+            )
+        self.ops.append(op)
+
+    def truth(self, condition: Any) -> bool:
+        """The truth of a 0-d array, on which the way that the call takes may depend: later calls look whether it is the same."""
+        outcome = bool(type(self.backend).truth(self.backend, self.real(condition)))
+        if not self.here or type(condition) is not Recorded:
+            return outcome
+        self.checks.append(Check(condition.value, outcome))
+        return outcome

@@ -1,0 +1,269 @@
+"""``Recording``: a stretch in which tensors hand out recorded arrays, and what Python remembers of the call is noted.
+
+Nothing below knows of it. While it lasts, a few attributes are others: the namespace and the memory questions of the backend,
+:attr:`Tensor._array`, the stream that a generator draws from. So whatever runs in it, runs as ever and is logged.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ..autograd import Tensor
+from ..autograd.gradients import GradientBuffer
+from ..autograd.random import Generator
+from ..backends import Array, Backend
+from ..errors import CaptureError
+from .recorder import MEND, Number, Recorded, Recorder
+
+_MISSING = object()
+_lock = threading.RLock()  # one recording at a time: what is patched is everybody's
+_active: list[Recording] = []
+
+#: Attributes of objects that the way of a call may depend on: what was read of them has to be the same again.
+watched: list[tuple[type, str]] = [(Tensor, "grad")]
+
+
+class Feed(NamedTuple):
+    """Numbers that are computed anew before each call: the function that gives them by name, and the names' prefix."""
+
+    function: Callable[[], dict[str, Any]]
+    prefix: str
+
+
+class Recording:
+    """Record what is done to arrays of ``backend`` in a ``with`` block, in this thread.
+
+    Attributes:
+        recorder: the log.
+        tensors: each tensor that was there before and was used, with its array and whether it required a gradient.
+        read, written: the attributes of objects whose values were read before anything was assigned, and those assigned,
+            from (object, name) to value.
+        feeds: what is to be called before each replay, in order: a :class:`Feed`, or a function without arguments.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.tensors: dict[int, tuple[Tensor, Array, bool]] = {}
+        self.read: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self.written: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self.feeds: list[Feed | Callable[[], Any]] = []
+        self._made: list[weakref.ref[Tensor]] = []
+        self._before: list[tuple[Any, str, Any]] = []
+
+    def __enter__(self) -> Recording:
+        _lock.acquire()
+        if _active:
+            _lock.release()
+            raise CaptureError("capture: a captured function is called while another one is recorded; capture the outer one alone")
+        _active.append(self)
+        self.recorder = Recorder(self.backend)
+        backend: Any = self.backend
+        plain_numpy = backend.to_numpy
+        self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
+        self._set(backend, truth=self.recorder.truth, told=lambda array: plain_numpy(self.recorder.real(array)).item())
+        self._set(backend, **{name: self._of_real(getattr(backend, name)) for name in ("owner", "extent", "is_view")})
+        self._slot: Any = vars(Tensor)["_array"]
+        self._set(Tensor, _array=property(self._array_of, self._put_array))
+        self._set(Generator, stream=property(self._stream_of, lambda generator, new: vars(generator).update(stream=new)))
+        self._set(GradientBuffer, free=lambda buffer: True)  # what is held of it now is held by the recorder
+        for owner, name in watched:
+            self._set(owner, **{name: self._watching(owner, name)})
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for owner, name, value in reversed(self._before):
+            if value is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+        _active.remove(self)
+        self._still_held = [tensor for reference in self._made if (tensor := reference()) is not None]
+        self._recorded = {id(tensor): self._slot.__get__(tensor) for tensor in self._still_held}
+        for tensor in self._still_held:
+            self._slot.__set__(tensor, self._recorded[id(tensor)].array)
+        _lock.release()
+
+    def _set(self, owner: Any, /, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            self._before.append((owner, name, vars(owner).get(name, _MISSING)))
+            setattr(owner, name, value)
+
+    # --- tensors -------------------------------------------------------------------------------------------------------------
+
+    def _array_of(self, tensor: Tensor) -> Any:
+        try:
+            array = self._slot.__get__(tensor)
+        except AttributeError:
+            raise AttributeError("_array") from None
+        if not self.recorder.here:
+            return array.array if type(array) is Recorded else array
+        if type(array) is Recorded:
+            return array
+        if tensor.backend is not self.backend:
+            raise CaptureError(
+                f"capture: a tensor is on '{tensor.device}', and '{self.backend.device}' is recorded; move it there before the call"
+            )
+        if not hasattr(array, "__setitem__"):  # a single number, which could not be told from another one
+            array = self.recorder.plain.asarray(array, copy=True)
+            self._slot.__set__(tensor, array)
+        self.tensors.setdefault(id(tensor), (tensor, array, tensor._requires_grad))
+        return self.recorder.outside(array)
+
+    def _put_array(self, tensor: Tensor, array: Any) -> None:
+        if type(array) is Recorded and self.recorder.here:
+            if array.value.kind == "outside":
+                array = array.array
+            else:
+                self._made.append(weakref.ref(tensor))
+        self._slot.__set__(tensor, array)
+
+    def argument(self, tensor: Tensor) -> Tensor:
+        """The tensor that the function is to be given in the place of ``tensor``: of its values now, and of any later call's."""
+        held = self.recorder.argument(self.recorder.plain.asarray(self._slot.__get__(tensor), copy=True))
+        given = Tensor(held, self.backend)
+        given._requires_grad = tensor._requires_grad
+        return given
+
+    def assigned(self) -> list[tuple[Any, str, Any]]:
+        """What was assigned to attributes of objects that were there before, and is another value than before or unknown."""
+        return [
+            (instance, name, value)
+            for key, (instance, name, value) in self.written.items()
+            if key not in self.read or self.read[key][2] is not value
+        ]
+
+    def recorded(self, tensor: Tensor) -> Recorded:
+        """What the tensor holds, after the end too: an array that was recorded, or one from outside."""
+        found = self._recorded.get(id(tensor))
+        return self.recorder.outside(self._slot.__get__(tensor)) if found is None else found
+
+    def leaked(self, known: set[int]) -> list[Tensor]:
+        """The tensors that the call made and that are still held, but for those whose identity is known."""
+        return [t for t in self._still_held if id(t) not in known and not self._recorded[id(t)].value.memory.outside]
+
+    # --- the backend ---------------------------------------------------------------------------------------------------------
+
+    def _of_real(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda array: function(self.recorder.real(array))
+
+    def _asarray(self, array: Any, dtype: Any = None, copy: bool = False) -> Any:
+        plain = type(self.backend).asarray
+        if not self.recorder.here:
+            return plain(self.backend, self.recorder.real(array), dtype, copy)
+        return self.recorder.call("asarray", lambda x: plain(self.backend, x, dtype, copy), (array,), {})
+
+    def _to_numpy(self, array: Any) -> Any:
+        if type(array) is Recorded and self.recorder.here:
+            raise CaptureError(f"capture: a value is read (by item(), a print, a comparison in Python) while it is recorded{MEND}")
+        return type(self.backend).to_numpy(self.backend, self.recorder.real(array))
+
+    # --- what Python remembers -------------------------------------------------------------------------------------------------
+
+    def _stream_of(self, generator: Generator) -> Any:
+        return _Drawing(self.recorder, generator) if self.recorder.here else vars(generator)["stream"]
+
+    def _watching(self, owner: type, name: str) -> property:
+        """The attribute as it is, its first reading and what is assigned to it noted."""
+        slot: Any = vars(owner).get(name)
+        descriptor = hasattr(slot, "__set__")
+
+        def get(instance: Any) -> Any:
+            if descriptor:
+                try:
+                    value = slot.__get__(instance)
+                except AttributeError:
+                    value = None
+            else:
+                value = vars(instance).get(name, slot)
+            key = (id(instance), name)
+            if self.recorder.here and key not in self.written:
+                self.read.setdefault(key, (instance, name, value))
+            return value
+
+        def put(instance: Any, value: Any) -> None:
+            if self.recorder.here and not (owner is Tensor and type(self._slot.__get__(instance)) is Recorded):
+                self.written[id(instance), name] = (instance, name, value)
+            if descriptor:
+                slot.__set__(instance, value)
+            else:
+                vars(instance)[name] = value
+
+        return property(get, put)
+
+
+class _Drawing:
+    """A generator's stream: what is drawn is recorded as drawn anew at each call."""
+
+    def __init__(self, recorder: Recorder, generator: Generator) -> None:
+        self._recorder, self._generator = recorder, generator
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(vars(self._generator)["stream"], name)
+        if name not in ("uniform", "normal", "integers", "permutation"):
+            return member
+        draw = Draw(self._generator, name)
+        return lambda *args: self._recorder.call(name, draw, args, {}, draws=True)
+
+
+class Draw:
+    """A draw from the stream that a generator has when it is called."""
+
+    def __init__(self, generator: Generator, name: str) -> None:
+        self.generator, self.name = generator, name
+
+    def __call__(self, *args: Any) -> Any:
+        return getattr(vars(self.generator)["stream"], self.name)(*args)
+
+
+# --- for those above -----------------------------------------------------------------------------------------------------------
+
+
+def active() -> Recording | None:
+    """The recording that this thread is in."""
+    return _active[0] if _active and _active[0].recorder.here else None
+
+
+def watch(owner: type, name: str) -> None:
+    """Have captured functions take note of the attribute ``name`` of instances of ``owner``: another value is another way."""
+    watched.append((owner, name))
+
+
+def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``function`` gives: numbers by name. In a captured function it is called before each replay, for that one's numbers."""
+    numbers, recording = function(), active()
+    if recording is None:
+        return numbers
+    prefix, recorder = f"f{len(recording.feeds)}_", recording.recorder
+    recording.feeds.append(Feed(function, prefix))
+    for name, value in numbers.items():
+        if type(value) is float:
+            numbers[name] = Number.of(value, prefix + name, recorder)
+        else:
+            recorder.decisions[f"{prefix}{name} == {value!r}"] = True
+    return numbers
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """A stretch that is not recorded: what is done in it is done once, and the memory that is made in it stays."""
+    recording = active()
+    if recording is None:
+        yield
+        return
+    recording.recorder.paused = True
+    try:
+        yield
+    finally:
+        recording.recorder.paused = False
+
+
+def effect(function: Callable[[], Any]) -> None:
+    """Call ``function``, which changes what Python remembers; where a function is captured, at each replay of it too."""
+    function()
+    if (recording := active()) is not None:
+        recording.feeds.append(function)
