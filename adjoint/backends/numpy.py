@@ -204,6 +204,11 @@ class NumpyBackend:
     def truth(self, condition: Array) -> bool:
         return bool(condition)
 
+    def compile(self, program: Any, numbers: Any) -> Any:
+        from .numpy_replay import compile
+
+        return compile(program, numbers)
+
     def told(self, array: Array) -> Any:
         return self.to_numpy(array).item()
 

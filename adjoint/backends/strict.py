@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
-from . import special
+from . import replay, special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
@@ -139,6 +139,9 @@ class StrictBackend(NumpyBackend):
 
     def is_view(self, array: Array) -> bool:
         return super().is_view(unwrap(array))
+
+    def compile(self, program: Any, numbers: Any) -> Any:
+        return replay.compile(program, numbers)
 
     def truth(self, condition: Array) -> bool:
         return bool(unwrap(condition))

@@ -14,8 +14,9 @@ from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
 from ..autograd.modes import state
 from ..errors import CaptureError
-from . import passes, plain
-from .program import Program
+from ..backends import replay as plain
+from . import passes
+from ..backends.program import Program
 from .recording import Feed, Recording, active
 
 #: So many recordings of a function are kept, those used last.

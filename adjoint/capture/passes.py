@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import CaptureError
-from .program import Memory, Op, Program, Value, values_in
+from ..backends.program import Memory, Op, Program, Value, values_in
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backends import Array, Backend, Namespace
 from ..errors import CaptureError
-from .program import Check, Memory, Op, Value
+from ..backends.program import Check, Memory, Op, Value
 
 #: Python's operators by the standard's names.
 UNARY = {"negative": operator.neg, "positive": operator.pos, "abs": operator.abs, "bitwise_invert": operator.invert}
