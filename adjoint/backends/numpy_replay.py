@@ -7,8 +7,8 @@ NumPy gives only as a new array (picking by index, sorting) is one here too.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -122,8 +122,8 @@ class Replay:
             return None
         if op.name in REDUCTIONS:
             return self._reduction if op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
-        if op.name == "pow" and op.function is operator.__pow__:
-            return self._power if op.args[1] in POWERS else None
+        if op.name == "pow" and not isinstance(op.function, np.ufunc):
+            return self._power if op.out.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
         if op.name in UFUNCS:
             return self._ufunc if not op.kwargs else None
         if op.name == "matmul":
@@ -262,7 +262,9 @@ class Replay:
         if isinstance(part, Value):
             return self._scalar(part, np.dtype(np.float64)) if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
-            return repr(part) if isinstance(part, (int, float, bool, type(None))) and part == part else self._held(part)
+            return (
+                repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._held(part)
+            )
         opening, closing = "[]" if isinstance(part, list) else "()"
         return f"{opening}{''.join(f'{self._text(inner)}, ' for inner in part)}{closing}"
 
@@ -290,12 +292,22 @@ class Replay:
         shared = [self._of[v] for v in self._of if any(line.startswith(f"{self._of[v]} = ") for line in ahead)]
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
-            f"{name}[()] = numbers[{self.numbers.index(key[0])}]" for key, name in self._scalars.items() if isinstance(key[0], Value)
+            f"{name}[()] = numbers[{self.numbers.index(key[0])}]"
+            for key, name in self._scalars.items()
+            if isinstance(key[0], Value)
         ]
         arguments = ", ".join(f"a{i}" for i in range(len(program.arguments)))
         everywhere = [f"global {', '.join(shared)}"] if shared else []
         self.source = "\n    ".join(
-            [f"def ahead({arguments}):", *everywhere, *ahead, "return True\n\ndef body(numbers):", *numbers, *body, f"return [{outputs}]"]
+            [
+                f"def ahead({arguments}):",
+                *everywhere,
+                *ahead,
+                "return True\n\ndef body(numbers):",
+                *numbers,
+                *body,
+                f"return [{outputs}]",
+            ]
         ).replace("    return True\n\ndef", "    return True\n\ndef")
         exec(self.source, self._names)
 

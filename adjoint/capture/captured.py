@@ -13,10 +13,11 @@ from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
 from ..autograd.modes import state
-from ..errors import CaptureError
 from ..backends import replay as plain
-from . import passes
 from ..backends.program import Program
+from ..errors import CaptureError
+from . import passes
+from .recorder import Recorded
 from .recording import Feed, Recording, active
 
 #: So many recordings of a function are kept, those used last.
@@ -199,8 +200,12 @@ class Captured:
             del given
             result = self.function(*new_args, **new_kwargs)
             del new_args, new_kwargs
-        outputs: list[Tensor] = []
-        template = _emptied(result, outputs)
+            outputs: list[Tensor] = []
+            template = _emptied(result, outputs)
+            for tensor in outputs:
+                if type(tensor._array) is Recorded and tensor._array.value.kind != "outside":
+                    tensor.detach_()  # the graph goes, and what only it held
+            del result
         made = [recording.recorded(tensor) for tensor in outputs]
         known = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
         for tensor in recording.leaked(known):

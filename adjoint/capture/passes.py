@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import CaptureError
 from ..backends.program import Memory, Op, Program, Value, values_in
+from ..errors import CaptureError
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
@@ -59,7 +59,8 @@ def share(program: Program) -> None:
             kept.append(op)
             continue
         state = tuple(versions.get(value.memory, 0) for value in op.values())
-        key = (op.name, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
+        kind = op.function if op.name == "pow" else op.name  # the operator and the function differ in the last bit
+        key = (kind, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
         if key in found:
             same[op.out] = found[key]
             if op.out.memory not in written:

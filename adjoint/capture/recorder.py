@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..errors import CaptureError
 from ..backends.program import Check, Memory, Op, Value
+from ..errors import CaptureError
 
 #: Python's operators by the standard's names.
 UNARY = {"negative": operator.neg, "positive": operator.pos, "abs": operator.abs, "bitwise_invert": operator.invert}
@@ -57,6 +57,12 @@ class Recorded:
     __bool__ = __int__ = __float__ = __index__ = __array__ = __iter__ = _refused
 
 
+def power(x: Any, y: Any) -> Any:
+    """``x ** y`` with what has no axes as a single number, which is raised otherwise than an array by the last bit."""
+    x, y = (part[()] if getattr(part, "shape", None) == () else part for part in (x, y))
+    return x**y
+
+
 def _operator(name: str, function: Callable[..., Any], reflected: bool = False) -> Any:
     def method(self: Recorded, *other: Any) -> Any:
         return self.recorder.call(name, function, (*other, self) if reflected else (self, *other), {})
@@ -78,6 +84,7 @@ for _name, _function in UNARY.items():
     setattr(Recorded, f"__{_function.__name__}__", _operator(_name, _function))
 for _name, _short in (BINARY | COMPARISONS).items():
     setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
+Recorded.__pow__ = _operator("pow", power)  # type: ignore[attr-defined]
 for _name, _short in BINARY.items():
     setattr(Recorded, f"__r{_short}__", _operator(_name, getattr(operator, f"__{_short}__"), reflected=True))
     setattr(Recorded, f"__i{_short}__", _in_place(_name, getattr(operator, f"__i{_short}__")))

@@ -1,0 +1,74 @@
+"""A replay has the bits of the function itself: over every primitive with its derivatives, on every backend at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint.autograd.primitive import registry
+from adjoint.backends import Backend
+
+from .samples import SAMPLES, laid_out
+from .test_primitives import BUILT_IN, DIFFERENTIABLE, varying
+
+#: What can not be replayed, and why.
+REFUSED = {
+    "argwhere": "the shape of its result depends on values",
+    "transfer": "it leaves the backend that is recorded",
+}
+
+
+def bits(results: Any) -> list[tuple[Any, ...]]:
+    """Shape, dtype and bytes of each tensor."""
+    arrays = [x.cpu().numpy(force=True) for x in results]
+    return [(a.shape, a.dtype, np.ascontiguousarray(a).tobytes()) for a in arrays]
+
+
+def near(x: ad.Tensor) -> ad.Tensor:
+    """Other numbers that a sample of ``x`` could have had."""
+    return x * (1.0 - 2.0**-10) if x.dtype.is_floating_point else x.clone()
+
+
+def with_derivatives(name: str, at: list[int], params: dict[str, Any]) -> Any:
+    """A function of the inputs: the primitive's value, its first and its second derivatives."""
+
+    def function(*inputs: ad.Tensor) -> Any:
+        floats = [inputs[i].detach().requires_grad_() for i in at]
+        replaced = list(inputs)
+        for i, x in zip(at, floats, strict=True):
+            replaced[i] = x
+        out = registry[name](*replaced, **params)
+        if not floats or not out.dtype.is_floating_point or not out.requires_grad:
+            return [out]
+        weights = ad.linspace(0.5, 1.5, max(out.numel(), 1), dtype=out.dtype, device=out.device)[: out.numel()].reshape(out.shape)
+        first = ad.autograd.grad((out * weights).sum(), floats, create_graph=True)
+        total = sum((g * g).sum() for g in first)
+        second = ad.autograd.grad(total, floats, allow_unused=True) if total.requires_grad else [None]
+        return [out, *first, *(g for g in second if g is not None)]
+
+    return function
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@settings(max_examples=4)
+@given(data=st.data())
+def test_a_replay_of_a_primitive_and_its_derivatives_has_the_same_bits(name: str, data: Any, backend: Backend) -> None:
+    if name in REFUSED:
+        pytest.skip(REFUSED[name])
+    with ad.use_backend("numpy"):
+        sample = data.draw(SAMPLES[name])
+        inputs = [data.draw(laid_out(x)).detach() for x in sample.inputs]
+    if name == "getitem":
+        assume("bool" not in str(sample.params))
+    at = varying(name, sample.inputs) if name in DIFFERENTIABLE else []
+    function = with_derivatives(name, at, sample.params)
+    captured = ad.capture(function)
+    moved = [x.to(backend) for x in inputs]
+    captured(*map(near, moved))
+    assert bits(captured(*moved)) == bits(function(*moved))
+    assert captured.stats.replays == 1, "the second call was not a replay"

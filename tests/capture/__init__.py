@@ -1,0 +1,1 @@
+"""Tests of recording functions and replaying them."""
