@@ -287,8 +287,12 @@ class Replay:
             if line:
                 self.calls += line.count(";") + 1
                 (ahead if i < program.ahead else body).append(line)
+            for check in program.checks:
+                if check.late and check.condition is op.out:
+                    body.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
         for check in program.checks:
-            ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
+            if not check.late:
+                ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
         shared = [self._of[v] for v in self._of if any(line.startswith(f"{self._of[v]} = ") for line in ahead)]
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..errors import CaptureError
 from .base import Backend
 
 
@@ -105,12 +106,22 @@ def mapped(part: Any, changed: Any) -> Any:
 
 
 class Check:
-    """A truth that decided which way the call went: the same program holds only where it is the same again."""
+    """A truth that decided which way the call went: the same program holds only where it is the same again.
 
-    __slots__ = ("condition", "outcome")
+    Where it is ``late``, it depends on what the call itself changes or draws, and is known only on the way.
+    """
+
+    __slots__ = ("condition", "late", "outcome")
 
     def __init__(self, condition: Value, outcome: bool) -> None:
-        self.condition, self.outcome = condition, outcome
+        self.condition, self.outcome, self.late = condition, outcome, False
+
+    def failed(self) -> CaptureError:
+        """What to raise where a late one does not come out as it did."""
+        return CaptureError(
+            "capture: the function would go another way here than when it was recorded, for values that it drew or changed itself; "
+            "what it changed until then stays changed. Check such values before the call"
+        )
 
 
 class Program:
@@ -118,7 +129,7 @@ class Program:
 
     Attributes:
         arguments, outputs: their values; outputs may also be among the arguments or outside.
-        checks: what has to hold, computed from the first :attr:`ahead` operations alone.
+        checks: what has to hold, computed from the first :attr:`ahead` operations alone unless it is late.
         ops: the operations.
         recorded: how many operations were recorded, before any pass.
     """

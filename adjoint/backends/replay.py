@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .program import Op, Program, Value, mapped
+from .program import Check, Op, Program, Value, mapped
 
 
 class Plain:
@@ -18,13 +18,17 @@ class Plain:
         self.program, self.numbers = program, numbers
         self.calls, self.buffers, self.bytes = len(program.ops), 0, 0
         self._arrays: dict[Value, Any] = {}
+        self._late: dict[Value, list[Check]] = {}
+        for check in program.checks:
+            if check.late:
+                self._late.setdefault(check.condition, []).append(check)
 
     def ahead(self, arrays: list[Any]) -> bool:
         """Take the arguments' arrays, and tell whether the program holds for them."""
         self._arrays = dict(zip(self.program.arguments, arrays, strict=True))
         self._do(self.program.ops[: self.program.ahead])
         truth = self.program.backend.truth
-        return all(truth(self._of(check.condition)) is check.outcome for check in self.program.checks)
+        return all(truth(self._of(check.condition)) is check.outcome for check in self.program.checks if not check.late)
 
     def body(self, numbers: tuple[float, ...]) -> list[Any]:
         """Do the rest, with these numbers, and give the outputs as arrays of their own."""
@@ -47,6 +51,9 @@ class Plain:
                 self.program.backend.xp.setitem(op.out.array, found, ...)
             elif op.out is not None:
                 self._arrays[op.out] = found
+                for check in self._late.get(op.out, ()):
+                    if self.program.backend.truth(found) is not check.outcome:
+                        raise check.failed()
 
 
 def compile(program: Program, numbers: list[Value]) -> Plain:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.program import Memory, Op, Program, Value, values_in
-from ..errors import CaptureError
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
@@ -116,26 +115,25 @@ def drop(program: Program) -> None:
 def check_first(program: Program) -> None:
     """Move what the checks are computed from to the front, so that nothing has happened where one fails.
 
-    Raises :class:`CaptureError` where a check depends on what the call changes or draws.
+    One that depends on what the call changes or draws stays where it is, and is late.
     """
-    if not program.checks:
-        return
     makers: dict[Value, int] = {op.out: i for i, op in enumerate(program.ops) if op.out is not None}
-    wanted: set[int] = set()
-    stack = [check.condition for check in program.checks]
-    while stack:
-        i = makers.get(stack.pop())
-        if i is not None and i not in wanted:
-            wanted.add(i)
-            stack.extend(program.ops[i].values())
-    ahead = [program.ops[i] for i in sorted(wanted)]
-    read = {value.memory for op in ahead for value in op.values()} | {op.out.memory for op in ahead if op.out is not None}
-    if any(op.draws for op in ahead) or read & program.written() or any(v.kind == "number" for op in ahead for v in op.values()):
-        raise CaptureError(
-            "capture: which way the function takes depends on values that it computes from what it changes or draws itself; "
-            "check them outside of the captured function"
-        )
-    program.ops = ahead + [op for i, op in enumerate(program.ops) if i not in wanted]
+    written = program.written()
+    ahead: set[int] = set()
+    for check in program.checks:
+        wanted: set[int] = set()
+        stack = [check.condition]
+        while stack:
+            i = makers.get(stack.pop())
+            if i is not None and i not in wanted:
+                wanted.add(i)
+                stack.extend(program.ops[i].values())
+        ops = [program.ops[i] for i in wanted]
+        changing = any(op.draws or op.out.memory in written or written & {v.memory for v in op.values()} for op in ops if op.out)
+        check.late = changing or any(value.kind == "number" for op in ops for value in op.values())
+        if not check.late:
+            ahead |= wanted
+    program.ops = [program.ops[i] for i in sorted(ahead)] + [op for i, op in enumerate(program.ops) if i not in ahead]
     program.ahead = len(ahead)
 
 

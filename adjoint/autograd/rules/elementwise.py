@@ -91,7 +91,7 @@ def _within(xp: Any, g: Any, x: Any, min: float | None, max: float | None) -> An
 
 def _power_by_base(xp: Any, g: Any, x: Any, y: Any) -> Any:
     """g y x^(y-1), and 0 where y is 0, at x = 0 too; there alone, so that its own derivative by y holds for every other x."""
-    if isinstance(y, (int, float)):
+    if type(y) in (int, float):
         return g * (y * xp.pow(x, y - 1)) if y != 0 else xp.zeros_like(g)
     both = xp.logical_and(x == 0, y == 0)
     return g * y * xp.pow(xp.where(both, 1.0, x), y - 1)
