@@ -355,9 +355,11 @@ def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     lead = g.ndim - len(shape)
     if lead < 0:  # an index_put dropped the value's leading axes of length one
         return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
-    repeated = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+    repeated = tuple([i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
+    if lead and not repeated:
+        return xp.sum(wide(xp, g), axis=tuple(range(lead)))
     if repeated:
-        g = xp.sum(wide(xp, g), axis=repeated, keepdims=True)
+        g = xp.sum(wide(xp, g), axis=(*range(lead), *repeated), keepdims=True)
     return xp.reshape(g, shape)
 
 

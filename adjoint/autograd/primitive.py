@@ -44,7 +44,6 @@ registry: dict[str, Primitive] = {}
 _NUMBERS = frozenset((int, float, bool))
 _FAULTS = (ValueError, IndexError, OverflowError)  #: what a kernel raises on inputs that do not go together
 _written = graph.writes.recorded
-_new = object.__new__  # what a call of the class does, without the call of __init__
 Kernel = Callable[..., Any]
 
 
@@ -83,8 +82,10 @@ class Primitive:
         self.joint: Rule | None = None
         self._plans: dict[int, Plan] = {}
         self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
-        plain = not (self.parameters or self.variadic or moves or views)
-        self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain and len(self.inputs) in (1, 2) else self._call
+        self.call = self._call
+        if not (self.variadic or moves or views) and self.inputs:
+            plain = not self.parameters and len(self.inputs) <= 2
+            self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
         if self.call.__name__ == "call":
             self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
 
@@ -275,11 +276,8 @@ def _of_one(self: Primitive) -> Callable[..., Any]:
             raise self.explained(error, backend, (array,), {}) from error
         if recorded and state.recording and differentiable:
             plan = plans[1] or self.plan(1)
-            made = _new(_tensor.Tensor)
-            made._array, made.backend, made._requires_grad = out, backend, True
             saved = (array,) if plan.whole else plan.save((array,), out, None) if plan.slots else ()
-            made._node = record(plan, (x._node or x,), saved, backend, out)
-            return made
+            return _tensor.result(out, backend, record(plan, (x._node or x,), saved, backend, out))
         return _tensor.Tensor(out, backend)
 
     return call
@@ -320,13 +318,60 @@ def _of_two(self: Primitive) -> Callable[..., Any]:
         if mask and state.recording and differentiable:
             plan = plans[mask] or self.plan(mask)
             edges = (x._node or x, y._node or y) if mask == 3 else (x._node or x,) if mask == 1 else (y._node or y,)
-            made = _new(_tensor.Tensor)
-            made._array, made.backend, made._requires_grad = out, backend, True
             saved = (a, b) if plan.whole else plan.save((a, b), out, None) if plan.slots else ()
-            made._node = record(plan, edges, saved, backend, out)
-            return made
+            return _tensor.result(out, backend, record(plan, edges, saved, backend, out))
         return _tensor.Tensor(out, backend)
 
+    return call
+
+
+def _of_several(self: Primitive) -> Callable[..., Any]:
+    """The same of any number of inputs, those after the first tensors or numbers, and with parameters: as generated source."""
+    names, places = self.inputs, range(len(self.inputs))
+    promoted = places if self.promotes is True else [names.index(name) for name in self.promotes or ()]
+    given = ", ".join([*names, *(["*more", "**params"] if self.parameters else [])])
+    lines = [f"def call({given}):"]
+    if self.parameters:
+        lines.append(f"    if more: return in_full({given})")
+    lines += ["    try:", f"        a0, backend, mask = {names[0]}._array, {names[0]}.backend, 1 if {names[0]}._requires_grad else 0"]
+    for i in places[1:]:
+        number = f"a{i} = float({names[i]})" if i in promoted else f"a{i} = {names[i]}"
+        lines += [
+            f"        if type({names[i]}) is float or type({names[i]}) is int: {number}",
+            "        else:",
+            f"            a{i} = {names[i]}._array",
+            f"            if {names[i]}.backend is not backend: return in_full({given})",
+            f"            if {names[i]}._requires_grad: mask |= {1 << i}",
+        ]
+        if i in promoted and i != promoted[0]:
+            lines.append(f"            if a{i}.dtype is not a{promoted[0]}.dtype: return in_full({given})")
+    lines.append(f"    except AttributeError: return in_full({given})")
+    lines.append(f"    if written: return in_full({given})")
+    if self.promotes and (self.floating or len(names) > 1):
+        lines.append(f"    if not mask and backend.dtypes[a{promoted[0]}.dtype].kind != 'float': return in_full({given})")
+    if self.parameters and self.defaults:
+        lines.append(f"    if len(params) < {len(self.parameters)}: params = defaults | params")
+    arrays, params = ", ".join(f"a{i}" for i in places), "params" if self.parameters else "{}"
+    lines += [
+        f"    try: out = kernel(backend.xp, {arrays}{', **params' if self.parameters else ''})",
+        f"    except faults as error: raise primitive.explained(error, backend, ({arrays},), {params}) from error",
+    ]
+    if self.differentiable:
+        lines += [
+            "    if mask and state.recording:",
+            "        plan = plans.get(mask) or primitive.plan(mask)",
+            f"        inputs = ({', '.join(names)},)",
+                        f"        saved = plan.save(({arrays},), out, {params}) if plan.slots else ()",
+            "        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])",
+            "        return module.result(out, backend, record(plan, edges, saved, backend, out))",
+        ]
+    lines.append("    return module.Tensor(out, backend)")
+    found: dict[str, Any] = {
+        "in_full": self._call, "kernel": self.kernel, "primitive": self, "faults": _FAULTS, "written": _written, "state": state,
+        "defaults": self.defaults, "plans": self._plans, "module": _tensor, "record": record,
+    }  # fmt: skip
+    exec("\n".join(lines), found)
+    call: Callable[..., Any] = found["call"]
     return call
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .dtypes import ALL
 
@@ -37,17 +36,19 @@ OLD_NAMES = {
 }  # fmt: skip
 
 
-class Namespace(SimpleNamespace):
+class Namespace:
     """What a kernel is handed as ``xp``: the standard's functions, dtypes and constants, and the :data:`EXTRAS`.
 
-    Its creation functions take no ``device``: the namespace is bound to one. A name it lacks is refused, so a kernel can not
-    come to lean on one library's own.
+    Its creation functions take no ``device``: the namespace is bound to one. A name it lacks is an ``AttributeError``, so a kernel
+    can not come to lean on one library's own.
     """
 
-    __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment] # one is the same as itself only, as a module is
+    def __init__(self, **members: Any) -> None:
+        vars(self).update(members)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'{name}' is not in the array namespace that kernels are written against (Array API standard)")
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 def collect(module: Any, names: list[str]) -> dict[str, Any]:
