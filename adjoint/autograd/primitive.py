@@ -333,7 +333,10 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     lines = [f"def call({given}):"]
     if self.parameters:
         lines.append(f"    if more: return in_full({given})")
-    lines += ["    try:", f"        a0, backend, mask = {names[0]}._array, {names[0]}.backend, 1 if {names[0]}._requires_grad else 0"]
+    lines += [
+        "    try:",
+        f"        a0, backend, mask = {names[0]}._array, {names[0]}.backend, 1 if {names[0]}._requires_grad else 0",
+    ]
     for i in places[1:]:
         number = f"a{i} = float({names[i]})" if i in promoted else f"a{i} = {names[i]}"
         lines += [
@@ -361,7 +364,7 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
             "    if mask and state.recording:",
             "        plan = plans.get(mask) or primitive.plan(mask)",
             f"        inputs = ({', '.join(names)},)",
-                        f"        saved = plan.save(({arrays},), out, {params}) if plan.slots else ()",
+            f"        saved = plan.save(({arrays},), out, {params}) if plan.slots else ()",
             "        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])",
             "        return module.result(out, backend, record(plan, edges, saved, backend, out))",
         ]

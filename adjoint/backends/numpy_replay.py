@@ -8,11 +8,12 @@ NumPy gives only as a new array (picking by index, sorting) is one here too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
+from .numpy_chains import TILE, Chain, Step, in_two
 from .program import Op, Program, Value, mapped, overlap, values_in
 from .standard import BINARY, OLD_NAMES, UNARY
 
@@ -43,7 +44,8 @@ class Replay:
         self._names: dict[str, Any] = {"copyto": np.copyto}  # what the functions' source refers to
         self._of: dict[Value, str] = {}  # the name that each value has there
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
-        self._scalars: dict[Any, str] = {}
+        self._scalars: dict[Any, Any] = {}
+        self._opposites: dict[Op, Value] = {}
         self._taken: dict[int, str] = {}
         self._memory()
         self._compile()
@@ -72,6 +74,8 @@ class Replay:
             for value in [*op.values(), *([op.out] if op.out else [])]:
                 last[value.memory] = max(i, last.get(value.memory, 0))
         written = _Destinations(ops, last)
+        self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
+        within = {op: chain for chain in self._chains.values() for op in chain.ops}
         pool = _Pool()
         place: dict[Any, _Block] = {}
         ends: dict[int, list[_Block]] = {}
@@ -85,6 +89,8 @@ class Replay:
                         self._arrays[out] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
                 elif self._line_of(op) is not None:
                     target = written.of(op, self._array)
+                    if target is None and op in within and out in within[op].inner:
+                        continue
                     if target is not None:
                         self._arrays[out] = target[0]
                         self._skipped.add(target[1])
@@ -94,10 +100,15 @@ class Replay:
                         block.until = last[out.memory]
                         ends.setdefault(block.until, []).append(block)
                         self._arrays[out] = block.array(out)
-            for block in ends.pop(i, ()):
-                if block.until == i:
-                    pool.give_back(block)
-        self.buffers, self.bytes = len(pool.blocks), sum(block.size for block in pool.blocks)
+            if op in within and op is not within[op].ops[-1]:
+                continue  # a chain is done at once: nothing that it reads is free before its end
+            for until in [until for until in ends if until <= i]:
+                for block in ends.pop(until):
+                    if block.until == until:
+                        pool.give_back(block)
+        self._within = within
+        self.buffers = len(pool.blocks) + sum(chain.places()[1] for chain in self._chains.values())
+        self.bytes = sum(block.size for block in pool.blocks) + sum(chain.scratch() for chain in self._chains.values())
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
@@ -112,6 +123,58 @@ class Replay:
             fits = value.kind == "made" and value.base is None and last[value.memory] == i
             if fits and value.memory in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
                 return place[value.memory]
+        return None
+
+    # --- chains --------------------------------------------------------------------------------------------------------------
+
+    def _chained(self, last: dict[Any, int]) -> list[Chain]:
+        """The runs of elementwise operations that are large enough to be done tile by tile."""
+        known = {value for value in self.program.values() if value in self._arrays or value.kind == "number"}
+        chains: list[Chain] = []
+        chain: Chain | None = None
+        for i, op in enumerate(self.program.ops):
+            out = op.out
+            if op.is_view:
+                if out.base in known:
+                    known.add(out)
+                    continue
+            elif out is not None and (out in known or self._line_of(op) is not None):
+                known.add(out)
+            target = op.writes if out is None else out
+            steps = self._steps(op) if i >= self.program.ahead and target in known else None
+            if steps is None or prod(target.shape) * 4 < 2 * TILE or not all(value in known for value in op.values()):
+                chain = None
+                continue
+            if chain is None or chain.shape != target.shape or not chain.takes(op):
+                chain = Chain(target.shape)
+                chains.append(chain)
+            chain.add(op, steps)
+        chains = [chain for chain in chains if len(chain.ops) > 1]
+        at = {op: i for i, op in enumerate(self.program.ops)}
+        for chain in chains:
+            first, end, own = at[chain.ops[0]], at[chain.ops[-1]], set(chain.ops)
+            elsewhere = {v.memory for op in self.program.ops[first : end + 1] for v in op.values() if op not in own or v.base}
+            made = [op.out for op in chain.ops if op.out is not None and op.out not in self._arrays]
+            chain.inner |= {value for value in made if last[value.memory] <= end and value.memory not in elsewhere}
+            chain.inner |= {self._opposites[op] for op in chain.ops if op in self._opposites}
+        return chains
+
+    def _steps(self, op: Op) -> list[Step] | None:
+        """What an elementwise operation does, as calls of functions that work on any rows; None of another one."""
+        target = op.writes if op.out is None else op.out
+        if op.name in UFUNCS and op.name != "pow" and not op.kwargs:
+            like = next((v.dtype for v in op.values() if v.kind != "number"), None)
+            return [Step(UFUNCS[op.name], *(self._single(part, like) for part in op.args), target)]
+        if op.name in COPIES and self._line_of(op) is not None:
+            return [Step(_copied, target, op.args[0])]
+        if op.name == "where" and _picks(op):
+            condition, x, y = op.args
+            numbers, steps = (y, []) if isinstance(y, Value) else (x, [])
+            if numbers is y:
+                opposite = self._opposites.setdefault(op, Value("made", np.broadcast_to(np.False_, condition.shape)))
+                steps = [Step(np.logical_not, condition, opposite)]
+                condition = opposite
+            return [*steps, Step(np.multiply, numbers, condition, op.out, bits=True)]
         return None
 
     # --- the lines -----------------------------------------------------------------------------------------------------------
@@ -141,6 +204,12 @@ class Replay:
         if op.name == "concat":
             return self._concat
         return None
+
+    def _chain(self, chain: Chain) -> str:
+        run, tiles = chain.compiled(self._array)
+        if len(tiles) == 1:
+            return f"{self._held(run)}({self._held(tiles[0])})"
+        return f"{self._held(in_two)}({self._held(run)}, {self._held(tiles[0])}, {self._held(tiles[1])})"
 
     def _ufunc(self, op: Op) -> str:
         like = next((v.dtype for v in op.values() if v.kind != "number"), None)
@@ -244,23 +313,24 @@ class Replay:
             return self._held(self._arrays[value])
         return self._of.setdefault(value, f"d{len(self._of)}")
 
-    def _scalar(self, value: Any, dtype: Any) -> str:
-        """A single number as an array of ``dtype``, which NumPy takes sooner than Python's."""
-        key = (value if isinstance(value, Value) else repr(value), dtype)
+    def _single(self, part: Any, like: Any) -> Any:
+        """A single number as an array of dtype ``like``, which NumPy takes sooner than Python's; anything else as it is."""
+        number = isinstance(part, Value) and part.kind == "number"
+        if not (number or (type(part) in (int, float) and like is not None and like.kind == "f")):
+            return part
+        key = (part if number else repr(part), like)
         if key not in self._scalars:
-            self._scalars[key] = self._held(np.asarray(0.0 if isinstance(value, Value) else value, dtype))
+            self._scalars[key] = np.asarray(0.0 if number else part, like)
         return self._scalars[key]
 
     def _operand(self, part: Any, like: Any) -> str:
-        number = isinstance(part, Value) and part.kind == "number"
-        if number or (type(part) in (int, float) and like is not None and like.kind == "f"):
-            return self._scalar(part, like)
-        return self._text(part)
+        single = self._single(part, like)
+        return self._text(part) if single is part else self._held(single)
 
     def _text(self, part: Any) -> str:
         """An argument as source."""
         if isinstance(part, Value):
-            return self._scalar(part, np.dtype(np.float64)) if part.kind == "number" else self._name(part)
+            return self._held(self._single(part, np.dtype(np.float64))) if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
             return (
                 repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._held(part)
@@ -278,7 +348,9 @@ class Replay:
         for i, op in enumerate(program.ops):
             if op in self._skipped or (op.is_view and op.out in self._arrays):
                 continue
-            if op.writes is not None:
+            if op in self._within:
+                line = self._chain(self._chains[op]) if op in self._chains else ""
+            elif op.writes is not None:
                 line = self._write(op)
             elif op.out in self._arrays:
                 line = self._line_of(op)(op)  # type: ignore[misc]
@@ -296,8 +368,8 @@ class Replay:
         shared = [self._of[v] for v in self._of if any(line.startswith(f"{self._of[v]} = ") for line in ahead)]
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
-            f"{name}[()] = numbers[{self.numbers.index(key[0])}]"
-            for key, name in self._scalars.items()
+            f"{self._held(array)}[()] = numbers[{self.numbers.index(key[0])}]"
+            for key, array in self._scalars.items()
             if isinstance(key[0], Value)
         ]
         arguments = ", ".join(f"a{i}" for i in range(len(program.arguments)))
@@ -320,6 +392,10 @@ class Replay:
         if value not in self._arrays:
             return name if value.base is None else f"{name}.copy()"
         return f"{name}.copy()" if value.shape else f"{name}[()]"
+
+
+def _copied(target: Any, source: Any) -> None:
+    np.copyto(target, source, "unsafe")
 
 
 def _model(value: Value) -> Any:

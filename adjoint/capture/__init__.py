@@ -1,7 +1,7 @@
 """Recording a function once, and replaying it as a straight program over arrays.
 
-To read it in order: ``captured`` (what users call), ``recording`` and ``recorder`` (how a call is logged), ``program`` (what the log
-is), ``passes`` (what is made of it), ``plain`` (how it is replayed; a backend may have a better way of its own).
+To read it in order: ``captured`` (what users call), ``recording`` and ``recorder`` (how a call is logged), ``backends.program``
+(what the log is), ``passes`` (what is made of it); ``backends.replay`` and ``backends.numpy_replay`` (how it is replayed).
 """
 
 from .captured import Captured, Stats, capture

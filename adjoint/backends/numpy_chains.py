@@ -1,0 +1,173 @@
+"""Chains: neighbouring elementwise operations of a program, done together on a few rows at a time, which stay in the cache.
+
+What is needed inside a chain alone has no memory of its own but that of one tile. Long chains run on two threads, half of the
+tiles each: NumPy lets go of Python's lock while it computes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .program import Op, Value, overlap
+
+#: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
+TILE = 1 << 16
+#: From this many bytes of results on it is worth a second thread.
+LONG = 1 << 23
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def threads() -> int:
+    """How many threads long chains run on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
+    return int(
+        os.environ.get("ADJOINT_NUM_THREADS") or min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    )
+
+
+def in_two(run: Callable[[Any], Any], first: Any, second: Any) -> None:
+    """``run`` on both, at the same time."""
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(1, "adjoint-chain")
+    other = _pool.submit(run, second)
+    run(first)
+    other.result()
+
+
+class Step:
+    """One call of a chain: a function, and what it is called with. An operand is a :class:`Value`, or whatever else as it is.
+
+    Attributes:
+        bits: whether the values among the operands from the first on, but booleans, are taken as the integers of their bits.
+    """
+
+    __slots__ = ("bits", "function", "operands")
+
+    def __init__(self, function: Any, *operands: Any, bits: bool = False) -> None:
+        self.function, self.operands, self.bits = function, operands, bits
+
+
+class Chain:
+    """Operations of one shape that follow each other, and what each does."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.ops: list[Op] = []
+        self.steps: list[Step] = []
+        self.inner: set[Value] = set()  #: what is needed inside only
+        self._used: list[tuple[Value, bool]] = []  # what is read or written to, and whether it is written to
+
+    def takes(self, op: Op) -> bool:
+        """Whether the operation may be done tile by tile with those before it: what one of them writes, another meets in place."""
+        for value, writes in _uses(op):
+            for other, written in self._used:
+                if (writes or written) and value is not other and overlap(value, other) and not _same_place(value, other):
+                    return False
+                if (writes or written) and value is other and value.shape != self.shape:
+                    return False
+        return True
+
+    def add(self, op: Op, steps: list[Step]) -> None:
+        self.ops.append(op)
+        self.steps += steps
+        self._used += _uses(op)
+
+    def rows(self) -> int:
+        """How many rows are worked on at a time."""
+        widest = max(value.dtype.itemsize for value, _ in self._used if value.shape == self.shape)
+        return max(1, TILE // (widest * max(1, prod(self.shape[1:]))))
+
+    def places(self) -> tuple[dict[Value, int], int]:
+        """For each inner value the piece of scratch memory that it lies in, and how many pieces there are."""
+        last = {value: i for i, step in enumerate(self.steps) for value in step.operands if isinstance(value, Value)}
+        place: dict[Value, int] = {}
+        free: list[int] = []
+        count = 0
+        for i, step in enumerate(self.steps):
+            for value in step.operands:
+                if isinstance(value, Value) and value in self.inner and value not in place:
+                    if not free:
+                        free.append(count)
+                        count += 1
+                    place[value] = free.pop()
+            free += {place[v] for v in step.operands if isinstance(v, Value) and v in place and last[v] == i}
+        return place, count
+
+    def scratch(self) -> int:
+        """How much scratch memory it takes."""
+        return self.places()[1] * self._piece() * (2 if self._long() else 1)
+
+    def _piece(self) -> int:
+        return self.rows() * prod(self.shape[1:]) * 8
+
+    def _long(self) -> bool:
+        return threads() > 1 and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
+
+    def compiled(self, array_of: Callable[[Value], Any]) -> tuple[Callable[[Any], None], list[Any]]:
+        """A function that works through a list of tiles, and such a list, or two, for a thread each."""
+        place, count = self.places()
+        names: dict[Any, str] = {}
+        bound: dict[str, Any] = {}
+        sliced: list[tuple[str, Any, bool]] = []  # a name for each operand that each tile has its own part of
+
+        def name(part: Any, bits: bool) -> str:
+            whole = not isinstance(part, Value) or not (part in place or (part.shape and part.shape[0] == self.shape[0]
+                                                                        and len(part.shape) == len(self.shape)))  # fmt: skip
+            key = (part if isinstance(part, Value) else id(part), bits)
+            if key not in names:
+                names[key] = f"x{len(names)}"
+                if whole:
+                    array = array_of(part) if isinstance(part, Value) else part
+                    bound[names[key]] = _as_bits(array) if bits else array
+                else:
+                    sliced.append((names[key], part, bits))
+            return names[key]
+
+        lines = []
+        for k, step in enumerate(self.steps):
+            bound[f"f{k}"] = step.function
+            called = [name(part, step.bits and isinstance(part, Value) and part.dtype.kind != "b") for part in step.operands]
+            lines.append(f"f{k}({', '.join(called)})")
+        variables = "".join(f"{variable}, " for variable, _, _ in sliced)
+        exec("\n        ".join([f"def chain(tiles):\n    for {variables}in tiles:", *lines]), bound)
+        rows, n = self.rows(), self.shape[0]
+        starts = range(0, n, rows)
+        parts = 2 if self._long() else 1
+        share = -(-len(starts) // parts)
+        tiles = []
+        for t in range(parts):
+            scratch = [np.empty(self._piece(), np.uint8) for _ in range(count)]
+
+            def tile(a: int, scratch: Any = scratch) -> Iterator[Any]:
+                b = min(a + rows, n)
+                for _, part, bits in sliced:
+                    if part in place:
+                        array = np.ndarray((b - a, *self.shape[1:]), part.dtype, scratch[place[part]])
+                    else:
+                        array = array_of(part)[a:b]
+                    yield _as_bits(array) if bits else array
+
+            tiles.append([tuple(tile(a)) for a in starts[t * share : (t + 1) * share]])
+        return bound["chain"], tiles
+
+
+def _as_bits(array: Any) -> Any:
+    return array.view(np.dtype(f"i{array.dtype.itemsize}"))
+
+
+def _uses(op: Op) -> list[tuple[Value, bool]]:
+    found = [(value, value is op.writes) for value in op.values() if value.kind != "number"]
+    if op.out is not None:
+        found.append((op.out, True))
+    return found
+
+
+def _same_place(a: Value, b: Value) -> bool:
+    return a.extent is not None and a.extent == b.extent and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
