@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import feeding
+import processes
+import scalars
 import training
 import with_jax
 import with_numpy
@@ -87,5 +90,50 @@ def trainings(contenders: dict[str, Callable[[Task], Contender]]) -> list[Row]:
     ]
 
 
-ROWS: list[Row] = trainings(TRAINING)
+def predicting(names: tuple[str, ...]) -> list[Row]:
+    return [
+        Row(f"predict-{name}", f"one row through {title.split(',')[0]}", {w: partial(f, t) for w, f in feeding.PREDICTORS.items()})
+        for name, title, t in TASKS
+        if name in names
+    ]
+
+
+def memory(names: tuple[str, ...]) -> list[Row]:
+    return [
+        Row(
+            f"memory-{name}", f"peak memory of training, {title}",
+            {who: partial(processes.peak, name, who) for who in ("adjoint", "adjoint captured", "torch")},
+            quick=name != "gpt", unit="MiB",
+        )
+        for name, title, _ in TASKS
+        if name in names
+    ]  # fmt: skip
+
+
+ROWS: list[Row] = [
+    *trainings(TRAINING),
+    Row(
+        "moons", "scalar MLP 2-16-16-1, a batch of 4 points, SGD, hinge loss",
+        {
+            "adjoint": scalars.with_adjoint,
+            "adjoint captured": partial(scalars.with_adjoint, capture=True),
+            "micrograd": scalars.with_micrograd,
+        },
+        trains=True,
+    ),
+    Row(
+        "loader", "an epoch of 60,000 x 784, batch 128, shuffled",
+        {"adjoint": feeding.adjoint_epoch, "torch": feeding.torch_epoch},
+    ),
+    *predicting(("iris", "784-512-10")),
+    Row(
+        "import", "a process that imports and ends",
+        {name: partial(processes.imports, name) for name in ("adjoint", "numpy", "torch", "jax")},
+    ),
+    Row(
+        "size", "what is installed, dependencies included",
+        {name: partial(processes.installed, name) for name in ("adjoint", "torch", "jax")}, unit="MiB",
+    ),
+    *memory(("784-2048-2048-10", "cnn", "gpt")),
+]  # fmt: skip
 GPU_ROWS: list[Row] = trainings(ON_A_GPU)[4:]
