@@ -2,7 +2,8 @@
 
 ``make bench`` installs the others and runs it; ``make bench-quick`` runs the main rows in under two minutes. In a training row
 a step is the whole of it: the batch is looked up by random indices that were drawn beforehand, forward, loss, backward, update.
-Sizes, float32, batch and optimizer are alike for all; initial weights are not.
+Sizes, float32, batch and optimizer are alike for all; initial weights are not. A contender whose loss does not fall fails the
+run; no time does.
 """
 
 from __future__ import annotations
@@ -66,11 +67,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    sys.stdout.reconfigure(encoding="utf-8")
     rows = ROWS
     if args.backend != "numpy":
         import adjoint as ad
 
-        ad.use_backend(args.backend)
+        try:
+            ad.use_backend(args.backend)
+        except ad.errors.BackendError as error:
+            sys.exit(f"bench: {error}")
         rows = GPU_ROWS
     if args.rows:
         unknown = set(args.rows) - {row.name for row in rows}
@@ -82,6 +87,9 @@ def main(argv: list[str] | None = None) -> int:
     peers = args.peers or (["torch", "jax", "numpy", "micrograd"] if args.quick else None)
     seconds = args.seconds or (4 if args.quick else 15)
 
+    facts = report.machine(args.backend)
+    if (facts["load"] or 0) > 0.5:
+        print(f"bench: the machine is busy with other work (load {facts['load']:.1f}); the times and ratios will say so")
     sys.setrecursionlimit(100_000)  # micrograd walks its graph by recursion
     results, well = [], True
     for row in rows:
@@ -89,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         report.print_row(result)
         results.append(result)
         well = well and fine
-    report.finish(results, args.out, args.backend, seconds)
+    report.finish(results, args.out, facts, seconds)
     return 0 if well else 1
 
 

@@ -1,8 +1,9 @@
 """Contenders in turn: blocks of steps, round by round, so that what else the machine does falls on all of them alike.
 
-Threads disturb the next contender: OpenMP's workers (PyTorch) and OpenBLAS's (NumPy) go on spinning for a while after a call,
-and on a machine of two cores that takes half of the next one's time. So a block lasts at least ``BLOCK`` seconds, there is a
-``PAUSE`` before it, its first step is not timed where it has others, and the order of the contenders is drawn anew each round.
+Threads disturb the next contender: OpenBLAS's workers (NumPy's) go on spinning for some 70 ms after a call and OpenMP's
+(PyTorch's) for some 10, and on a machine of two cores that takes half of the next one's time. So a block lasts at least
+``BLOCK`` seconds, it begins when the process has used next to no processor time for ``PAUSE`` seconds, its first step is not
+timed where it has others, and the order of the contenders is drawn anew each round.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-BLOCK, PAUSE = 0.02, 0.03
+BLOCK, PAUSE, LONGEST_PAUSE = 0.02, 0.005, 0.5
 WARM_STEPS, WARM_SECONDS, LEAST_ROUNDS = 30, 1.0, 3
 
 
@@ -57,7 +58,7 @@ class Contender:
         self.count = max(1, round(steps * BLOCK / (time.perf_counter() - begun)))
 
     def time_a_block(self) -> None:
-        time.sleep(PAUSE)
+        settle()
         if self.count > 1:
             self.step()
             self.wait()
@@ -66,6 +67,16 @@ class Contender:
             self.step()
         self.wait()
         self.samples.append((time.perf_counter() - begun) / self.count)
+
+
+def settle() -> None:
+    """Sleep until the threads of this process do."""
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < LONGEST_PAUSE:
+        used = time.process_time()
+        time.sleep(PAUSE)
+        if time.process_time() - used < PAUSE / 5:
+            return
 
 
 def interleave(contenders: dict[str, Contender], seconds: float, timed: bool) -> None:

@@ -45,7 +45,7 @@ def machine(backend: str) -> dict:
             continue
     return {
         "cpu": cpu(), "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
-        "versions": versions, "backend": backend, "date": str(date.today()),
+        "versions": versions, "backend": backend, "date": str(date.today()), "load": load(),
     }  # fmt: skip
 
 
@@ -55,6 +55,11 @@ def cpu() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def load() -> float | None:
+    """How many processes wanted to run, of late."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def quantity(value: float, unit: str) -> str:
@@ -146,13 +151,13 @@ def draw(results: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
-def finish(results: list[dict], out: Path, backend: str, seconds: float) -> None:
+def finish(results: list[dict], out: Path, facts: dict, seconds: float) -> None:
     """Print the summary; write ``bench.json`` and ``bench.svg``."""
     lines = summary(results)
     if lines:
         print_summary(lines)
     out.mkdir(parents=True, exist_ok=True)
-    whole = {"machine": machine(backend), "seconds_a_row": seconds, "rows": results, "summary": lines}
+    whole = {"machine": facts, "seconds_a_row": seconds, "rows": results, "summary": lines}
     (out / "bench.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     try:
         draw(results, out / "bench.svg")

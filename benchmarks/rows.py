@@ -102,7 +102,7 @@ def memory(names: tuple[str, ...]) -> list[Row]:
     return [
         Row(
             f"memory-{name}", f"peak memory of training, {title}",
-            {who: partial(processes.peak, name, who) for who in ("adjoint", "adjoint captured", "torch")},
+            {who: partial(processes.peak, name, who) for who in ("adjoint", "adjoint captured", "torch", "torch fused")},
             quick=name != "gpt", unit="MiB",
         )
         for name, title, _ in TASKS

@@ -1,7 +1,7 @@
 """What is trained in a row: sizes, data, loss, optimizer, batch; and the arrays, which are made up but can be learnt.
 
 No loss can be brought to zero, as most samples are there twice with targets that differ. Where gradients vanish, their squares
-are subnormal numbers, with which NumPy and PyTorch are some thirty times slower, and that is not what is compared here.
+are subnormal numbers, with which some processors are many times slower, and that is not what is compared here.
 """
 
 from __future__ import annotations
