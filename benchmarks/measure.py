@@ -98,6 +98,6 @@ def interleave(contenders: dict[str, Contender], seconds: float, timed: bool) ->
 
 
 def spread(samples: list[float]) -> dict[str, float]:
-    """The median, and the first and third quartile: ``low`` and ``high`` hold the middle half."""
+    """The median, the first and third quartile (``low`` and ``high`` hold the middle half), and the least."""
     low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return {"median": median, "low": low, "high": high}
+    return {"median": median, "low": low, "high": high, "least": min(samples)}

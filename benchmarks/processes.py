@@ -20,7 +20,7 @@ from measure import Contender, LeftOut
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 2**20
-STEPS = 10
+STEPS = 4
 
 
 def imports(module: str) -> Contender:
@@ -80,7 +80,7 @@ def peak(row: str, contender: str) -> Contender:
 
     The libraries are imported, the data are made, and a tiny model of the same kind is trained for a few steps, so that code
     that is loaded at first use does not count. Then the kernel's high-water mark is set back (``/proc/self/clear_refs``), the
-    resident size is read, the model is built and trained for ten steps, and the mark is read. So parameters, gradients,
+    resident size is read, the model is built and trained for four steps, and the mark is read. So parameters, gradients,
     optimizer state, activations and workspaces count; imports and the data set do not.
     """
     if not Path("/proc/self/clear_refs").exists():
