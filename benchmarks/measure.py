@@ -40,7 +40,10 @@ class Contender:
     losses: tuple[float, float] | None = None
 
     def loss(self) -> float:
-        losses = [self.step() for _ in range(3)]
+        """The mean over ten steps, or over at least three where these take long."""
+        begun, losses = time.perf_counter(), []
+        while len(losses) < 3 or (len(losses) < 10 and time.perf_counter() - begun < WARM_SECONDS):
+            losses.append(self.step())
         return statistics.fmean(loss if isinstance(loss, float) else loss.item() for loss in losses)
 
     def warm(self) -> None:

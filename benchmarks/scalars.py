@@ -18,7 +18,7 @@ import numpy as np
 from measure import Contender
 
 LENGTH, RUNS = 900, 60
-SIZES, BATCH, LR, PENALTY = (2, 16, 16, 1), 4, 0.01, 1e-4
+SIZES, BATCH, LR, PENALTY = (2, 16, 16, 1), 4, 0.05, 1e-4
 
 
 def value(number: float) -> Any:
