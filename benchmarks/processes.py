@@ -66,7 +66,10 @@ def own_files() -> int:
 
 
 def installed(name: str) -> Contender:
-    """Mebibytes that ``pip install name`` puts into an empty environment."""
+    """Mebibytes that ``pip install name`` puts into an empty environment: what is installed here of it and of its requirements.
+
+    PyTorch without CUDA is far smaller than with it; which one it is, the version says.
+    """
     try:
         names = distributions(name) - {"adjoint"}
     except metadata.PackageNotFoundError as error:

@@ -75,7 +75,7 @@ TASKS: list[tuple[str, str, Task]] = [
      Task("mlp", (784, 2048, 2048, 10), partial(classes, 10_000, (784,), 10), "cross_entropy", "Adam", 1e-4, 256,
           tiny=(784, 8, 8, 10))),
     ("cnn", "PyTorch's MNIST example, Adam, batch 64",
-     Task("cnn", (32, 64, 128), partial(classes, 2000, (1, 28, 28), 10), "cross_entropy", "Adam", 1e-4, 64, tiny=(2, 2, 4))),
+     Task("cnn", (32, 64, 128), partial(classes, 2000, (1, 28, 28), 10), "cross_entropy", "Adam", 1e-3, 64, tiny=(2, 2, 4))),
     ("gpt", "character GPT, 4 layers of 128, 4 heads, context 64, AdamW, batch 16",
      Task("gpt", (4, 4, 128, 65), text, "cross_entropy", "AdamW", 1e-3, 16, context=64, tiny=(1, 1, 4, 65))),
     ("lstm", "LSTM, 128 units, 32 steps of 32, Adam, batch 32",

@@ -67,7 +67,7 @@ def classes(samples: int, shape: tuple[int, ...], count: int) -> Arrays:
     y = twice(rng.integers(0, count, samples // 2))
     x = rng.standard_normal((len(y) // 2, *shape), np.float32)
     centres = rng.standard_normal((count, *shape), np.float32)
-    x += 3 * centres[y[: len(x)]] / np.float32(centres[0].size ** 0.5)
+    x += 10 * centres[y[: len(x)]] / np.float32(centres[0].size ** 0.5)
     return twice(x), np.where(rng.random(len(y)) < 0.2, rng.integers(0, count, len(y)), y)
 
 
