@@ -102,7 +102,8 @@ def main(argv: list[str] | None = None) -> int:
         report.print_row(result)
         results.append(result)
         well = well and fine
-    report.finish(results, args.out, facts, seconds)
+    part = "-rows" if args.rows else "-quick" if args.quick else ""  # a part does not take the whole's place
+    report.finish(results, args.out / f"bench{'' if args.backend == 'numpy' else '-' + args.backend}{part}", facts, seconds)
     return 0 if well else 1
 
 

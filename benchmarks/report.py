@@ -142,6 +142,7 @@ def draw(results: list[dict], path: Path) -> None:
         ticks.append(((begun + at - 1) / 2, row["name"]))
         at += 1
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks([tick for tick, _ in ticks], [name for _, name in ticks])
     axes.invert_yaxis()
@@ -152,14 +153,14 @@ def draw(results: list[dict], path: Path) -> None:
 
 
 def finish(results: list[dict], out: Path, facts: dict, seconds: float) -> None:
-    """Print the summary; write ``bench.json`` and ``bench.svg``."""
+    """Print the summary; write it all to ``out``.json and ``out``.svg."""
     lines = summary(results)
     if lines:
         print_summary(lines)
-    out.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     whole = {"machine": facts, "seconds_a_row": seconds, "rows": results, "summary": lines}
-    (out / "bench.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    out.with_name(out.name + ".json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     try:
-        draw(results, out / "bench.svg")
+        draw(results, out.with_name(out.name + ".svg"))
     except ImportError:
         print("no chart: matplotlib is not installed")

@@ -23,7 +23,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_row_is_measured_and_written(tmp_path: Path) -> None:
     done = bench("--rows", "perceptron", "--peers", "torch,autograd", "--seconds", "0.1", "--out", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "bench-rows.json").read_text(encoding="utf-8"))
     assert {"cpu", "cores", "python", "versions"} <= written["machine"].keys()
     assert "numpy" in written["machine"]["versions"]
     (row,) = written["rows"]
