@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="the main rows, beside PyTorch and JAX, in under two minutes")
     parser.add_argument("--rows", type=lambda text: text.split(","), help=f"of {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--peers", type=lambda text: text.split(","), help="for example torch,jax; 'none' is adjoint alone")
-    parser.add_argument("--seconds", type=float, help="measured time a row (15; 3 with --quick)")
+    parser.add_argument("--seconds", type=float, help="measured time a row (15; 2 with --quick)")
     parser.add_argument("--backend", default="numpy", help="numpy, or cupy for the training rows on a GPU")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="the folder of the JSON and the chart")
     return parser
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.quick:
         rows = [row for row in rows if row.quick]
     peers = args.peers or (["torch", "jax", "numpy", "micrograd"] if args.quick else None)
-    seconds = args.seconds or (3 if args.quick else 15)
+    seconds = args.seconds or (2 if args.quick else 15)
 
     facts = report.machine(args.backend)
     if (facts["load"] or 0) > 0.5:
