@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: train test lint types check gpu-check op-report clean
+.PHONY: train test lint types check bench bench-quick gpu-check op-report clean
 
 train: .venv/.train
 	$(BIN)/adjoint train iris --hidden 50,50,50 --optimizer adam --lr 0.01 --epochs 60 --batch-size 30 --backend numpy --seed 0
@@ -20,6 +20,13 @@ types: .venv/.dev
 
 check: lint types test
 
+# Beside PyTorch, JAX and others; some ten minutes, and the quick one under two.
+bench: .venv/.bench
+	$(BIN)/python benchmarks/bench.py
+
+bench-quick: .venv/.bench
+	$(BIN)/python benchmarks/bench.py --quick
+
 # The whole suite on the GPU. Where CuPy or a GPU is missing it says so, and fails.
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
@@ -35,6 +42,10 @@ op-report: .venv/.dev
 .venv/.dev: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/.train
+
+.venv/.bench: pyproject.toml .venv/.made
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@ .venv/.dev .venv/.train
 
 # A half-made one, as Debian without python3-venv leaves it, is made again.
 .venv/.made:
