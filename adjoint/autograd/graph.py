@@ -122,35 +122,39 @@ class _Writes:
 
     def note(self, backend: Backend, array: Array, operation: str, tensor: Tensor | None = None) -> None:
         """A write by ``operation`` to the array's memory; recorded as the node of ``tensor`` where one is given."""
-        owner = backend.owner(array)
-        key = id(owner)
-        if key not in self._owners:
-            self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
+        ranges = self._ranges(backend, array)
         self.latest, line = tick(), user_line()
-        ranges = self._last.setdefault(key, {})
         low, high = backend.extent(array)
         if len(ranges) >= MOST_RANGES:  # one that covers all: it may refuse a graph that it need not, and never misses one
             low, high = min(low, *(first for first, _ in ranges)), max(high, *(last for _, last in ranges))
             ranges.clear()
         ranges[low, high] = (self.latest, operation, line)
         if tensor is not None and tensor._node is not None:
-            self.recorded[key] = (weakref.ref(tensor), tensor._node.time, operation, line)
+            self.recorded[id(backend.owner(array))] = (weakref.ref(tensor), tensor._node.time, operation, line)
 
-    def stamp(self, backend: Backend, array: Array, operation: str) -> Callable[[], None]:
-        """A function that notes a write by ``operation`` to the array's memory, again and again, with as little work as can be."""
-        self.note(backend, array, operation)
-        owner = backend.owner(array)
-        key, extent = id(owner), backend.extent(array)
+    def stamp(self, backend: Backend, arrays: list[Array], operation: str) -> Callable[[], None]:
+        """A function that notes a write by ``operation`` to the arrays' memory, again and again, with as little work as can be."""
+        line, stretches = user_line(), {}
+        for array in arrays:
+            low, high = backend.extent(array)
+            before = stretches.get(key := id(backend.owner(array)), (low, high, array))
+            stretches[key] = (min(low, before[0]), max(high, before[1]), array)
+        held = [(self._ranges(backend, array), (low, high)) for low, high, array in stretches.values()]
 
         def again() -> None:
-            ranges = self._last.get(key)
-            if ranges is None or extent not in ranges:
-                self.note(backend, array, operation)
-                return
-            self.latest = tick()
-            ranges[extent] = (self.latest, operation, ranges[extent][2])
+            self.latest = time = tick()
+            for ranges, stretch in held:
+                ranges[stretch] = (time, operation, line)
 
         return again
+
+    def _ranges(self, backend: Backend, array: Array) -> dict[tuple[int, int], tuple[int, str, str]]:
+        """The stretches of the array's memory that were written to."""
+        owner = backend.owner(array)
+        key = id(owner)
+        if key not in self._owners:
+            self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
+        return self._last.setdefault(key, {})
 
     def set_apart(self, backend: Backend, tensor: Tensor) -> None:
         """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as it is."""

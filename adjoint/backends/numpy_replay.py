@@ -117,7 +117,7 @@ class Replay:
         """The place of an operand that an elementwise operation is the last to need, and that has its result's form."""
         out = op.out
         assert out is not None
-        if op.name not in UFUNCS:
+        if op.name not in UFUNCS and op.name not in COPIES:
             return None
         for value in op.values():
             fits = value.kind == "made" and value.base is None and last[value.memory] == i
@@ -244,6 +244,8 @@ class Replay:
         return f"{lines}{self._bound(np.multiply)}({source}, {chosen}, {into})"
 
     def _copy(self, op: Op) -> str:
+        if self._name(op.out) == self._name(op.args[0]) or _same(self._arrays[op.out], self._arrays.get(op.args[0])):
+            return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _zeros(self, op: Op) -> str:
@@ -290,6 +292,8 @@ class Replay:
         """A line whose result is a new array, or a view of one."""
         if op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
+        elif op.name == "getitem" and not op.is_view and op.out.shape:
+            call = f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
         else:
             parts = [self._text(part) for part in op.args] + [f"{k}={self._text(v)}" for k, v in op.kwargs.items()]
             call = f"{self._bound(op.function)}({', '.join(parts)})"
@@ -392,6 +396,11 @@ class Replay:
         if value not in self._arrays:
             return name if value.base is None else f"{name}.copy()"
         return f"{name}.copy()" if value.shape else f"{name}[()]"
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same stretch of memory in the same form."""
+    return b is not None and a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
 
 
 def _copied(target: Any, source: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from . import passes
 from .recorder import Recorded
 from .recording import Feed, Recording, active
 
-#: So many recordings of a function are kept, those used last.
+#: So many recordings of a function are kept, the latest.
 MOST = 16
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -57,7 +57,7 @@ class Replay:
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
-        self.stamps = [writes.stamp(self.backend, value.array, "capture") for value in program.written_outside()]
+        self.stamp = writes.stamp(self.backend, [value.array for value in program.written_outside()], "capture")
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
@@ -81,8 +81,7 @@ class Replay:
                     raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
                 return _MISSED
         outputs = self.run.body(eval(self.compute, numbers))
-        for stamp in self.stamps:
-            stamp()
+        self.stamp()
         for instance, name, value in self.assigned:
             setattr(instance, name, value)
         return _filled(self.result, [Tensor(out, self.backend) for out in outputs])
@@ -129,31 +128,58 @@ def _tuple(texts: Any) -> str:
     return f"({''.join(f'{text}, ' for text in texts)})"
 
 
+class _Last:
+    """A call of tensors alone, to tell soon whether another one has the same form."""
+
+    __slots__ = ("forms", "known", "recording")
+
+    def __init__(self, args: Any, known: list[Replay]) -> None:
+        self.forms = [(x.shape, x._array.dtype, x.backend, x._requires_grad) for x in args]
+        self.known, self.recording = known, state.recording
+
+    def again(self, args: Any) -> list[Replay] | None:
+        """The recordings of the form, where ``args`` have it."""
+        if len(args) != len(self.forms) or state.recording is not self.recording:
+            return None
+        for x, (shape, dtype, backend, needed) in zip(args, self.forms, strict=True):
+            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed:
+                return None
+            if x._array.shape != shape or x._array.dtype is not dtype:
+                return None
+        return self.known
+
+
 class Captured:
     """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self._replays: OrderedDict[Any, list[Replay]] = OrderedDict()
+        self._replays: dict[Any, list[Replay]] = {}
+        self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
         self._count = 0
+        self._last: Any = None  # the tensors' forms of the call before, and its recordings
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if active() is not None:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = (state.recording, *[_form(part, tensors) for part in args])
-        if kwargs:
-            key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
-        known = self._replays.get(key)
+        known = None if kwargs or self._last is None else self._last.again(args)
         if known is not None:
+            arrays = [tensor._array for tensor in args]
+        else:
+            key = (state.recording, *[_form(part, tensors) for part in args])
+            if kwargs:
+                key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
+            known = self._replays.setdefault(key, [])
             arrays = [tensor._array for tensor in tensors]
-            for replay in known:
-                result = replay(arrays)
-                if result is not _MISSED:
-                    self._count += 1
-                    return result
-        return self._record(key, args, kwargs, tensors)
+            self._last = _Last(args, known) if len(tensors) == len(args) and not kwargs else None
+        for replay in known:
+            result = replay(arrays)
+            if result is not _MISSED:
+                self._count += 1
+                return result
+        return self._record(known, args, kwargs, tensors or list(args))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance is an argument as any other."""
@@ -164,11 +190,13 @@ class Captured:
 
     def all(self) -> list[Replay]:
         """Every recording that is kept, the latest last."""
-        return [replay for replays in self._replays.values() for replay in replays]
+        return [replay for _, replay in self._recent]
 
     def reset(self) -> None:
         """Forget all recordings: the next call is recorded."""
         self._replays.clear()
+        self._recent.clear()
+        self._last = None
 
     @property
     def program(self) -> Program:
@@ -183,12 +211,12 @@ class Captured:
         return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes)
 
     def _latest(self) -> Replay:
-        if not self._replays:
+        if not self._recent:
             raise CaptureError("capture: nothing is recorded yet; call the function once")
-        return next(reversed(self._replays.values()))[-1]
+        return self._recent[-1][1]
 
-    def _record(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
-        """Call the function, for what it gives and for the log of what it does."""
+    def _record(self, known: list[Replay], args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Call the function, for what it gives and for the log of what it does, which joins those that are known."""
         for tensor in tensors:
             if tensor._node is not None and state.recording:
                 raise CaptureError("capture: an argument is on a graph, which a replay would not continue; .detach() it")
@@ -207,8 +235,8 @@ class Captured:
                     tensor.detach_()  # the graph goes, and what only it held
             del result
         made = [recording.recorded(tensor) for tensor in outputs]
-        known = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
-        for tensor in recording.leaked(known):
+        told = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
+        for tensor in recording.leaked(told):
             raise CaptureError(
                 f"capture: a tensor of shape {tensor.shape} that the function made is still held when it is over, and later calls "
                 "would not change it; return it, or write it into a tensor that was there before"
@@ -220,13 +248,11 @@ class Captured:
         program = Program(backend, recorder.ops, recorder.arguments, [held.value for held in made], recorder.checks)
         passes.improve(program)
         replay = Replay(recording, program, template, names, (args, kwargs))
-        self._replays.setdefault(key, []).append(replay)
-        self._replays.move_to_end(key)
-        while len(self.all()) > MOST:
-            oldest = next(iter(self._replays))
-            self._replays[oldest].pop(0)
-            if not self._replays[oldest]:
-                del self._replays[oldest]
+        known.append(replay)
+        self._recent.append((known, replay))
+        if len(self._recent) > MOST:
+            oldest, first = self._recent.popleft()
+            oldest.remove(first)
         return given_again
 
 

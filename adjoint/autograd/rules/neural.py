@@ -104,7 +104,8 @@ def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool)
     ``index`` is the pair of arrays that picks each row's own class; a row of scale 0 counts nothing, infinite or not.
     """
     shifted = x - xp.max(x, axis=1, keepdims=True)
-    losses = xp.log(xp.sum(xp.exp(shifted), axis=1)) - xp.getitem(shifted, index)
+    sums = xp.sum(xp.exp(shifted), axis=1, keepdims=True)
+    losses = xp.log(xp.reshape(sums, x.shape[:1])) - xp.getitem(shifted, index)
     if type(scale) is not float:
         losses = xp.where(scale == 0, 0.0, losses)
     losses = scale * losses
