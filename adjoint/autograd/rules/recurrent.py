@@ -1,0 +1,265 @@
+"""The primitives behind recurrent layers: one layer's walk over all steps, in one direction, and the walk back.
+
+Inside, a sample is a column: states are (H, B), and the gates of a step lie below each other in (4 H, B), so that each gate, and
+each group of them, is one stretch of memory, and a step is one product with the weight. The walk back has one product a step too;
+the gradients of the weights are one product over the columns of all steps.
+
+A gate is 1 / (1 + exp(-a)), with the minus sign in the weight: an exponential, an addition and a division. Where the exponential
+overflows the gate is 0, as it should be.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backends import Array
+from ..primitive import primitive
+
+# --- what they share ---------------------------------------------------------------------------------------------------------
+
+
+def _steps(length: int, reverse: bool) -> range:
+    """The steps in the order in which they are taken."""
+    return range(length - 1, -1, -1) if reverse else range(length)
+
+
+def _rows(xp: Any, x: Any, k: int, n: int, count: int = 1) -> Any:
+    """Of blocks of ``n`` rows that many from the ``k``-th on."""
+    return xp.getitem(x, slice(k * n, (k + count) * n))
+
+
+def _with_ones(xp: Any, x: Any, h: Any) -> Any:
+    """Columns with a one below, which the bias is for: (T, B, I) to (T, I + 1, B)."""
+    one = xp.ones_like(xp.matrix_transpose(xp.getitem(h, (slice(None), slice(0, 1)))))
+    return xp.concat([xp.matrix_transpose(x), xp.broadcast_to(one, (x.shape[0], *one.shape))], axis=1)
+
+
+def _side_by_side(xp: Any, weight: Any, bias: Any, *weights: Any) -> Any:
+    """What (x, 1, h) is multiplied with, as one matrix."""
+    return xp.concat([weight, xp.expand_dims(bias, axis=1), *weights], axis=1)
+
+
+def _taken_apart(xp: Any, matrix: Any, inputs: int) -> tuple[Any, Any, Any]:
+    """The parts that :func:`_side_by_side` joined: the first ``inputs`` columns, the one of the bias, and the others."""
+    every = slice(None)
+    return (
+        xp.getitem(matrix, (every, slice(0, inputs))),
+        xp.getitem(matrix, (every, inputs)),
+        xp.getitem(matrix, (every, slice(inputs + 1, None))),
+    )
+
+
+def _by_input(xp: Any, slopes: Any, weight: Any, x: Any) -> Any:
+    """The cotangent of x from those of its products with the weight, (…, T B)."""
+    length, batch, inputs = x.shape
+    columns = xp.matmul(xp.matrix_transpose(weight), slopes)
+    return xp.permute_dims(xp.reshape(columns, (inputs, length, batch)), (1, 2, 0))
+
+
+def _gate(xp: Any, negative: Any) -> Any:
+    """The sigmoid of what ``negative`` is the negative of."""
+    return 1.0 / (1.0 + xp.exp(negative))
+
+
+# --- without gates -----------------------------------------------------------------------------------------------------------
+
+
+@primitive(keeps=True)
+def rnn(xp: Any, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias: Array, *, relu: bool, reverse: bool) -> Any:
+    """h = tanh(weight_ih x + bias + weight_hh h), or the larger of that sum and 0, step after step: the states after each.
+
+    (T, B, I), (B, H), (H, I), (H, H) and (H,) to (T, H, B). Elman, "Finding Structure in Time" (1990).
+    """
+    columns, matrix = _with_ones(xp, x, h), _side_by_side(xp, weight_ih, bias, weight_hh)
+    kept: list[Any] = [None] * x.shape[0]
+    h = xp.matrix_transpose(h)
+    for t in _steps(x.shape[0], reverse):
+        column = xp.concat([xp.getitem(columns, t), h], axis=0)
+        a = xp.matmul(matrix, column)
+        h = xp.maximum(a, 0) if relu else xp.tanh(a)
+        kept[t] = column, h
+    return xp.stack([h for _, h in kept]), tuple(kept)
+
+
+def _rnn_back(
+    xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, relu: bool, reverse: bool, wanted: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """Back through the steps: the slope of a step's sum from the cotangent of its state, and that of the state before it by
+    weight_hh^T; then one product for both weights and the bias.
+    """
+    back, slopes = xp.matrix_transpose(weight_hh), [None] * len(kept)
+    a: Any = None
+    for t in _steps(len(kept), not reverse):
+        out, by_h = kept[t][1], xp.getitem(g, t)
+        if a is not None:
+            by_h = by_h + xp.matmul(back, a)
+        slopes[t] = a = xp.where(out <= 0, 0.0, by_h) if relu else by_h * (1.0 - out * out)
+    every = xp.concat(slopes, axis=1)
+    by_weight = xp.matmul(every, xp.matrix_transpose(xp.concat([column for column, _ in kept], axis=1)))
+    by_ih, by_bias, by_hh = _taken_apart(xp, by_weight, x.shape[2])
+    by_h = xp.matrix_transpose(xp.matmul(back, a)) if "h" in wanted else None
+    return _by_input(xp, every, weight_ih, x) if "x" in wanted else None, by_h, by_ih, by_hh, by_bias
+
+
+rnn.vjp(_rnn_back)
+
+# --- long short-term memory --------------------------------------------------------------------------------------------------
+
+
+@primitive(keeps=True)
+def lstm(
+    xp: Any, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, *, reverse: bool
+) -> tuple[Any, Any]:
+    """Long short-term memory, step after step: the states h after each, and below them the last cell c.
+
+    c = f c + i g and h = o tanh(c), where i, f and o are the sigmoids and g the hyperbolic tangent of the four blocks i, f, g, o of
+    weight_ih x + bias + weight_hh h: (T, B, I), (B, H), (B, H), (4 H, I), (4 H, H) and (4 H,) to (T H + H, B).
+    Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997); Gers et al., "Learning to Forget" (2000).
+    """
+    return _lstm(xp, x, h, c, weight_ih, weight_hh, bias, None, reverse)
+
+
+@primitive(keeps=True)
+def projected_lstm(
+    xp: Any, x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, weight_hr: Array, *, reverse: bool
+) -> tuple[Any, Any]:
+    """:func:`lstm` where h = weight_hr (o tanh(c)), with P rows: (B, P), (4 H, P), (P, H), … to (T P + H, B).
+
+    Sak et al., "Long Short-Term Memory Recurrent Neural Network Architectures for Large Scale Acoustic Modeling" (2014).
+    """
+    return _lstm(xp, x, h, c, weight_ih, weight_hh, bias, weight_hr, reverse)
+
+
+def _lstm(
+    xp: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias: Any, weight_hr: Any, reverse: bool
+) -> tuple[Any, Any]:
+    n = c.shape[1]
+    matrix = _side_by_side(xp, weight_ih, bias, weight_hh)
+    matrix = xp.concat([-_rows(xp, matrix, 0, n, 2), -_rows(xp, matrix, 3, n), _rows(xp, matrix, 2, n)], axis=0)
+    columns, length = _with_ones(xp, x, h), x.shape[0]
+    states: list[Any] = [None] * length
+    kept: list[Any] = [None] * length
+    h, c = xp.matrix_transpose(h), xp.matrix_transpose(c)
+    for t in _steps(length, reverse):
+        column = xp.concat([xp.getitem(columns, t), h], axis=0)
+        a = xp.matmul(matrix, column)
+        gates, new = _gate(xp, _rows(xp, a, 0, n, 3)), xp.tanh(_rows(xp, a, 3, n))
+        before, c = c, _rows(xp, gates, 1, n) * c + _rows(xp, gates, 0, n) * new
+        bent = xp.tanh(c)
+        shown = _rows(xp, gates, 2, n) * bent
+        states[t] = h = shown if weight_hr is None else xp.matmul(weight_hr, shown)
+        kept[t] = column, gates, new, before, bent, shown
+    return xp.concat([*states, c], axis=0), tuple(kept)
+
+
+def _lstm_back(
+    xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """Back through the steps: the slopes of a step's four blocks from the cotangents of h and c, then that of the h before by
+    weight_hh^T; in the end one product for both weights and the bias.
+    """
+    return _projected_lstm_back(xp, g, x, weight_ih, weight_hh, None, kept, reverse, wanted)[:-1]
+
+
+def _projected_lstm_back(
+    xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, weight_hr: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """As for :func:`lstm`, with the cotangent of o tanh(c) from that of h by weight_hr^T."""
+    length, p, n = len(kept), weight_hh.shape[1], weight_hh.shape[0] // 4
+    back, by_state, slopes = xp.matrix_transpose(weight_hh), [None] * length, [None] * length
+    by_c, a = xp.getitem(g, slice(length * p, None)), None
+    for t in _steps(length, not reverse):
+        _, gates, new, before, bent, shown = kept[t]
+        by_h = _rows(xp, g, t, p)
+        if a is not None:
+            by_h = by_h + xp.matmul(back, a)
+        by_state[t] = by_h
+        if weight_hr is not None:
+            by_h = xp.matmul(xp.matrix_transpose(weight_hr), by_h)
+        slope, by_gate = gates * (1.0 - gates), by_h * bent
+        by_c = by_c + by_h * _rows(xp, gates, 2, n) - by_gate * shown  # o (1 - bent^2) = o - bent shown
+        by_block = (
+            by_c * new * _rows(xp, slope, 0, n),
+            by_c * before * _rows(xp, slope, 1, n),
+            by_c * _rows(xp, gates, 0, n) * (1.0 - new * new),
+            by_gate * _rows(xp, slope, 2, n),
+        )
+        slopes[t] = a = xp.concat(by_block, axis=0)
+        by_c = by_c * _rows(xp, gates, 1, n)
+    every = xp.concat(slopes, axis=1)
+    by_weight = xp.matmul(every, xp.matrix_transpose(xp.concat([step[0] for step in kept], axis=1)))
+    by_ih, by_bias, by_hh = _taken_apart(xp, by_weight, x.shape[2])
+    by_hr = None
+    if weight_hr is not None:
+        by_hr = xp.matmul(xp.concat(by_state, axis=1), xp.matrix_transpose(xp.concat([step[5] for step in kept], axis=1)))
+    by_h = xp.matrix_transpose(xp.matmul(back, a)) if "h" in wanted else None
+    by_x = _by_input(xp, every, weight_ih, x) if "x" in wanted else None
+    return by_x, by_h, xp.matrix_transpose(by_c), by_ih, by_hh, by_bias, by_hr
+
+
+lstm.vjp(_lstm_back)
+projected_lstm.vjp(_projected_lstm_back)
+
+# --- gated recurrent unit ----------------------------------------------------------------------------------------------------
+
+
+@primitive(keeps=True)
+def gru(
+    xp: Any, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, *, reverse: bool
+) -> tuple[Any, Any]:
+    """Gated recurrent units, step after step: the states after each.
+
+    h = (1 - z) n + z h and n = tanh(a_n + r b_n), where r and z are the sigmoids of a_r + b_r and a_z + b_z, the blocks r, z, n of
+    a = weight_ih x + bias_ih and b = weight_hh h + bias_hh: (T, B, I), (B, H), (3 H, I), (3 H, H), (3 H,) and (3 H,) to (T, H, B).
+    Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014).
+    """
+    n = h.shape[1]
+    columns, length = _with_ones(xp, x, h), x.shape[0]
+    kept: list[Any] = [None] * length
+    matrix = _side_by_side(xp, weight_ih, bias_ih)
+    sums = xp.matmul(xp.concat([-_rows(xp, matrix, 0, n, 2), _rows(xp, matrix, 2, n)], axis=0), columns)
+    matrix = _side_by_side(xp, weight_hh, bias_hh)
+    matrix = xp.concat([-_rows(xp, matrix, 0, n, 2), _rows(xp, matrix, 2, n)], axis=0)
+    h, one = xp.matrix_transpose(h), xp.getitem(columns, (slice(0, 1), -1))
+    for t in _steps(length, reverse):
+        column = xp.concat([h, one], axis=0)
+        a, b = xp.getitem(sums, t), xp.matmul(matrix, column)
+        gates = _gate(xp, _rows(xp, a, 0, n, 2) + _rows(xp, b, 0, n, 2))
+        inner = _rows(xp, b, 2, n)
+        new = xp.tanh(_rows(xp, a, 2, n) + _rows(xp, gates, 0, n) * inner)
+        change = h - new
+        h = new + _rows(xp, gates, 1, n) * change
+        kept[t] = column, gates, inner, new, change, h
+    return xp.stack([step[5] for step in kept]), (columns, *kept)
+
+
+def _gru_back(
+    xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """Back through the steps: the slopes of a step's blocks from the cotangent of its state, those of a and b but for n the same;
+    then that of the state before by weight_hh^T and by z; in the end a product for each weight and its bias.
+    """
+    (columns, *kept), n = kept, weight_hh.shape[1]
+    length, back = len(kept), xp.matrix_transpose(weight_hh)
+    of_a, of_b = [None] * length, [None] * length
+    by_h: Any = None
+    for t in _steps(length, not reverse):
+        _, gates, inner, new, change, _ = kept[t]
+        r, z = _rows(xp, gates, 0, n), _rows(xp, gates, 1, n)
+        by_h = xp.getitem(g, t) if by_h is None else xp.getitem(g, t) + by_h
+        slope, straight = gates * (1.0 - gates), by_h * z
+        by_new = (by_h - straight) * (1.0 - new * new)
+        by_r, by_z = by_new * inner * _rows(xp, slope, 0, n), by_h * change * _rows(xp, slope, 1, n)
+        of_a[t] = xp.concat([by_r, by_z, by_new], axis=0)
+        of_b[t] = b = xp.concat([by_r, by_z, by_new * r], axis=0)
+        by_h = straight + xp.matmul(back, b)
+    of_a, of_b = xp.concat(of_a, axis=1), xp.concat(of_b, axis=1)
+    below = xp.reshape(xp.permute_dims(columns, (0, 2, 1)), (of_a.shape[1], columns.shape[1]))
+    by_ih, by_bias_ih, _ = _taken_apart(xp, xp.matmul(of_a, below), x.shape[2])
+    hidden = xp.concat([step[0] for step in kept], axis=1)
+    by_hh, by_bias_hh, _ = _taken_apart(xp, xp.matmul(of_b, xp.matrix_transpose(hidden)), n)
+    by_x = _by_input(xp, of_a, weight_ih, x) if "x" in wanted else None
+    return by_x, xp.matrix_transpose(by_h), by_ih, by_hh, by_bias_ih, by_bias_hh
+
+
+gru.vjp(_gru_back)
