@@ -13,6 +13,7 @@ from ..autograd.rules import recurrent
 from . import functional, init
 from .module import Module
 from .parameter import Parameter
+from .utils.rnn import PackedSequence, cut
 
 
 class _Weights(Module):
@@ -41,28 +42,41 @@ class _Weights(Module):
             raise ValueError(f"{type(self).__name__}: {what} has shape {state.shape}; for this input it must be {wanted}")
 
 
+# The walks of one layer in one direction: from x (L, N, I) and states (N, …) to the outputs (L, N, …) and the states (1, N, …).
+
+
 def _walk_rnn(
     x: Tensor, states: tuple[Tensor, ...], weights: list[Tensor], bias: list[Tensor], relu: bool, reverse: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    out = recurrent.rnn(x, *states, *weights, bias[0] + bias[1], relu=relu, reverse=reverse)
-    return f.transpose(out, 1, 2), (f.transpose(out[0 if reverse else -1], 0, 1),)
+    out = f.transpose(recurrent.rnn(x, *states, *weights, bias[0] + bias[1], relu=relu, reverse=reverse), 1, 2)
+    return out, (_last(out, reverse),)
 
 
 def _walk_gru(
     x: Tensor, states: tuple[Tensor, ...], weights: list[Tensor], bias: list[Tensor], relu: bool, reverse: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    out = recurrent.gru(x, *states, *weights, *bias, reverse=reverse)
-    return f.transpose(out, 1, 2), (f.transpose(out[0 if reverse else -1], 0, 1),)
+    out = f.transpose(recurrent.gru(x, *states, *weights, *bias, reverse=reverse), 1, 2)
+    return out, (_last(out, reverse),)
 
 
 def _walk_lstm(
     x: Tensor, states: tuple[Tensor, ...], weights: list[Tensor], bias: list[Tensor], relu: bool, reverse: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    (length, batch, _), columns = x.shape, weights[1].shape[1]
-    primitive = recurrent.lstm if len(weights) == 2 else recurrent.projected_lstm
-    out = primitive(x, *states, *weights[:2], bias[0] + bias[1], *weights[2:], reverse=reverse)
-    hidden = f.reshape(out[: length * columns], length, columns, batch)
-    return f.transpose(hidden, 1, 2), (f.transpose(hidden[0 if reverse else -1], 0, 1), f.transpose(out[length * columns :], 0, 1))
+    (length, batch, _), (p, n) = x.shape, (state.shape[1] for state in states)
+    if len(weights) == 2:
+        found = recurrent.lstm(x, *states, *weights, bias[0] + bias[1], reverse=reverse)
+        every = f.transpose(f.reshape(found, length + 1, n, batch), 1, 2)
+        out, cell = every[:length], every[length:]
+    else:
+        found = recurrent.projected_lstm(x, *states, *weights[:2], bias[0] + bias[1], weights[2], reverse=reverse)
+        out = f.transpose(f.reshape(found[: length * p], length, p, batch), 1, 2)
+        cell = f.transpose(f.reshape(found[length * p :], 1, n, batch), 1, 2)
+    return out, (_last(out, reverse), cell)
+
+
+def _last(out: Tensor, reverse: bool) -> Tensor:
+    """The states after the last step taken."""
+    return out[:1] if reverse else out[out.shape[0] - 1 :]
 
 
 class _Recurrent(_Weights):
@@ -131,8 +145,10 @@ class _Recurrent(_Weights):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         return {name: getattr(self, name + suffix) for name in names if name + suffix in self.__dict__}
 
-    def _run(self, input: Tensor, given: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _run(self, input: Any, given: tuple[Tensor, ...] | None) -> tuple[Any, tuple[Tensor, ...]]:
         """The last layer's states after each step, and each state of all layers and directions after the last."""
+        if isinstance(input, PackedSequence):
+            return self._run_packed(input, given)
         order = "(N, L, I)" if self.batch_first else "(L, N, I)"
         batched = self._check_input(input, self.input_size, {3: order, 2: "(L, I)"})
         x = f.unsqueeze(input, 1) if not batched else f.transpose(input, 0, 1) if self.batch_first else input
@@ -141,22 +157,40 @@ class _Recurrent(_Weights):
             raise ValueError(
                 f"{type(self).__name__}: the input has shape {input.shape}, without any step; it must have one at least"
             )
-        states = self._initial(x, batch, batched, given)
+        x, after = self._through(x, self._initial(x, batch, batched, given), self._one)
+        if not batched:
+            return f.squeeze(x, 1), tuple(f.squeeze(state, 1) for state in after)
+        return f.transpose(x, 0, 1) if self.batch_first else x, after
+
+    def _run_packed(self, input: PackedSequence, given: tuple[Tensor, ...] | None) -> tuple[PackedSequence, tuple[Tensor, ...]]:
+        self._check_input(input.data, self.input_size, {2: "packed of (…, I)"})
+        stretches, (_, sizes, to_sorted, from_sorted) = input.stretches(), input
+        states = self._initial(input.data, stretches[0][1], True, given)
+        if given is not None and to_sorted is not None:
+            states = tuple(f.index_select(state, 1, to_sorted) for state in states)
+
+        def one(x: Tensor, states: tuple[Tensor, ...], suffix: str) -> tuple[Tensor, tuple[Tensor, ...]]:
+            return self._one_packed(x, states, suffix, stretches)
+
+        x, after = self._through(input.data, states, one)
+        if from_sorted is not None:
+            after = tuple(f.index_select(state, 1, from_sorted) for state in after)
+        return PackedSequence(x, sizes, to_sorted, from_sorted), after
+
+    def _through(self, x: Tensor, states: tuple[Tensor, ...], one: Callable[..., Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers and directions, each a call of ``one``."""
         after: list[tuple[Tensor, ...]] = []
-        with input.backend.quiet():  # a gate's exponential may overflow, and then the gate is 0
+        with x.backend.quiet():  # a gate's exponential may overflow, and then the gate is 0
             for layer in range(self.num_layers):
                 if layer:
                     x = functional.dropout(x, self.dropout, self.training)
                 found = []
                 for suffix in self._suffixes(layer):
-                    out, last = self._one(x, tuple(state[len(after)] for state in states), suffix)
+                    out, last = one(x, tuple(state if state.ndim == 2 else state[len(after)] for state in states), suffix)
                     found.append(out)
                     after.append(last)
                 x = found[0] if len(found) == 1 else f.concat(found, -1)
-        stacked = tuple(f.stack(state) for state in zip(*after, strict=True))
-        if not batched:
-            return f.squeeze(x, 1), tuple(f.squeeze(state, 1) for state in stacked)
-        return f.transpose(x, 0, 1) if self.batch_first else x, stacked
+        return x, tuple(state[0] if len(state) == 1 else f.concat(state) for state in zip(*after, strict=True))
 
     def _one(self, x: Tensor, states: tuple[Tensor, ...], suffix: str) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer in one direction."""
@@ -165,12 +199,40 @@ class _Recurrent(_Weights):
         bias = [of["bias_ih"], of["bias_hh"]] if self.bias else [_no_bias(of["weight_ih"])] * 2
         return type(self)._walk(x, states, weights, bias, self._relu, suffix.endswith("_reverse"))
 
+    def _one_packed(
+        self, x: Tensor, states: tuple[Tensor, ...], suffix: str, stretches: list[tuple[int, int]]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The same of packed data: a call for each stretch of steps that as many sequences have.
+
+        Forward, sequences end from one stretch to the next, and their states are the last; backward, others begin.
+        """
+        backward = suffix.endswith("_reverse")
+        parts, ended = list(cut(x, stretches)), []
+        outs: list[Tensor] = []
+        current = states
+        for part in parts[::-1] if backward else parts:
+            n, before = part.shape[1], outs[-1].shape[1] if outs else part.shape[1]
+            if not backward:
+                ended.append(tuple(state[n:] for state in current))
+                current = tuple(state[:n] for state in current)
+            elif not outs:
+                current = tuple(state[:n] for state in states)
+            else:
+                current = tuple(f.concat([state, first[before:n]]) for state, first in zip(current, states, strict=True))
+            out, after = self._one(part, current, suffix)
+            outs.append(out)
+            current = tuple(f.squeeze(state, 0) for state in after)
+        last = (f.unsqueeze(f.concat(each), 0) for each in zip(current, *ended[::-1], strict=True))
+        rows = (f.reshape(out, out.shape[0] * out.shape[1], out.shape[2]) for out in (outs[::-1] if backward else outs))
+        return f.concat(list(rows)), tuple(last)
+
     def _initial(self, x: Tensor, batch: int, batched: bool, given: tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:
-        """The states before the first step, each (layers and directions, N, columns): zeros, or those given, checked."""
+        """The states before the first step, each (layers and directions, N, columns), checked; or zeros (N, columns) for all."""
         count = self.num_layers * (1 + self.bidirectional)
         columns = (self.proj_size or self.hidden_size, self.hidden_size)[: self._states]
         if given is None:
-            return tuple(zeros(count, batch, n, dtype=self.weight_ih_l0.dtype, device=x.backend) for n in columns)
+            none = {n: zeros(batch, n, dtype=self.weight_ih_l0.dtype, device=x.backend) for n in set(columns)}
+            return tuple(none[n] for n in columns)
         for what, state, n in zip(("h_0", "c_0"), given, columns, strict=False):
             self._check_state(what, state, (count, batch, n) if batched else (count, n))
         return given if batched else tuple(f.unsqueeze(state, 1) for state in given)
@@ -206,6 +268,7 @@ class RNN(_Recurrent):
 
     Called with (L, N, I), or (L, I) without a batch, and the states (layers and directions, N, H) before the first step, 0 where
     not given, it returns the last layer's states (L, N, H), or 2 H columns of both directions, and all layers' after the last step.
+    A packed sequence (:mod:`adjoint.nn.utils.rnn`) gives a packed one.
     Parameters start evenly within ±1/sqrt(H), as in PyTorch. Raises ``ValueError`` where a shape or an argument does not fit.
 
     >>> RNN(4, 8, 2, batch_first=True)
@@ -231,7 +294,7 @@ class RNN(_Recurrent):
         self.nonlinearity = _nonlinearity("RNN", nonlinearity)
         self._relu = nonlinearity == "relu"
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         out, (h,) = self._run(input, None if hx is None else (hx,))
         return out, h
 
@@ -271,7 +334,7 @@ class GRU(_Recurrent):
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype)
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         out, (h,) = self._run(input, None if hx is None else (hx,))
         return out, h
 
@@ -291,7 +354,7 @@ class LSTM(_Recurrent):
     _blocks, _states = 4, 2
     _walk = staticmethod(_walk_lstm)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
         out, (h, c) = self._run(input, _pair("LSTM", hx))
         return out, (h, c)
 
@@ -333,6 +396,7 @@ class _Cell(_Weights):
         bias = [_no_bias(self.weight_ih)] * 2 if self.bias_ih is None else [self.bias_ih, self.bias_hh]
         with input.backend.quiet():
             _, after = type(self)._walk(f.unsqueeze(x, 0), states, [self.weight_ih, self.weight_hh], bias, self._relu, False)
+        after = tuple(f.squeeze(state, 0) for state in after)
         return after if batched else tuple(f.squeeze(state, 0) for state in after)
 
     def extra_repr(self) -> str:

@@ -220,3 +220,65 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(kind, match=match):
             act()
+
+
+LENGTHS = st.lists(st.integers(1, 4), min_size=1, max_size=4)
+
+
+@settings(max_examples=30)
+@given(made=layers(), lengths=LENGTHS, in_order=BOOLS, with_state=BOOLS)
+def test_packed_sequences_are_walked_as_in_pytorch(made: Any, lengths: list[int], in_order: bool, with_state: bool) -> None:
+    kind, (inputs, hidden), options = made
+    ours, theirs = pair(kind, inputs, hidden, **options)
+    lengths = sorted(lengths, reverse=True) if in_order else lengths
+    first, n = options["batch_first"], len(lengths)
+    x = RNG.normal(size=(n, max(lengths), inputs) if first else (max(lengths), n, inputs))
+    walks = options["num_layers"] * (1 + options["bidirectional"])
+    columns = [options.get("proj_size") or hidden, hidden][: 1 + (kind == "LSTM")]
+    states = [RNG.normal(size=(walks, n, c)) for c in columns] if with_state else []
+
+    def call(library: Any, module: Any, x: Any, *states: Any) -> Any:
+        rnn = library.nn.utils.rnn
+        packed = rnn.pack_padded_sequence(x, lengths, first, enforce_sorted=in_order)
+        out, after = module(packed, *((states if kind == "LSTM" else states[0],) if states else ()))
+        padded, found = rnn.pad_packed_sequence(out, first, -1.0, max(lengths) + 1)
+        assert found.tolist() == lengths
+        return flat(library, (out.data, padded, after))
+
+    second = options.get("nonlinearity") != "relu"
+    check_like_torch(lambda *a: call(ad, ours, *a), lambda *a: call(torch, theirs, *a), x, *states, second=second)
+    same_of_every_parameter(ours, theirs, call, x, *states)
+
+
+@settings(max_examples=20)
+@given(lengths=LENGTHS, batch_first=BOOLS, side=st.sampled_from(["right", "left"]))
+def test_sequences_are_padded_and_packed_as_in_pytorch(lengths: list[int], batch_first: bool, side: str) -> None:
+    arrays = [RNG.normal(size=(n, 2)) for n in lengths]
+
+    def call(library: Any, *sequences: Any) -> Any:
+        rnn = library.nn.utils.rnn
+        packed = rnn.pack_sequence(sequences, enforce_sorted=False)
+        padded = rnn.pad_sequence(sequences, batch_first, 0.5, side)
+        back = rnn.unpack_sequence(packed)
+        assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
+        return flat(library, (packed.data, padded, *back))
+
+    ours, theirs = (m.nn.utils.rnn.pack_sequence([m.tensor(a) for a in arrays], False) for m in (ad, torch))
+    assert ours.batch_sizes.tolist() == theirs.batch_sizes.tolist()
+    check_like_torch(lambda *a: call(ad, *a), lambda *a: call(torch, *a), *arrays, second=False)
+
+
+def test_lengths_that_do_not_fit_are_refused() -> None:
+    rnn, x = nn.utils.rnn, ad.ones(3, 2, 4)
+    for act, match in (
+        (lambda: rnn.pad_sequence([]), "no sequence"),
+        (lambda: rnn.pad_sequence([x], padding_side="top"), "'right' or 'left'"),
+        (lambda: rnn.pack_padded_sequence(x, [3]), "2 whole numbers"),
+        (lambda: rnn.pack_padded_sequence(x, [3, 0]), "none below 1"),
+        (lambda: rnn.pack_padded_sequence(x, [4, 1]), "longest of the lengths is 4"),
+        (lambda: rnn.pack_padded_sequence(x, [1, 3]), "enforce_sorted=False"),
+        (lambda: rnn.pad_packed_sequence(rnn.pack_padded_sequence(x, [3, 1]), total_length=2), "total_length is 2"),
+        (lambda: nn.LSTM(3, 4)(rnn.pack_padded_sequence(x, [3, 1])), "packed of .* I = 3"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            act()

@@ -2,7 +2,7 @@
 
 Inside, a sample is a column: states are (H, B), and the gates of a step lie below each other in (4 H, B), so that each gate, and
 each group of them, is one stretch of memory, and a step is one product with the weight. The walk back has one product a step too;
-the gradients of the weights are one product over the columns of all steps.
+the gradients of the weights are products over the columns of many steps.
 
 A gate is 1 / (1 + exp(-a)), with the minus sign in the weight: an exponential, an addition and a division. Where the exponential
 overflows the gate is 0, as it should be.
@@ -49,11 +49,43 @@ def _taken_apart(xp: Any, matrix: Any, inputs: int) -> tuple[Any, Any, Any]:
     )
 
 
-def _by_input(xp: Any, slopes: Any, weight: Any, x: Any) -> Any:
-    """The cotangent of x from those of its products with the weight, (…, T B)."""
-    length, batch, inputs = x.shape
-    columns = xp.matmul(xp.matrix_transpose(weight), slopes)
-    return xp.permute_dims(xp.reshape(columns, (inputs, length, batch)), (1, 2, 0))
+class _Slopes:
+    """What the slopes of the sums of all steps are wanted for: :attr:`by_matrix`, their products with the columns that the matrix
+    was multiplied with, added up, and their products with weight_ih, which are the cotangent of x.
+
+    Some steps at a time: the columns of these are joined while they are in the cache still.
+    """
+
+    MANY = 256  #: columns are enough for a product to be quick
+
+    def __init__(self, xp: Any, reverse: bool, weight_ih: Any = None) -> None:
+        self.xp, self.reverse, self.weight_ih = xp, reverse, weight_ih
+        self.by_matrix: Any = None
+        self._slopes: list[Any] = []
+        self._columns: list[Any] = []
+        self._by_column: list[Any] = []
+
+    def take(self, slopes: Any, columns: Any, last: bool) -> None:
+        """A step's slopes (G, B) and columns (K, B), a step later, or where ``reverse`` earlier, than the one before."""
+        self._slopes.append(slopes)
+        self._columns.append(columns)
+        if last or len(self._slopes) * slopes.shape[1] >= self.MANY:
+            xp, joined = self.xp, self._in_order(self._slopes)
+            product = xp.matmul(joined, xp.matrix_transpose(self._in_order(self._columns)))
+            self.by_matrix = product if self.by_matrix is None else self.by_matrix + product
+            if self.weight_ih is not None:
+                self._by_column.append(xp.matmul(xp.matrix_transpose(self.weight_ih), joined))
+            self._slopes, self._columns = [], []
+
+    def by_x(self, shape: tuple[int, ...]) -> Any:
+        """The cotangent of x, of that shape, (T, B, I); None where there is no ``weight_ih``."""
+        if self.weight_ih is None:
+            return None
+        length, batch, inputs = shape
+        return self.xp.permute_dims(self.xp.reshape(self._in_order(self._by_column), (inputs, length, batch)), (1, 2, 0))
+
+    def _in_order(self, parts: list[Any]) -> Any:
+        return self.xp.concat(parts if self.reverse else parts[::-1], axis=1)
 
 
 def _gate(xp: Any, negative: Any) -> Any:
@@ -85,20 +117,20 @@ def _rnn_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, relu: bool, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
     """Back through the steps: the slope of a step's sum from the cotangent of its state, and that of the state before it by
-    weight_hh^T; then one product for both weights and the bias.
+    weight_hh^T; of many steps at a time one product for both weights and the bias.
     """
-    back, slopes = xp.matrix_transpose(weight_hh), [None] * len(kept)
+    back, slopes = xp.matrix_transpose(weight_hh), _Slopes(xp, reverse, weight_ih if "x" in wanted else None)
+    order = _steps(len(kept), not reverse)
     a: Any = None
-    for t in _steps(len(kept), not reverse):
-        out, by_h = kept[t][1], xp.getitem(g, t)
+    for t in order:
+        column, out = kept[t]
+        by_h = xp.getitem(g, t)
         if a is not None:
             by_h = by_h + xp.matmul(back, a)
-        slopes[t] = a = xp.where(out <= 0, 0.0, by_h) if relu else by_h * (1.0 - out * out)
-    every = xp.concat(slopes, axis=1)
-    by_weight = xp.matmul(every, xp.matrix_transpose(xp.concat([column for column, _ in kept], axis=1)))
-    by_ih, by_bias, by_hh = _taken_apart(xp, by_weight, x.shape[2])
-    by_h = xp.matrix_transpose(xp.matmul(back, a)) if "h" in wanted else None
-    return _by_input(xp, every, weight_ih, x) if "x" in wanted else None, by_h, by_ih, by_hh, by_bias
+        a = xp.where(out <= 0, 0.0, by_h) if relu else by_h * (1.0 - out * out)
+        slopes.take(a, column, t == order[-1])
+    by_ih, by_bias, by_hh = _taken_apart(xp, slopes.by_matrix, x.shape[2])
+    return slopes.by_x(x.shape), xp.matrix_transpose(xp.matmul(back, a)) if "h" in wanted else None, by_ih, by_hh, by_bias
 
 
 rnn.vjp(_rnn_back)
@@ -156,7 +188,7 @@ def _lstm_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
     """Back through the steps: the slopes of a step's four blocks from the cotangents of h and c, then that of the h before by
-    weight_hh^T; in the end one product for both weights and the bias.
+    weight_hh^T; of many steps at a time one product for both weights and the bias.
     """
     return _projected_lstm_back(xp, g, x, weight_ih, weight_hh, None, kept, reverse, wanted)[:-1]
 
@@ -166,15 +198,16 @@ def _projected_lstm_back(
 ) -> tuple[Any, ...]:
     """As for :func:`lstm`, with the cotangent of o tanh(c) from that of h by weight_hr^T."""
     length, p, n = len(kept), weight_hh.shape[1], weight_hh.shape[0] // 4
-    back, by_state, slopes = xp.matrix_transpose(weight_hh), [None] * length, [None] * length
+    back, slopes = xp.matrix_transpose(weight_hh), _Slopes(xp, reverse, weight_ih if "x" in wanted else None)
+    projected, order = _Slopes(xp, reverse), _steps(length, not reverse)
     by_c, a = xp.getitem(g, slice(length * p, None)), None
-    for t in _steps(length, not reverse):
-        _, gates, new, before, bent, shown = kept[t]
+    for t in order:
+        column, gates, new, before, bent, shown = kept[t]
         by_h = _rows(xp, g, t, p)
         if a is not None:
             by_h = by_h + xp.matmul(back, a)
-        by_state[t] = by_h
         if weight_hr is not None:
+            projected.take(by_h, shown, t == order[-1])
             by_h = xp.matmul(xp.matrix_transpose(weight_hr), by_h)
         slope, by_gate = gates * (1.0 - gates), by_h * bent
         by_c = by_c + by_h * _rows(xp, gates, 2, n) - by_gate * shown  # o (1 - bent^2) = o - bent shown
@@ -184,17 +217,12 @@ def _projected_lstm_back(
             by_c * _rows(xp, gates, 0, n) * (1.0 - new * new),
             by_gate * _rows(xp, slope, 2, n),
         )
-        slopes[t] = a = xp.concat(by_block, axis=0)
+        a = xp.concat(by_block, axis=0)
+        slopes.take(a, column, t == order[-1])
         by_c = by_c * _rows(xp, gates, 1, n)
-    every = xp.concat(slopes, axis=1)
-    by_weight = xp.matmul(every, xp.matrix_transpose(xp.concat([step[0] for step in kept], axis=1)))
-    by_ih, by_bias, by_hh = _taken_apart(xp, by_weight, x.shape[2])
-    by_hr = None
-    if weight_hr is not None:
-        by_hr = xp.matmul(xp.concat(by_state, axis=1), xp.matrix_transpose(xp.concat([step[5] for step in kept], axis=1)))
+    by_ih, by_bias, by_hh = _taken_apart(xp, slopes.by_matrix, x.shape[2])
     by_h = xp.matrix_transpose(xp.matmul(back, a)) if "h" in wanted else None
-    by_x = _by_input(xp, every, weight_ih, x) if "x" in wanted else None
-    return by_x, by_h, xp.matrix_transpose(by_c), by_ih, by_hh, by_bias, by_hr
+    return slopes.by_x(x.shape), by_h, xp.matrix_transpose(by_c), by_ih, by_hh, by_bias, projected.by_matrix
 
 
 lstm.vjp(_lstm_back)
@@ -237,29 +265,26 @@ def _gru_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
     """Back through the steps: the slopes of a step's blocks from the cotangent of its state, those of a and b but for n the same;
-    then that of the state before by weight_hh^T and by z; in the end a product for each weight and its bias.
+    then that of the state before by weight_hh^T and by z; of many steps at a time a product for each weight and its bias.
     """
     (columns, *kept), n = kept, weight_hh.shape[1]
-    length, back = len(kept), xp.matrix_transpose(weight_hh)
-    of_a, of_b = [None] * length, [None] * length
+    back, order = xp.matrix_transpose(weight_hh), _steps(len(kept), not reverse)
+    of_a, of_b = _Slopes(xp, reverse, weight_ih if "x" in wanted else None), _Slopes(xp, reverse)
     by_h: Any = None
-    for t in _steps(length, not reverse):
-        _, gates, inner, new, change, _ = kept[t]
+    for t in order:
+        column, gates, inner, new, change, _ = kept[t]
         r, z = _rows(xp, gates, 0, n), _rows(xp, gates, 1, n)
         by_h = xp.getitem(g, t) if by_h is None else xp.getitem(g, t) + by_h
         slope, straight = gates * (1.0 - gates), by_h * z
         by_new = (by_h - straight) * (1.0 - new * new)
         by_r, by_z = by_new * inner * _rows(xp, slope, 0, n), by_h * change * _rows(xp, slope, 1, n)
-        of_a[t] = xp.concat([by_r, by_z, by_new], axis=0)
-        of_b[t] = b = xp.concat([by_r, by_z, by_new * r], axis=0)
+        of_a.take(xp.concat([by_r, by_z, by_new], axis=0), xp.getitem(columns, t), t == order[-1])
+        b = xp.concat([by_r, by_z, by_new * r], axis=0)
+        of_b.take(b, column, t == order[-1])
         by_h = straight + xp.matmul(back, b)
-    of_a, of_b = xp.concat(of_a, axis=1), xp.concat(of_b, axis=1)
-    below = xp.reshape(xp.permute_dims(columns, (0, 2, 1)), (of_a.shape[1], columns.shape[1]))
-    by_ih, by_bias_ih, _ = _taken_apart(xp, xp.matmul(of_a, below), x.shape[2])
-    hidden = xp.concat([step[0] for step in kept], axis=1)
-    by_hh, by_bias_hh, _ = _taken_apart(xp, xp.matmul(of_b, xp.matrix_transpose(hidden)), n)
-    by_x = _by_input(xp, of_a, weight_ih, x) if "x" in wanted else None
-    return by_x, xp.matrix_transpose(by_h), by_ih, by_hh, by_bias_ih, by_bias_hh
+    by_ih, by_bias_ih, _ = _taken_apart(xp, of_a.by_matrix, x.shape[2])
+    by_hh, by_bias_hh, _ = _taken_apart(xp, of_b.by_matrix, n)
+    return of_a.by_x(x.shape), xp.matrix_transpose(by_h), by_ih, by_hh, by_bias_ih, by_bias_hh
 
 
 gru.vjp(_gru_back)
