@@ -125,6 +125,15 @@ def test_a_cell_step_after_step_is_the_layer(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("length", "batch"), [(150, 4), (3, 300)])
+def test_gradients_of_so_many_steps_that_they_are_added_up_in_parts_are_pytorchs(kind: str, length: int, batch: int) -> None:
+    ours, theirs = pair(kind, 2, 3, bidirectional=True, **({"proj_size": 2} if kind == "LSTM" else {}))
+    x = RNG.normal(size=(length, batch, 2))
+    check_like_torch(lambda x: ours(x)[0], lambda x: theirs(x)[0], x, second=False)
+    same_of_every_parameter(ours, theirs, lambda library, module, x: flat(library, module(x)), x)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_second_order_by_the_weights_are_pytorchs(kind: str) -> None:
     ours, theirs = pair(kind, 2, 3)
     x = RNG.normal(size=(3, 2, 2))
