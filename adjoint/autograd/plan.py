@@ -42,9 +42,9 @@ class Rule:
 #: What ``save`` writes for each kind of source, and ``pull`` for the kinds that are not saved.
 _TO_SAVE = {
     "input": "arrays[{}]", "inputs": "tuple(arrays)", "shape": "shape_of(arrays[{}])", "shapes": "tuple(map(shape_of, arrays))",
-    "param": "params[{!r}]", "out": "out",
+    "param": "params[{!r}]", "out": "out", "kept": "params['kept']",
 }  # fmt: skip
-_GIVEN = {"g": "g", "xp": "xp"}
+_GIVEN = {"g": "g", "xp": "xp", "wanted": "the names of the inputs chosen"}
 
 
 class Plan:
@@ -67,11 +67,13 @@ class Plan:
             self.rules = [primitive.rules[i] for i in at]
         self.slots: dict[Source, int] = {}
         wanted = [source for rule in self.rules for source in rule.sources if source[0] not in _GIVEN]
+        if any(kind == "kept" for kind, _ in wanted):  # to be computed again where the derivative is itself recorded
+            wanted += [("input", i) for i in range(len(primitive.inputs))] + [("param", name) for name in primitive.parameters]
         inputs = [("input", i) for i in range(len(primitive.inputs)) if ("input", i) in wanted]
         for source in dict.fromkeys(inputs + wanted):  # the inputs first, in order: often just the arrays of the call
             self.slots[source] = len(self.slots)
         self.whole = list(self.slots) == [("input", i) for i in range(len(primitive.inputs))]
-        self.holds = any(kind in ("input", "inputs", "out") for kind, _ in self.slots)
+        self.holds = any(kind in ("input", "inputs", "out", "kept") for kind, _ in self.slots)
         kept = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
         self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, out, params: ({kept})", {"shape_of": shape_of})
         self._pullers: dict[Any, Callable[..., tuple[Any, ...]]] = {}
@@ -97,15 +99,20 @@ class Plan:
         return made
 
     def _compiled(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+        asked = tuple(self.name_of(k) for k in chosen)
+
         def call(j: int) -> str:
-            arguments = (self._argument(source, create_graph) for source in self.rules[j].sources)
+            arguments = (
+                repr(asked) if source[0] == "wanted" else self._argument(source, create_graph) for source in self.rules[j].sources
+            )
             return f"rule{j}({', '.join(arguments)})"
 
         if self.primitive.joint is not None:
             result = f"every = {call(0)}; return ({''.join(f'every[{self.at[k]}], ' for k in chosen)})"
         else:
             result = f"return ({''.join(call(k) + ', ' for k in chosen)})"
-        names: dict[str, Any] = {f"rule{j}": rule.function for j, rule in enumerate(self.rules)} | {"as_tensor": _as_tensor}
+        names: dict[str, Any] = {f"rule{j}": rule.function for j, rule in enumerate(self.rules)}
+        names |= {"as_tensor": _as_tensor, "kernel": self.primitive.kernel}
         exec(f"def pull(node, g, xp): saved = node.saved; {result}", names)
         pull: Callable[..., tuple[Any, ...]] = names["pull"]
         return pull
@@ -114,6 +121,10 @@ class Plan:
         kind, key = source
         if kind in _GIVEN:
             return _GIVEN[kind]
+        if kind == "kept" and create_graph:
+            inputs = (self._argument(("input", i), True) for i in range(len(self.primitive.inputs)))
+            params = (f"{name}={self._argument(('param', name), True)}" for name in self.primitive.parameters)
+            return f"kernel({', '.join(('xp', *inputs, *params))})[1]"
         slot = f"saved[{self.slots[source]}]"
         if not create_graph or kind not in ("input", "inputs", "out"):
             return slot

@@ -13,7 +13,9 @@
 
 A kernel takes the namespace, then its inputs by position and its parameters by keyword. A rule's parameter names say what it
 needs: ``g`` (the cotangent of the output), ``out``, ``xp``, any input or parameter by name, or an input's shape as
-``x_shape``. Only what a rule that will run names is kept alive. A rule returns the cotangent in the output's broadcast shape
+``x_shape``. Only what a rule that will run names is kept alive. A joint rule may also ask for ``wanted``, the names of the inputs
+whose cotangents will be used, and return None for others; and where the kernel returns a tuple beside its output, for that as
+``kept``. A rule returns the cotangent in the output's broadcast shape
 and any dtype; summing it to the input's shape and casting it to the input's dtype is done here, once for all rules.
 """
 
@@ -66,6 +68,7 @@ class Primitive:
         moves: bool = False,
         views: bool = False,
         differentiable: bool = True,
+        keeps: bool = False,
     ) -> None:
         code = kernel.__code__
         last = code.co_argcount + code.co_kwonlyargcount
@@ -77,13 +80,13 @@ class Primitive:
         self.defaults: dict[str, Any] = kernel.__kwdefaults__ or {}
         self.variadic = code.co_varnames[last] if code.co_flags & 0x04 else None
         self.promotes, self.floating, self.moves, self.views = promotes, floating, moves, views
-        self.differentiable = differentiable
+        self.differentiable, self.keeps = differentiable, keeps
         self.rules: dict[int, Rule] = {}
         self.joint: Rule | None = None
         self._plans: dict[int, Plan] = {}
         self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
         self.call = self._call
-        if not (self.variadic or moves or views) and self.inputs:
+        if not (self.variadic or moves or views or keeps) and self.inputs:
             plain = not self.parameters and len(self.inputs) <= 2
             self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
         if self.call.__name__ == "call":
@@ -100,7 +103,7 @@ class Primitive:
 
     def source(self, name: str) -> tuple[str, Any]:
         """Where a rule's argument called ``name`` comes from, as a kind and which one of it."""
-        if name in ("g", "out", "xp"):
+        if name in ("g", "out", "xp", "wanted") or (name == "kept" and self.keeps):
             return name, name
         if name in self.inputs:
             return "input", self.inputs.index(name)
@@ -197,6 +200,8 @@ class Primitive:
             out = self.kernel(xp, *arrays, **params)
         except _FAULTS as error:
             raise self.explained(error, backend, arrays, params) from error
+        if self.keeps:
+            out, params["kept"] = out
         if self.moves:
             backend = params["target"]
         if mask and state.recording and self.differentiable:
@@ -409,6 +414,7 @@ def primitive(
     moves: bool = False,
     views: bool = False,
     differentiable: bool = True,
+    keeps: bool = False,
 ) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
@@ -418,6 +424,8 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
         floating: that dtype is float32 where it would be an integer or bool.
         views: the output may share the first input's memory.
         differentiable: where False (a comparison, an index), the output never requires a gradient.
+        keeps: the kernel returns a pair: the output, and a tuple of arrays (or tuples of these) that its rule names as ``kept``, to
+            be spared computing them again. Where the derivative is itself recorded, they are computed again on tensors.
         moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
 
     Declared again, as by running a notebook's cell twice, it takes its own former place. Raises ``ValueError`` where another

@@ -120,3 +120,53 @@ def test_a_primitive_that_is_declared_again_takes_its_place() -> None:
     cube_times = declared(x=lambda g, x, y, scale: g * 3.0 * x * x * y * scale, y=lambda g, x, scale: g * x * x * x * scale)
     check_gradients(cube_times, ad.tensor([0.5]), ad.tensor([2.0]))
     assert registry["cube_times"] is cube_times
+
+
+def declared_to_keep(asked: list[Any]) -> Any:
+    @ad.primitive(keeps=True)
+    def exponential_times(xp: Any, x: Any, y: Any) -> Any:
+        grown = xp.exp(x)
+        return grown * y, (grown, (y,))
+
+    def back(g: Any, kept: Any, wanted: tuple[str, ...]) -> Any:
+        asked.append(wanted)
+        grown, (y,) = kept
+        return g * grown * y if "x" in wanted else None, g * grown if "y" in wanted else None
+
+    return exponential_times.vjp(back)
+
+
+def test_what_a_kernel_keeps_its_joint_rule_reads_to_any_order() -> None:
+    times = declared_to_keep([])
+    check_gradients(times, ad.tensor([0.5, -1.0]), ad.tensor([[2.0], [3.0]]), order=3)
+    check_gradients(lambda x, y: ad.checkpoint(times, x, y), ad.tensor([0.5, -1.0]), ad.tensor([2.0, 3.0]), order=1)
+
+
+def test_a_joint_rule_is_told_which_cotangents_are_wanted() -> None:
+    asked: list[Any] = []
+    times = declared_to_keep(asked)
+    x, y = ad.tensor(0.0, requires_grad=True), ad.tensor(2.0, requires_grad=True)
+    times(x, 3.0).backward()
+    times(x.detach(), y).backward()
+    times(x, y).backward()
+    ad.autograd.grad(times(x, y), [y])
+    assert asked == [("x",), ("y",), ("x", "y"), ("y",)]
+    assert (x.grad.item(), y.grad.item()) == (5.0, 2.0)  # type: ignore[union-attr]
+
+
+def test_what_was_kept_is_let_go_of_and_is_checked_for_writes() -> None:
+    times = declared_to_keep([])
+    x, y = ad.tensor([0.0], requires_grad=True), ad.tensor([2.0])
+    out = times(x, y)
+    y.add_(1.0)
+    with pytest.raises(GraphError, match="changed in place by 'add_'"):
+        out.sum().backward()
+    out = times(x, y)
+    out.sum().backward()
+    with pytest.raises(GraphError, match="retain_graph=True"):
+        out.sum().backward()
+
+
+def test_kept_is_refused_of_a_kernel_that_keeps_nothing() -> None:
+    with pytest.raises(TypeError, match="asks for 'kept'"):
+        declared(x=lambda g, kept: g * kept[0])

@@ -1,15 +1,16 @@
-"""``torch.nn.utils``: clipping gradients, by their common norm or each element by its size; parameters as one vector."""
+"""``torch.nn.utils``: clipping gradients, by their common norm or each element by its size; parameters as one vector; ``rnn``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
 
-from ..autograd import Tensor, no_grad
-from ..autograd import functions as f
-from ..autograd.creation import tensor, zeros
-from ..autograd.graph import writes
-from ..backends.dtypes import float16
+from ...autograd import Tensor, no_grad
+from ...autograd import functions as f
+from ...autograd.creation import tensor, zeros
+from ...autograd.graph import writes
+from ...backends.dtypes import float16
+from . import rnn as rnn
 
 
 def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
