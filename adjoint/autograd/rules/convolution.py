@@ -200,6 +200,13 @@ def _as_matrix(xp: Any, weight: Any, groups: int) -> Any:
     return xp.reshape(weight, (groups, weight.shape[0] // groups, prod(weight.shape[1:])))
 
 
+def _reversed(xp: Any, weight: Any, groups: int) -> Any:
+    """What takes channels made back to those they were made of: (O, C / groups, *window) to (C, O / groups, *window reversed)."""
+    made, taken, *window = weight.shape
+    each = xp.reshape(xp.flip(weight, axis=tuple(range(2, weight.ndim))), (groups, made // groups, taken, *window))
+    return xp.reshape(xp.permute_dims(each, (0, 2, 1, *range(3, each.ndim))), (groups * taken, made // groups, *window))
+
+
 @primitive
 def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each window's product with the weight, and ``bias`` (an array or a number): (N, C, *size), (O, C / groups, *window) and
@@ -223,8 +230,11 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
     """Each element's product with the weight, added up where :func:`convolution` has its windows: (N, O, *count) and
     (O, C / groups, *window) to (N, C, *size).
     """
-    channels, count, k = weight.shape[1] * groups, x.shape[2:], len(windows.shape)
-    matrix = xp.matrix_transpose(_as_matrix(xp, weight, groups))
+    channels, count = weight.shape[1] * groups, x.shape[2:]
+    if x.shape[1] <= channels and all(s == 1 for s in windows.stride):  # fewer columns than there are to be added up
+        around = tuple((r - 1 - a, r - 1 - b) for r, (a, b) in zip(windows.reach(), padding, strict=True))
+        return convolution.kernel(xp, x, _reversed(xp, weight, groups), 0.0, windows=windows, padding=around, groups=groups)
+    matrix, k = xp.matrix_transpose(_as_matrix(xp, weight, groups)), len(windows.shape)
     whole = tuple(s * (n - 1) + r for n, s, r in zip(count, windows.stride, windows.reach(), strict=True))
     size = (n - a - b for n, (a, b) in zip(whole, padding, strict=True))
     result = xp.empty((x.shape[0], channels, *size), dtype=x.dtype)
