@@ -102,7 +102,10 @@ def window_max(xp: Any, x: Array, *, windows: Windows) -> Array:
 
 @primitive(differentiable=False)
 def window_argmax(xp: Any, x: Array, out: Array, *, windows: Windows) -> Array:
-    """Which of its window's elements, counted row after row, each maximum ``out`` is: the first of equals, the last of NaNs."""
+    """Which of its window's elements, counted row after row, each maximum ``out`` is: the first of equals, the last of NaNs.
+
+    (N, …, *size) and (N, …, *count) to (N, …, *count), int8 where that is enough.
+    """
     count, elements = out.shape[out.ndim - len(windows.shape) :], prod(windows.shape)
     integers = xp.int8 if elements < 128 else xp.int32
     result = xp.empty(out.shape, dtype=integers)
@@ -122,7 +125,7 @@ def _how_many_until(xp: Any, integers: Any, conditions: Iterable[Any]) -> Any:
 
 @primitive(promotes=("x",))
 def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Windows) -> Array:
-    """Zeros of ``shape`` to which ``x`` was added at the element ``which`` of each window."""
+    """Zeros to which ``x`` was added at the element ``which`` of each window: (N, …, *count) twice to ``shape``, (N, …, *size)."""
     count = x.shape[x.ndim - len(windows.shape) :]
     result = xp.zeros(shape, dtype=x.dtype)
     for part in _samples_at_a_time(xp, x, *shape[1:]):
