@@ -125,7 +125,7 @@ def namespace() -> Namespace:
     xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
-    xp.block_bytes = 3 << 20  # what stays in a core's cache
+    xp.block_bytes = 2 << 20  # what stays in a core's cache
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
     xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp

@@ -158,13 +158,23 @@ def sliding_windows(as_strided: Any, x: Any, window: Any, stride: Any, dilation:
 
 
 def overlap_add(xp: Any, x: Any, shape: Any, stride: Any, dilation: Any) -> Any:
-    """Windows added up where they stood, an element of every window at a time."""
-    axes = len(stride)
-    count, window = x.shape[x.ndim - 2 * axes : x.ndim - axes], x.shape[x.ndim - axes :]
-    result = xp.zeros(shape, dtype=x.dtype)
-    for offset in product(*map(range, window)):
-        starts = (o * d for o, d in zip(offset, dilation, strict=True))
-        at = (slice(a, a + s * (n - 1) + 1, s) for a, n, s in zip(starts, count, stride, strict=True))
-        taken = xp.getitem(result, (..., *at))
-        taken += xp.getitem(x, (..., *offset))
-    return result
+    """Windows added up where they stood, an element of every window at a time.
+
+    Where windows begin at every element it goes along one axis after another: what is added then lies in long runs in memory.
+    """
+    last, axes = len(shape), len(stride)
+    lead, step = last - axes, 1 if all(s == 1 for s in stride) else axes
+    for axis in range(lead, last, step):
+        count, window, others = x.shape[axis : axis + step], x.shape[last : last + step], x.shape[last + step :]
+        along = list(zip(count, stride[axis - lead :], dilation[axis - lead :], strict=False))
+        size = (*shape[: axis + step], *x.shape[axis + step : last])
+        # the axes of the windows that are left come first in memory, as those of a convolution's columns do
+        result = xp.zeros((*size[:lead], *others, *size[lead:]), dtype=x.dtype)
+        outer = len(others)
+        result = xp.permute_dims(result, (*range(lead), *range(lead + outer, last + outer), *range(lead, lead + outer)))
+        for offset in product(*map(range, window)):
+            at = (slice(o * d, o * d + s * (n - 1) + 1, s) for o, (n, s, d) in zip(offset, along, strict=True))
+            taken = xp.getitem(result, (*(slice(None),) * axis, *at))
+            taken += xp.getitem(x, (*(slice(None),) * last, *offset))
+        x = result
+    return x

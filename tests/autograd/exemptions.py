@@ -41,7 +41,8 @@ EXEMPT: dict[str, dict[str, str]] = {
         "erf": "each backend supplies it",
         "normal_cdf": "it is computed by erf",
         **dict.fromkeys(
-            "convolution convolution_transpose convolution_weight".split(), "it works in blocks, whose size the backend supplies"
+            "convolution convolution_transpose convolution_weight window_put".split(),
+            "it works in blocks, whose size the backend supplies",
         ),
     },
     "zero size": {
@@ -54,7 +55,10 @@ EXEMPT: dict[str, dict[str, str]] = {
         "log_softmax": "its axis has at least one element",
         "standardize": "it is over at least one element, whose mean it takes",
         **dict.fromkeys(
-            "convolution convolution_transpose convolution_weight overlap_add sliding_windows window_max window_sum".split(),
+            (
+                "convolution convolution_transpose convolution_weight overlap_add sliding_windows "
+                "window_argmax window_max window_put window_sum window_take"
+            ).split(),
             "its samples have at least one window, and one element",
         ),
         "write_through": "the views of its sample pick a row",
@@ -66,6 +70,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     "broadcasting": {
         "linear": "weight and bias have the shapes that their names say",
         "concat": "joining does not broadcast",
+        "window_put": "there is one element to put for each window",
         "cross_entropy": "one scale a row",
         "searchsorted": "each value is looked up by itself",
     },

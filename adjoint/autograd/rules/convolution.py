@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial, reduce
-from itertools import product
+from itertools import accumulate, product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -27,6 +27,10 @@ class Windows(NamedTuple):
         """How many elements there are from a window's first to its last, with both."""
         return tuple(d * (n - 1) + 1 for n, d in zip(self.shape, self.dilation, strict=True))
 
+    def apart(self) -> bool:
+        """Whether no two windows reach over the same element."""
+        return all(s >= r for s, r in zip(self.stride, self.reach(), strict=True))
+
     def how_many(self, size: Shape) -> Shape:
         """How many windows fit into axes of that size."""
         return tuple((n - r) // s + 1 for n, r, s in zip(size, self.reach(), self.stride, strict=True))
@@ -44,6 +48,13 @@ class Windows(NamedTuple):
 def on(xp: Any, operation: Primitive) -> Any:
     """The operation for a rule to call: the primitive itself on Tensors, its kernel on arrays."""
     return getattr(xp, operation.name, partial(operation.kernel, xp))
+
+
+def _samples_at_a_time(xp: Any, x: Any, *size: int) -> Iterator[slice]:
+    """Slices of as many samples as make arrays of ``size`` a sample that are quick to work on."""
+    each = prod(size) * (8 if x.dtype == xp.float64 else 4)
+    step = max(1, xp.block_bytes // max(1, each))
+    return (slice(start, start + step) for start in range(0, x.shape[0], step))
 
 
 # --- windows -----------------------------------------------------------------------------------------------------------------
@@ -89,28 +100,59 @@ def window_max(xp: Any, x: Array, *, windows: Windows) -> Array:
     return _combined(xp.maximum, xp, x, windows)
 
 
-def where_maximal(xp: Any, x: Any, out: Any, windows: Windows) -> Any:
-    """For each element of a window whether the maximum ``out`` is it, the first of equals, the last of NaNs: (K, …, *count)."""
-    count = out.shape[out.ndim - len(windows.shape) :]
-    each = [xp.getitem(x, windows.at(offset, count)) for offset in windows.offsets()]
-    numbers = _first(xp, [element == out for element in each])
-    nans = _first(xp, [element != element for element in each[::-1]])[::-1]
-    return xp.concat([xp.expand_dims(xp.logical_or(a, b), axis=0) for a, b in zip(numbers, nans, strict=True)], axis=0)
+@primitive(differentiable=False)
+def window_argmax(xp: Any, x: Array, out: Array, *, windows: Windows) -> Array:
+    """Which of its window's elements, counted row after row, each maximum ``out`` is: the first of equals, the last of NaNs.
+
+    (N, …, *size) and (N, …, *count) to (N, …, *count), int8 where that is enough.
+    """
+    count, elements = out.shape[out.ndim - len(windows.shape) :], prod(windows.shape)
+    integers = xp.int8 if elements < 128 else xp.int32
+    result = xp.empty(out.shape, dtype=integers)
+    for part in _samples_at_a_time(xp, x, *x.shape[1:]):
+        largest = xp.getitem(out, part)
+        each = [xp.contiguous(xp.getitem(x, (part, *windows.at(offset, count)))) for offset in windows.offsets()]
+        before = _how_many_until(xp, integers, (element != largest for element in each))
+        behind = _how_many_until(xp, integers, (element == element for element in each[::-1]))
+        xp.setitem(result, xp.where(before == elements, elements - 1 - behind, before), part)
+    return result
 
 
-def _first(xp: Any, hits: list[Any]) -> list[Any]:
-    """The hits without those that another one came before."""
-    earlier, found = hits[0], hits[:1]
-    for hit in hits[1:]:
-        found.append(xp.logical_and(hit, xp.logical_not(earlier)))
-        earlier = xp.logical_or(earlier, hit)
-    return found
+def _how_many_until(xp: Any, integers: Any, conditions: Iterable[Any]) -> Any:
+    """How many of the conditions hold before the first that does not."""
+    return reduce(xp.add, (xp.astype(held, integers) for held in accumulate(conditions, xp.logical_and)))
+
+
+@primitive(promotes=("x",))
+def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Windows) -> Array:
+    """Zeros to which ``x`` was added at the element ``which`` of each window: (N, …, *count) twice to ``shape``, (N, …, *size)."""
+    count = x.shape[x.ndim - len(windows.shape) :]
+    result = xp.zeros(shape, dtype=x.dtype)
+    for part in _samples_at_a_time(xp, x, *shape[1:]):
+        added, at = xp.getitem(x, part), xp.getitem(which, part)
+        for i, offset in enumerate(windows.offsets()):
+            value, index = xp.where(at == i, added, 0.0), (part, *windows.at(offset, count))
+            if windows.apart():
+                xp.setitem(result, value, index)
+            else:
+                taken = xp.getitem(result, index)
+                taken += value
+    return result
+
+
+@primitive(promotes=("x",))
+def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
+    """The element ``which`` of each window of ``x``: the adjoint of :func:`window_put`."""
+    count = which.shape[which.ndim - len(windows.shape) :]
+    result = xp.zeros(which.shape, dtype=x.dtype)
+    for i, offset in enumerate(windows.offsets()):
+        result += xp.where(which == i, xp.getitem(x, windows.at(offset, count)), 0.0)
+    return result
 
 
 def _to_the_maximum(xp: Any, g: Any, x: Any, out: Any, windows: Windows) -> Any:
-    k = len(windows.shape)
-    parts = xp.reshape(xp.where(where_maximal(xp, x, out, windows), g, 0.0), (*windows.shape, *g.shape))
-    return xp.overlap_add(xp.permute_dims(parts, (*range(k, k + g.ndim), *range(k))), x.shape, *windows[1:])
+    which = on(xp, window_argmax)(x, out, windows=windows)
+    return on(xp, window_put)(g, which, shape=x.shape, windows=windows)
 
 
 def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
@@ -120,19 +162,14 @@ def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
 
 window_sum.vjp(x=_to_every_element)
 window_max.vjp(x=_to_the_maximum)
+window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
+window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(g, which, shape=x_shape, windows=windows))
 
 # --- convolution -------------------------------------------------------------------------------------------------------------
 
 # Convolution is linear in its input x and in its weight w: with the cotangent g of its result, the sum of g convolution(x, w) is
 # linear in all three. Its derivatives by each are the three primitives below, and so the derivatives of these are each other.
 # All are matrix products with the windows as columns, which are made anew each time, for some samples at a time.
-
-
-def _samples_at_a_time(xp: Any, x: Any, rows: int, columns: int) -> Iterator[slice]:
-    """Slices of as many samples as make matrices of ``rows`` by ``columns`` a sample that are quick to work on."""
-    each = rows * columns * (8 if x.dtype == xp.float64 else 4)
-    step = max(1, xp.block_bytes // max(1, each))
-    return (slice(start, start + step) for start in range(0, x.shape[0], step))
 
 
 def _padded(xp: Any, x: Any, padding: Padding) -> Any:
@@ -166,6 +203,13 @@ def _as_matrix(xp: Any, weight: Any, groups: int) -> Any:
     return xp.reshape(weight, (groups, weight.shape[0] // groups, prod(weight.shape[1:])))
 
 
+def _reversed(xp: Any, weight: Any, groups: int) -> Any:
+    """What takes channels made back to those they were made of: (O, C / groups, *window) to (C, O / groups, *window reversed)."""
+    made, taken, *window = weight.shape
+    each = xp.reshape(xp.flip(weight, axis=tuple(range(2, weight.ndim))), (groups, made // groups, taken, *window))
+    return xp.reshape(xp.permute_dims(each, (0, 2, 1, *range(3, each.ndim))), (groups * taken, made // groups, *window))
+
+
 @primitive
 def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each window's product with the weight, and ``bias`` (an array or a number): (N, C, *size), (O, C / groups, *window) and
@@ -189,8 +233,11 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
     """Each element's product with the weight, added up where :func:`convolution` has its windows: (N, O, *count) and
     (O, C / groups, *window) to (N, C, *size).
     """
-    channels, count, k = weight.shape[1] * groups, x.shape[2:], len(windows.shape)
-    matrix = xp.matrix_transpose(_as_matrix(xp, weight, groups))
+    channels, count = weight.shape[1] * groups, x.shape[2:]
+    if x.shape[1] <= channels and all(s == 1 for s in windows.stride):  # fewer columns than there are to be added up
+        around = tuple((r - 1 - a, r - 1 - b) for r, (a, b) in zip(windows.reach(), padding, strict=True))
+        return convolution.kernel(xp, x, _reversed(xp, weight, groups), 0.0, windows=windows, padding=around, groups=groups)
+    matrix, k = xp.matrix_transpose(_as_matrix(xp, weight, groups)), len(windows.shape)
     whole = tuple(s * (n - 1) + r for n, s, r in zip(count, windows.stride, windows.reach(), strict=True))
     size = (n - a - b for n, (a, b) in zip(whole, padding, strict=True))
     result = xp.empty((x.shape[0], channels, *size), dtype=x.dtype)

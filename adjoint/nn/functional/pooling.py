@@ -62,14 +62,13 @@ def _picked(x: Tensor, flat: Tensor) -> Tensor:
 
 def _flat_positions(out: Tensor, padded: Tensor, windows: Windows, padding: rules.Padding, size: tuple[int, ...]) -> Tensor:
     """Where in the input, its size flattened, each window's maximum stands."""
-    xp, axes = out.backend.xp, len(size)
-    hits = rules.where_maximal(xp, padded._array, out._array, windows)
-    place = f.argmax(Tensor(xp.astype(hits, xp.int8), out.backend), 0)
+    axes = len(size)
+    which = rules.window_argmax(padded, out, windows=windows).long()
     flat: Any = 0
     rest = prod(windows.shape)
     for i, (n, (before, _)) in enumerate(zip(size, padding, strict=True)):
         rest //= windows.shape[i]
-        offset = (place // rest) % windows.shape[i] * windows.dilation[i] - before
+        offset = (which // rest) % windows.shape[i] * windows.dilation[i] - before
         starts = arange(out.shape[2 + i], device=out.backend) * windows.stride[i]
         at = offset + f.reshape(starts, (-1, *(1,) * (axes - 1 - i)))
         flat = flat * n + f.clamp(at, 0, n - 1)

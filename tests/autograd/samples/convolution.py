@@ -74,6 +74,44 @@ reduction("window_sum", np.sum, array)
 reduction("window_max", np.max, distinct)
 
 
+def pooled(draw: Any) -> tuple[Any, Windows, Any]:
+    """Some numbers, windows of them, and which of its elements is each window's largest."""
+    axes = draw(st.integers(1, 2))
+    windows = some_windows(draw, axes)
+    x = distinct(draw, (draw(st.integers(1, 3)), 2, *axis_with(draw, windows)))
+    each = taken(x, windows, windows.how_many(x.shape[2:]))
+    return x, windows, each.reshape(*each.shape[: 2 + axes], -1).argmax(-1)
+
+
+def chosen(which: Any, windows: Windows, shape: tuple[int, ...]) -> Any:
+    """The indices, an array an axis, of the element ``which`` of each window in an array of ``shape``."""
+    places, offsets = np.indices(which.shape), np.unravel_index(which, windows.shape)
+    lead = len(shape) - len(offsets)
+    inside = (p * s + o * d for p, o, s, d in zip(places[lead:], offsets, windows.stride, windows.dilation, strict=True))
+    return (*places[:lead], *inside)
+
+
+@sample("window_argmax")
+def _(draw: Any) -> Sample:
+    x, windows, which = pooled(draw)
+    return Sample([x, x[chosen(which, windows, x.shape)]], {"windows": windows}, which.astype(np.int8))
+
+
+@sample("window_put")
+def _(draw: Any) -> Sample:
+    x, windows, which = pooled(draw)
+    added = array(draw, which.shape)
+    value = np.zeros(x.shape)
+    np.add.at(value, chosen(which, windows, x.shape), added)
+    return Sample([added, which], {"shape": x.shape, "windows": windows}, value)
+
+
+@sample("window_take")
+def _(draw: Any) -> Sample:
+    x, windows, which = pooled(draw)
+    return Sample([x, which], {"windows": windows}, x[chosen(which, windows, x.shape)])
+
+
 def drawn_convolution(draw: Any) -> tuple[tuple[int, ...], Any, dict[str, Any], Padding]:
     """The shape of an input whose padded axes end with the last window, a weight and how they go together."""
     windows = some_windows(draw, draw(st.integers(1, 2)))
