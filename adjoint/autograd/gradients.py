@@ -90,6 +90,10 @@ class GradientBuffer:
     def settle(self) -> None:
         self.at_rest = self._references()
 
+    def allow(self, references: int) -> None:
+        """Not to count so many references to the owner, which are no gradient's."""
+        self.at_rest = self.at_rest[0], self.at_rest[1] + references
+
     def free(self) -> bool:
         return self._references() == self.at_rest
 

@@ -36,9 +36,14 @@ def in_two(run: Callable[[Any], Any], first: Any, second: Any) -> None:
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(1, "adjoint-chain")
-    other = _pool.submit(run, second)
+    other = _pool.submit(_quietly, run, second)
     run(first)
     other.result()
+
+
+def _quietly(run: Callable[[Any], Any], tiles: Any) -> None:
+    with np.errstate(all="ignore"):  # which each thread has for itself
+        run(tiles)
 
 
 class Step:

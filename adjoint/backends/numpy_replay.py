@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .numpy_chains import TILE, Chain, Step, in_two
+from . import numpy_chains
+from .numpy_chains import Chain, Step, in_two
 from .program import Op, Program, Value, mapped, overlap, values_in
 from .standard import BINARY, OLD_NAMES, UNARY
 
@@ -142,7 +143,7 @@ class Replay:
                 known.add(out)
             target = op.writes if out is None else out
             steps = self._steps(op) if i >= self.program.ahead and target in known else None
-            if steps is None or prod(target.shape) * 4 < 2 * TILE or not all(value in known for value in op.values()):
+            if steps is None or prod(target.shape) * 4 < 2 * numpy_chains.TILE or not all(value in known for value in op.values()):
                 chain = None
                 continue
             if chain is None or chain.shape != target.shape or not chain.takes(op):

@@ -48,7 +48,7 @@ class Stats(NamedTuple):
 class Replay:
     """One recording, ready to be replayed: its program, what has to hold, and what is to be done around it."""
 
-    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any) -> None:
+    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, title: str) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
         self.tensors, self.names = list(recording.tensors.values()), names
         self.attributes, self.assigned = list(recording.read.values()), recording.assigned()
@@ -57,7 +57,7 @@ class Replay:
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
-        self.stamp = writes.stamp(self.backend, [value.array for value in program.written_outside()], "capture")
+        self.stamp = writes.stamp(self.backend, [value.array for value in program.written_outside()], title)
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
@@ -80,7 +80,8 @@ class Replay:
                 if done:
                     raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
                 return _MISSED
-        outputs = self.run.body(eval(self.compute, numbers))
+        with self.backend.quiet():
+            outputs = self.run.body(eval(self.compute, numbers))
         self.stamp()
         for instance, name, value in self.assigned:
             setattr(instance, name, value)
@@ -152,8 +153,8 @@ class _Last:
 class Captured:
     """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], title: str = "a captured function") -> None:
+        self.function, self.title = function, title
         self._replays: dict[Any, list[Replay]] = {}
         self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
         self._count = 0
@@ -247,7 +248,7 @@ class Captured:
         recorder = recording.recorder
         program = Program(backend, recorder.ops, recorder.arguments, [held.value for held in made], recorder.checks)
         passes.improve(program)
-        replay = Replay(recording, program, template, names, (args, kwargs))
+        replay = Replay(recording, program, template, names, (args, kwargs), self.title)
         known.append(replay)
         self._recent.append((known, replay))
         if len(self._recent) > MOST:

@@ -7,16 +7,14 @@ needs to be gathered or scattered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
 from ..backends import Array
-from ..capture.recording import active, aside
+from ..capture.recording import aside
 from ..errors import BackendError
-
-#: Elements of each array that a rule sees at once on a CPU: so many that a dozen temporaries stay in the second-level cache.
-CHUNK = 32768
 
 Rule = Callable[..., tuple[Array, dict[str, Array]]]
 
@@ -65,6 +63,15 @@ class Flat:
         """Called when :meth:`_keep_gradients` has returned, and its own references are gone."""
         for place in self._gradients:
             place.settle()
+
+    def held(self) -> int:
+        """How many references there are to the memory of the gradients."""
+        return getrefcount(self.backend.owner(self.gradients._array))
+
+    def allow(self, references: int) -> None:
+        """Not to take so many references to the memory of the gradients for gradients that somebody holds."""
+        for place in self._gradients:
+            place.allow(references)
 
     def state(self, name: str, initial: float) -> Tensor:
         """The buffer of the state quantity ``name``, filled with ``initial`` where there was none."""
@@ -142,14 +149,11 @@ class Flat:
 
     def update(self, rule: Rule, first: int, last: int, states: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Replace values and ``states`` of the parameters from ``first`` up to ``last`` by what ``rule`` makes of them."""
-        xp, values, gradients = self.backend.xp, self.values._array, self.gradients._array
+        part = slice(self.bounds[first][0], self.bounds[last - 1][1])
+        values, gradients = self.values._array, self.gradients._array
         held = {name: buffer._array for name, buffer in states.items()}
-        start, stop = self.bounds[first][0], self.bounds[last - 1][1]
-        chunk = CHUNK if self.backend.device == "cpu" and active() is None else max(stop - start, 1)
+        now = {name: array[part] for name, array in held.items()}
         with self.backend.quiet():
-            for a in range(start, stop, chunk):
-                part = slice(a, min(a + chunk, stop))
-                now = {name: buffer[part] for name, buffer in held.items()}
-                values[part], new = rule(xp, values[part], gradients[part], **now, **numbers)
-                for name, array in new.items():
-                    held[name][part] = array
+            values[part], new = rule(self.backend.xp, values[part], gradients[part], **now, **numbers)
+            for name, array in new.items():
+                held[name][part] = array

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
+from weakref import proxy
 
 from ..autograd import Tensor, enable_grad
 from ..autograd.creation import tensor
-from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
+from ..capture.captured import Captured
 from ..capture.recording import effect, fed
 from .flat import Flat
 
@@ -55,6 +56,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
+        self._captured: dict[Any, Captured] = {}
         groups: list[Any] = list(self._ordered(params))
         if not groups:
             raise ValueError(f"{type(self).__name__}: the parameter list is empty")
@@ -176,14 +178,30 @@ class Optimizer:
         work = [(group, self._runs(i)) for i, group in enumerate(self.param_groups)]  # all are checked before any is changed
         for group, found in work:
             for flat, runs in found:
-                states = self._states(group, flat)
+                kept = self.kept(group)
                 for first, last in runs:
-                    flat.update(self.update, first, last, states, fed(partial(self._numbers, group, flat, first)))
-                    if states:
-                        effect(partial(flat.count, first, last, self.counts_steps))
-                    written = flat.values._array[flat.bounds[first][0] : flat.bounds[last - 1][1]]
-                    writes.note(flat.backend, written, f"{type(self).__name__}.step")
+                    key = (id(flat), id(flat.gradients), first, last, kept)
+                    if key not in self._captured:
+                        this: Any = proxy(self)  # not a reference to what holds the dict
+                        self._captured[key] = Captured(partial(type(self)._update, this, group, flat, first, last), self._title)
+                    captured, before = self._captured[key], flat.held()
+                    known = len(captured.all())
+                    captured()
+                    if len(captured.all()) > known:
+                        flat.allow(flat.held() - before)  # the recording refers to the gradients for good
         return loss
+
+    def _update(self, group: Group, flat: Flat, first: int, last: int) -> None:
+        """Apply the rule to the parameters from ``first`` up to ``last``: recorded at the first step, and replayed after that."""
+        states = self._states(group, flat)
+        flat.update(self.update, first, last, states, fed(partial(self._numbers, group, flat, first)))
+        if states:
+            effect(partial(flat.count, first, last, self.counts_steps))
+
+    @property
+    def _title(self) -> str:
+        """What is said to have written to the parameters."""
+        return f"{type(self).__name__}.step"
 
     def _numbers(self, group: Group, flat: Flat, first: int) -> dict[str, Any]:
         """:meth:`numbers` at the next step of the parameters from ``first`` on."""
@@ -205,6 +223,7 @@ class Optimizer:
     def _lay_out_again(self, index: int) -> None:
         """New buffers by the dtypes and devices that a group's parameters have now; their state goes along."""
         states = {id(p): self._state_of(flat, i) for flat in self._flats[index] for i, p in enumerate(flat.params)}
+        self._captured.clear()
         group = self.param_groups[index]
         self._flats[index] = self._lay_out(group)
         self._put_states(index, {id(p): _read(p, states[id(p)]) for p in group["params"]})
@@ -303,12 +322,13 @@ class Optimizer:
                 read[i][id(p)] = _read(p, state)
         for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
             group.update({**other, "params": group["params"]})
+            self._captured.clear()
             self._flats[i] = self._lay_out(group)
             self._put_states(i, read[i])
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: the state by parameter, not the buffers that views of it are in."""
-        return {**self.__dict__, "_flats": None, "state": self.state}
+        return {**self.__dict__, "_flats": None, "_captured": {}, "state": self.state}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update({key: value for key, value in saved.items() if key != "state"})

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint import optim
 from adjoint.errors import BackendError, GraphError
-from adjoint.optim import SGD, Adagrad, Adam, AdamW, RMSprop, flat
+from adjoint.backends import numpy_chains
+from adjoint.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 from .networks import loss_of, parameters, start, train, values
 
@@ -60,7 +61,7 @@ def leaf(*values: float, dtype: Any = None) -> ad.Tensor:
 @every_optimizer
 def test_chunks_of_any_length_change_no_bit(make: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained(make)
-    monkeypatch.setattr(flat, "CHUNK", 7)
+    monkeypatch.setattr(numpy_chains, "TILE", 28)  # bytes: seven numbers at a time
     assert_equal(trained(make), whole)
 
 
