@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from .dtypes import ALL, DType
 from .factorizations import factorizations
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
-REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
+REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
 
 
 def astype(x: Array, dtype: Any) -> Array:
@@ -51,6 +52,26 @@ def reduction(ufunc: Any) -> Any:
         return ufunc.reduce(x, axis, None, None, keepdims)
 
     return reduce
+
+
+#: So many elements at least are added up by a product with ones, and along a last axis of at most so many: the product's sums are
+#: shorter than those of ``np.add.reduce``, but not pairwise.
+LEAST_TO_MULTIPLY, LONGEST_ROW = 4096, 1024
+
+
+def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """``np.sum``; of floats, over a short last axis or over leading axes, as BLAS's product with ones, in a fifth of the time."""
+    if x.size < LEAST_TO_MULTIPLY or axis is None or x.dtype not in BITS or not x.flags.c_contiguous:
+        return np.add.reduce(x, axis, None, None, keepdims)
+    axes, ndim = (axis,) if isinstance(axis, int) else axis, x.ndim
+    if len(axes) == 1 and axes[0] in (-1, ndim - 1) and ndim > 1 and x.shape[-1] <= LONGEST_ROW:
+        rows = x.reshape(-1, x.shape[-1])
+        return (rows @ np.ones(rows.shape[1], x.dtype)).reshape(x.shape[:-1] + (1,) * keepdims)
+    if axes == tuple(range(len(axes))) and len(axes) < ndim:
+        kept = x.shape[len(axes) :]
+        rows = x.reshape(-1, math.prod(kept))
+        return (np.ones(len(rows), x.dtype) @ rows).reshape((1,) * (len(axes) * keepdims) + kept)
+    return np.add.reduce(x, axis, None, None, keepdims)
 
 
 def matrix_transpose(x: Array) -> Array:
@@ -100,20 +121,43 @@ def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
     result = np.zeros(shape, x.dtype)
     if is_basic(index):
         result[index] = x
+    elif isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size and x.ndim > index.ndim:
+        add_rows(result, index.reshape(-1), x.reshape(index.size, *x.shape[index.ndim :]))
     else:
         np.add.at(result, index, x)
     return result
+
+
+def add_rows(result: Array, index: Array, rows: Array) -> None:
+    """``np.add.at(result, index, rows)`` on zeros, in a fifth of the time: the rows of one number stand together once sorted."""
+    index = np.where(index < 0, index + len(result), index)
+    order = index.argsort(kind="stable")
+    ordered = index[order]
+    first = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+    result[ordered[first]] = np.add.reduceat(rows[order], first, 0)
+
+
+def silently(function: Any) -> Any:
+    """The function without a warning where there is an overflow on its way."""
+
+    def silent(x: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return function(x)
+
+    return silent
 
 
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
-    functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
+    functions |= {"sum": add_up, "matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
-    xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
+    xp.erf, xp.normal_cdf = silently(partial(special.erf, xp)), silently(partial(special.normal_cdf, xp))
+    xp.sigmoid = silently(partial(special.sigmoid, xp))
+    xp.index_put = partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
     xp.block_bytes = 3 << 20  # what stays in a core's cache

@@ -109,8 +109,7 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            weights, without = attention_weights(q, k, mask)
-            weights = functional.dropout(weights if without is None else f.where(without, 0.0, weights), p)
+            weights = functional.dropout(attention_weights(q, k, mask), p)
             found = weights @ v
             weights = f.mean(weights, 1) if average_attn_weights else weights
             weights = weights if batched else f.squeeze(weights, 0)
@@ -140,13 +139,10 @@ class MultiheadAttention(Module):
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor, batched: bool) -> list[Tensor]:
         """Query, key and value, each projected and cut into heads: (N, num_heads, length, columns)."""
-        if self.in_proj_weight is not None and query is key and key is value:
-            parts = f.chunk(functional.linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
-        else:
-            each = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-            weights: Any = each if self.in_proj_weight is None else f.chunk(self.in_proj_weight, 3)
-            biases: Any = (None,) * 3 if self.in_proj_bias is None else f.chunk(self.in_proj_bias, 3)
-            parts = tuple(map(functional.linear, (query, key, value), weights, biases))
+        each = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        weights: Any = each if self.in_proj_weight is None else f.chunk(self.in_proj_weight, 3)
+        biases: Any = (None,) * 3 if self.in_proj_bias is None else f.chunk(self.in_proj_bias, 3)
+        parts = tuple(map(functional.linear, (query, key, value), weights, biases))
         if not batched:
             parts = tuple(f.unsqueeze(part, 0) for part in parts)
         elif not self.batch_first:
