@@ -115,12 +115,32 @@ def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
+def _normal_density(xp: Any, g: Any, x: Any) -> Any:
+    """g exp(-x^2 / 2) / sqrt(2 pi)."""
+    half = x * x
+    half *= -0.5
+    result = ONE_OVER_SQRT_2PI * g
+    result *= xp.exp(half)
+    return result
+
+
+def _normal_density_tanh(g: Any, out: Any, x: Any) -> Any:
+    """g (2 sqrt(2 / pi) (1 + 0.134145 x^2)) out (1 - out)."""
+    slope = x * x
+    slope *= 2.0 * SQRT_2_OVER_PI * 0.134145
+    slope += 2.0 * SQRT_2_OVER_PI
+    slope *= g
+    slope *= out
+    slope *= 1.0 - out
+    return slope
+
+
 relu.vjp(x=lambda xp, g, out: xp.where(out <= 0, 0.0, g))
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, negative_slope * g))
 elu.vjp(x=lambda xp, g, out, x, alpha: xp.where(x > 0, g, g * (out + alpha)))
 softplus.vjp(x=lambda xp, g, out, x, beta, threshold: xp.where(beta * x > threshold, g, -g * xp.expm1(-beta * out)))
-normal_cdf.vjp(x=lambda xp, g, x: g * (ONE_OVER_SQRT_2PI * xp.exp(-0.5 * x * x)))
-normal_cdf_tanh.vjp(x=lambda g, out, x: g * (2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * x * x)) * (out * (1.0 - out)))
+normal_cdf.vjp(x=_normal_density)
+normal_cdf_tanh.vjp(x=_normal_density_tanh)
 attention_weights.vjp(_attention_weights_backwards)
 softmax.vjp(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))

@@ -41,37 +41,35 @@ def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> 
 standardize.vjp(x=_without_mean_and_scale)
 
 
-def _rows_normalized(xp: Any, x: Any, n: int, eps: float) -> tuple[Any, Any]:
-    """Rows of ``n`` of the elements of ``x``, each row less its mean and over its deviation; and one over that deviation."""
+def _rows_centred(xp: Any, x: Any, n: int, eps: float) -> tuple[Any, Any]:
+    """Rows of ``n`` of the elements of ``x``, each row less its mean; and what it is to be multiplied by, to have variance 1."""
     x = wide(xp, xp.reshape(x, (prod(x.shape) // n, n)))
     centred = x - xp.sum(x, axis=-1, keepdims=True) / n
-    inverse = 1.0 / xp.sqrt(xp.sum(centred * centred, axis=-1, keepdims=True) / n + eps)
-    return centred * inverse, inverse
+    return centred, 1.0 / xp.sqrt(xp.sum(centred * centred, axis=-1, keepdims=True) / n + eps)
 
 
 @primitive(floating=True)
 def layer_norm(xp: Any, x: Array, weight: Array, bias: Array, *, eps: float) -> Array:
     """weight (x - mean) / sqrt(variance + eps) + bias over the last axes, which are those of the weight and the bias."""
-    out, _ = _rows_normalized(xp, x, prod(weight.shape), eps)
+    centred, inverse = _rows_centred(xp, x, prod(weight.shape), eps)
+    out = centred * inverse
     out *= xp.reshape(weight, (-1,))
     out += bias if isinstance(bias, float) else xp.reshape(bias, (-1,))
     return xp.astype(xp.reshape(out, x.shape), x.dtype)
 
 
 def _layer_norm_backwards(xp: Any, g: Any, x: Any, weight: Any, eps: float) -> tuple[Any, Any, Any]:
-    """Of the input :func:`_without_mean_and_scale` of weight g, whose means are products of a matrix with the weight."""
+    """By the input it is :func:`_without_mean_and_scale` of weight g, whose means are products of matrices with the weight."""
     n = prod(weight.shape)
-    normalized, inverse = _rows_normalized(xp, x, n, eps)
-    g = wide(xp, xp.reshape(g, normalized.shape))
-    by_row = wide(xp, xp.reshape(weight, (n, 1)))
-    product = g * normalized
-    shift, stretch = xp.matmul(g, by_row) / n, xp.matmul(product, by_row) / n
-    by_x = g * xp.matrix_transpose(by_row)
-    by_x -= shift
-    by_x -= normalized * stretch
+    centred, inverse = _rows_centred(xp, x, n, eps)
+    g, column = wide(xp, xp.reshape(g, centred.shape)), wide(xp, xp.reshape(weight, (n, 1)))
+    product = g * centred
+    by_x = g * xp.matrix_transpose(column)
+    by_x -= xp.matmul(g, column) / n
+    by_x -= centred * (xp.matmul(product, column) * (inverse * inverse / n))
     by_x *= inverse
-    by_weight, by_bias = (xp.reshape(xp.sum(each, axis=0), weight.shape) for each in (product, g))
-    return xp.reshape(by_x, x.shape), by_weight, by_bias
+    by_weight = xp.matmul(xp.matrix_transpose(inverse), product)
+    return xp.reshape(by_x, x.shape), xp.reshape(by_weight, weight.shape), xp.reshape(xp.sum(g, axis=0), weight.shape)
 
 
 layer_norm.vjp(_layer_norm_backwards)
