@@ -139,10 +139,13 @@ class MultiheadAttention(Module):
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor, batched: bool) -> list[Tensor]:
         """Query, key and value, each projected and cut into heads: (N, num_heads, length, columns)."""
-        each = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        weights: Any = each if self.in_proj_weight is None else f.chunk(self.in_proj_weight, 3)
-        biases: Any = (None,) * 3 if self.in_proj_bias is None else f.chunk(self.in_proj_bias, 3)
-        parts = tuple(map(functional.linear, (query, key, value), weights, biases))
+        if self.in_proj_weight is not None and query is key and key is value:
+            parts = f.chunk(functional.linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
+        else:
+            each = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+            weights: Any = each if self.in_proj_weight is None else f.chunk(self.in_proj_weight, 3)
+            biases: Any = (None,) * 3 if self.in_proj_bias is None else f.chunk(self.in_proj_bias, 3)
+            parts = tuple(map(functional.linear, (query, key, value), weights, biases))
         if not batched:
             parts = tuple(f.unsqueeze(part, 0) for part in parts)
         elif not self.batch_first:

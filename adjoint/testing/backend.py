@@ -131,7 +131,11 @@ CALLS: dict[str, list[Call]] = {
     "getitem": [lambda xp, a: xp.getitem(a(ANY), (slice(None), a([3, 0, 0])))],
     "setitem": [lambda xp, a: written(xp, xp.asarray(a(ANY), copy=True))],
     "index_put": [lambda xp, a: xp.index_put(a(ANY), a([[7.0], [8.0]]), (slice(None), a([3, 0])))],
-    "scatter_add": [lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3))],
+    "scatter_add": [
+        lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3)),
+        lambda xp, a: xp.scatter_add(a(ANY), a([1, -2]), (3, 4)),
+        lambda xp, a: xp.scatter_add(a(MATRIX), xp.astype(a([[2, 0, 2], [9, 0, 0]]), xp.uint8), (300, 2)),
+    ],
     "erf": [_on("erf", ANY), _on("erf", ROUGH)],
     "normal_cdf": [_on("normal_cdf", ANY), _on("normal_cdf", ROUGH)],
     "sigmoid": [_on("sigmoid", ANY), _on("sigmoid", ROUGH)],
