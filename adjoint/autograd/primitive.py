@@ -331,52 +331,51 @@ def _of_two(self: Primitive) -> Callable[..., Any]:
 
 
 def _of_several(self: Primitive) -> Callable[..., Any]:
-    """The same of any number of inputs, those after the first tensors or numbers, and with parameters: as generated source."""
+    """The same of any number of inputs, those after the first tensors or numbers, and with parameters: as generated source.
+
+    Its own names begin with an underscore, as no input's does.
+    """
     names, places = self.inputs, range(len(self.inputs))
     promoted = places if self.promotes is True else [names.index(name) for name in self.promotes or ()]
-    given = ", ".join([*names, *(["*more", "**params"] if self.parameters else [])])
+    given = ", ".join([*names, *(["*_more", "**_params"] if self.parameters else [])])
+    in_full, first = f"return _in_full({given})", names[0]
     lines = [f"def call({given}):"]
     if self.parameters:
-        lines.append(f"    if more: return in_full({given})")
-    lines += [
-        "    try:",
-        f"        a0, backend, mask = {names[0]}._array, {names[0]}.backend, 1 if {names[0]}._requires_grad else 0",
-    ]
-    for i in places[1:]:
-        number = f"a{i} = float({names[i]})" if i in promoted else f"a{i} = {names[i]}"
+        lines.append(f"    if _more: {in_full}")
+    lines += ["    try:", f"        _a0, _backend, _mask = {first}._array, {first}.backend, 1 if {first}._requires_grad else 0"]
+    for i, name in enumerate(names[1:], 1):
         lines += [
-            f"        if type({names[i]}) is float or type({names[i]}) is int: {number}",
+            f"        if type({name}) is float or type({name}) is int: _a{i} = {f'float({name})' if i in promoted else name}",
             "        else:",
-            f"            a{i} = {names[i]}._array",
-            f"            if {names[i]}.backend is not backend: return in_full({given})",
-            f"            if {names[i]}._requires_grad: mask |= {1 << i}",
+            f"            _a{i} = {name}._array",
+            f"            if {name}.backend is not _backend: {in_full}",
+            f"            if {name}._requires_grad: _mask |= {1 << i}",
         ]
         if i in promoted and i != promoted[0]:
-            lines.append(f"            if a{i}.dtype is not a{promoted[0]}.dtype: return in_full({given})")
-    lines.append(f"    except AttributeError: return in_full({given})")
-    lines.append(f"    if written: return in_full({given})")
+            lines.append(f"            if _a{i}.dtype is not _a{promoted[0]}.dtype: {in_full}")
+    lines += [f"    except AttributeError: {in_full}", f"    if _written: {in_full}"]
     if self.promotes and (self.floating or len(names) > 1):
-        lines.append(f"    if not mask and backend.dtypes[a{promoted[0]}.dtype].kind != 'float': return in_full({given})")
+        lines.append(f"    if not _mask and _backend.dtypes[_a{promoted[0]}.dtype].kind != 'float': {in_full}")
     if self.parameters and self.defaults:
-        lines.append(f"    if len(params) < {len(self.parameters)}: params = defaults | params")
-    arrays, params = ", ".join(f"a{i}" for i in places), "params" if self.parameters else "{}"
+        lines.append(f"    if len(_params) < {len(self.parameters)}: _params = _defaults | _params")
+    arrays, params = ", ".join(f"_a{i}" for i in places), "_params" if self.parameters else "{}"
     lines += [
-        f"    try: out = kernel(backend.xp, {arrays}{', **params' if self.parameters else ''})",
-        f"    except faults as error: raise primitive.explained(error, backend, ({arrays},), {params}) from error",
+        f"    try: _out = _kernel(_backend.xp, {arrays}{', **_params' if self.parameters else ''})",
+        f"    except _faults as _error: raise _primitive.explained(_error, _backend, ({arrays},), {params}) from _error",
     ]
     if self.differentiable:
         lines += [
-            "    if mask and state.recording:",
-            "        plan = plans.get(mask) or primitive.plan(mask)",
-            f"        inputs = ({', '.join(names)},)",
-            f"        saved = plan.save(({arrays},), out, {params}) if plan.slots else ()",
-            "        edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])",
-            "        return module.result(out, backend, record(plan, edges, saved, backend, out))",
+            "    if _mask and _state.recording:",
+            "        _plan = _plans.get(_mask) or _primitive.plan(_mask)",
+            f"        _inputs = ({', '.join(names)},)",
+            f"        _saved = _plan.save(({arrays},), _out, {params}) if _plan.slots else ()",
+            "        _edges = tuple([_inputs[_i]._node or _inputs[_i] for _i in _plan.at])",
+            "        return _module.result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
         ]
-    lines.append("    return module.Tensor(out, backend)")
+    lines.append("    return _module.Tensor(_out, _backend)")
     found: dict[str, Any] = {
-        "in_full": self._call, "kernel": self.kernel, "primitive": self, "faults": _FAULTS, "written": _written, "state": state,
-        "defaults": self.defaults, "plans": self._plans, "module": _tensor, "record": record,
+        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written, "_state": state,
+        "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
     }  # fmt: skip
     exec("\n".join(lines), found)
     call: Callable[..., Any] = found["call"]

@@ -42,6 +42,12 @@ class Extras(Protocol):
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""
 
+    def normal_cdf(self, x: Array) -> Array:
+        """How much of the standard normal distribution lies below x, to within the dtype's precision of 1."""
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), without a warning."""
+
     block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
 
     def sliding_windows(self, x: Array, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:

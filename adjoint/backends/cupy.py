@@ -86,6 +86,7 @@ def namespace() -> Namespace:
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.are_indices = partial(special.are_indices, xp)
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
+    xp.normal_cdf, xp.sigmoid = partial(special.normal_cdf_by_erf, xp), partial(special.sigmoid, xp)
     vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
     solve = xp.solve
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from .dtypes import ALL, DType
 from .factorizations import factorizations
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
-REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
+REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
 
 
 def astype(x: Array, dtype: Any) -> Array:
@@ -51,6 +52,35 @@ def reduction(ufunc: Any) -> Any:
         return ufunc.reduce(x, axis, None, None, keepdims)
 
     return reduce
+
+
+#: So many elements at least are added up by a product with ones, and rows of at most so many: it does not add pairwise, so that
+#: longer ones would lose digits.
+LEAST_TO_MULTIPLY, LONGEST_ROW = 4096, 1024
+plain_sum: Any = np.add.reduce
+
+
+def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
+    """The vectors or matrices whose product is the sum of floats over a short last axis, or over leading axes; else None."""
+    if x.size < LEAST_TO_MULTIPLY or axis is None or x.dtype not in BITS or not x.flags.c_contiguous:
+        return None
+    axes, ndim = (axis,) if isinstance(axis, int) else axis, x.ndim
+    if len(axes) == 1 and axes[0] in (-1, ndim - 1) and ndim > 1 and x.shape[-1] <= LONGEST_ROW:
+        return x.reshape(-1, x.shape[-1]), np.ones(x.shape[-1], x.dtype)
+    if axes == tuple(range(len(axes))) and len(axes) < ndim:
+        rows = x.reshape(-1, math.prod(x.shape[len(axes) :]))
+        return np.ones(len(rows), x.dtype), rows
+    return None
+
+
+def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """``np.sum``; as BLAS's product with ones in a fifth of the time, where that is as exact."""
+    factors = as_product(x, axis)
+    if factors is None:
+        return plain_sum(x, axis, None, None, keepdims)
+    gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    shape = tuple([1 if i in gone else n for i, n in enumerate(x.shape) if keepdims or i not in gone])
+    return np.matmul(*factors).reshape(shape)
 
 
 def matrix_transpose(x: Array) -> Array:
@@ -100,6 +130,8 @@ def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
     result = np.zeros(shape, x.dtype)
     if is_basic(index):
         result[index] = x
+    elif is_rows(index) and x.ndim > index.ndim and x.shape == index.shape + shape[1:]:
+        add_rows(result, index.reshape(-1), x.reshape(index.size, *shape[1:]))
     else:
         np.add.at(result, index, x)
     return result
@@ -114,15 +146,45 @@ def are_indices(x: Array, n: int) -> Array:
     return np.maximum.reduce(x if unsigned is None else x.view(unsigned), None) < n
 
 
+def is_rows(index: Index) -> bool:
+    """Whether ``index`` is whole numbers, one at least, that pick along the first axis."""
+    return isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size > 0
+
+
+def add_rows(result: Array, index: Array, rows: Array) -> None:
+    """``np.add.at(result, index, rows)`` on zeros, in a fifth of the time: the rows of one number stand together once sorted."""
+    index = index.astype(np.int64, copy=False)
+    index = np.where(index < 0, index + len(result), index)
+    order = index.argsort(kind="stable")
+    ordered = index[order]
+    if ordered[0] < 0 or ordered[-1] >= len(result):
+        raise IndexError(f"an index is out of the range of {len(result)} rows")
+    first = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+    result[ordered[first]] = np.add.reduceat(rows[order], first, 0)
+
+
+def silently(function: Any) -> Any:
+    """The function without a warning where there is an overflow on its way."""
+
+    def silent(x: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return function(x)
+
+    silent.__wrapped__ = function  # type: ignore[attr-defined]
+    return silent
+
+
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
-    functions |= {"matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
+    functions |= {"sum": add_up, "matrix_transpose": matrix_transpose, "where": where, "maximum": maximum}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "are_indices": are_indices}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
-    xp.erf, xp.index_put = partial(special.erf, xp), partial(special.index_put, xp)
+    xp.erf, xp.normal_cdf = silently(partial(special.erf, xp)), silently(partial(special.normal_cdf, xp))
+    xp.sigmoid = silently(partial(special.sigmoid, xp))
+    xp.index_put = partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
     xp.block_bytes = 2 << 20  # what stays in a core's cache

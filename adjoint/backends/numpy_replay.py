@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import numpy_chains
+from .numpy import as_product
 from .numpy_chains import Chain, Step, in_two
 from .program import Op, Program, Value, mapped, overlap, values_in
 from .standard import BINARY, OLD_NAMES, UNARY
@@ -47,6 +48,7 @@ class Replay:
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
         self._scalars: dict[Any, Any] = {}
         self._opposites: dict[Op, Value] = {}
+        self._known: set[Value] = set()  # what has a place, or will have one
         self._taken: dict[int, str] = {}
         self._memory()
         self._compile()
@@ -130,7 +132,8 @@ class Replay:
 
     def _chained(self, last: dict[Any, int]) -> list[Chain]:
         """The runs of elementwise operations that are large enough to be done tile by tile."""
-        known = {value for value in self.program.values() if value in self._arrays or value.kind == "number"}
+        known = self._known
+        known |= {value for value in self.program.values() if value in self._arrays or value.kind == "number"}
         chains: list[Chain] = []
         chain: Chain | None = None
         for i, op in enumerate(self.program.ops):
@@ -185,7 +188,8 @@ class Replay:
         if op.draws:
             return None
         if op.name in REDUCTIONS:
-            return self._reduction if op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
+            known = op.name != "sum" or op.args[0] in self._arrays or op.args[0] in self._known
+            return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
         if op.name == "pow" and not isinstance(op.function, np.ufunc):
             return self._power if op.out.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
         if op.name in UFUNCS:
@@ -222,6 +226,10 @@ class Replay:
 
     def _reduction(self, op: Op) -> str:
         axis, keepdims = op.kwargs.get("axis"), op.kwargs.get("keepdims", False)
+        factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
+        if factors is not None:
+            a, b = map(self._held, factors)
+            return f"{self._bound(np.matmul)}({a}, {b}, {self._held(self._arrays[op.out].reshape(-1))})"
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"

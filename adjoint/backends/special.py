@@ -28,6 +28,18 @@ _FAR = (
 )  # fmt: skip
 _ONE_OVER_SQRT_PI = 0.5641895835477563
 
+# Of float32, erf x = tanh(x p(x^2)) and the normal distribution function is sigmoid(x q(x^2)), after E. Page, "Approximations to
+# the cumulative normal function and its inverse for use on a pocket calculator", Applied Statistics 26 (1977), 75-76. The
+# polynomials, by rising power, have the smallest largest error: p relative in erf, up to 4.1, q absolute in the function, up to
+# 5.8; beyond these both results have reached their limit.
+_ERF_SINGLE = (
+    1.12837918, 0.102772152, -0.000206583745, -0.000595441894, 6.94403379e-05, 1.27093764e-06, -1.27474792e-06, 1.54164135e-07,
+    -8.3269556e-09, 1.74753164e-10,
+)  # fmt: skip
+_NORMAL_SINGLE = (
+    1.59576988, 0.0726661692, -6.51895271e-05, -0.000110612691, 7.92956003e-06, -2.64533137e-07, 3.51253566e-09,
+)  # fmt: skip
+
 
 def _ratio(table: tuple[tuple[float, ...], tuple[float, ...]], t: Any) -> Any:
     numerator, denominator = (polynomial(coefficients, t) for coefficients in table)
@@ -36,9 +48,11 @@ def _ratio(table: tuple[tuple[float, ...], tuple[float, ...]], t: Any) -> Any:
 
 def polynomial(coefficients: tuple[float, ...], t: Any) -> Any:
     """Horner's scheme, the coefficients by rising power."""
-    value = t * coefficients[-1] + coefficients[-2]
+    value = t * coefficients[-1]
+    value += coefficients[-2]
     for coefficient in coefficients[-3::-1]:
-        value = value * t + coefficient
+        value *= t
+        value += coefficient
     return value
 
 
@@ -56,12 +70,47 @@ def _near(xp: Any, x: Any) -> Any:
 
 
 def erf(xp: Any, x: Any) -> Any:
-    """The error function to within two units of float64's last place; Cody (1969). Float16 is computed in float32."""
+    """The error function to within two units of float64's last place, by Cody (1969), or four of float32's, by one tanh.
+
+    Float16 is computed in float32. In float32 the square may overflow, on the way to 1.
+    """
     if x.dtype == getattr(xp, "float16", None):
         return xp.astype(erf(xp, xp.astype(x, xp.float32)), x.dtype)
+    if x.dtype == xp.float32:
+        inner = polynomial(_ERF_SINGLE, x * x)
+        inner *= x
+        return xp.tanh(inner)
     size = xp.minimum(xp.abs(x), xp.full_like(x, 6.0))
     tail = 1.0 - xp.exp(-size * size) * _scaled_tail(xp, size)
     return xp.where(size <= 0.46875, _near(xp, x), xp.where(x < 0.0, -tail, tail))
+
+
+def sigmoid(xp: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x)), where the exponential may overflow, on the way to 0. Float16 is computed in float32."""
+    if x.dtype == getattr(xp, "float16", None):
+        return xp.astype(sigmoid(xp, xp.astype(x, xp.float32)), x.dtype)
+    odds = xp.exp(-x)
+    odds += 1.0
+    return 1.0 / odds
+
+
+def normal_cdf_by_erf(xp: Any, x: Any) -> Any:
+    """How much of the standard normal distribution lies below x."""
+    return 0.5 + 0.5 * xp.erf(_SQRT_HALF * x)
+
+
+def normal_cdf(xp: Any, x: Any) -> Any:
+    """How much of the standard normal distribution lies below x, to within 1.2e-7 of float32, which is by one exponential.
+
+    Float16 is computed in float32.
+    """
+    if x.dtype == getattr(xp, "float16", None):
+        return xp.astype(normal_cdf(xp, xp.astype(x, xp.float32)), x.dtype)
+    if x.dtype != xp.float32:
+        return normal_cdf_by_erf(xp, x)
+    inner = polynomial(_NORMAL_SINGLE, x * x)
+    inner *= x
+    return xp.sigmoid(inner)
 
 
 def erfc(xp: Any, x: Any) -> Any:

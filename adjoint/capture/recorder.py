@@ -70,11 +70,15 @@ def _operator(name: str, function: Callable[..., Any], reflected: bool = False) 
     return method
 
 
-def _in_place(name: str, function: Callable[..., Any]) -> Any:
+def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) -> Any:
     def method(self: Recorded, other: Any) -> Any:
-        recorder = self.recorder
+        recorder, before = self.recorder, self.value
         function(self.array, recorder.real(other))
-        recorder.write(Op(name, function, (self.value, recorder.valued(other)), {}, writes=self.value))
+        if recorder.is_alone(self, other):  # as good as a new array, which is easier to tell about
+            self.value = Value("made", self.array)
+            recorder.ops.append(Op(name, new, (before, recorder.valued(other)), {}, self.value))
+        else:
+            recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
         return self
 
     return method
@@ -87,7 +91,8 @@ for _name, _short in (BINARY | COMPARISONS).items():
 Recorded.__pow__ = _operator("pow", power)  # type: ignore[attr-defined]
 for _name, _short in BINARY.items():
     setattr(Recorded, f"__r{_short}__", _operator(_name, getattr(operator, f"__{_short}__"), reflected=True))
-    setattr(Recorded, f"__i{_short}__", _in_place(_name, getattr(operator, f"__i{_short}__")))
+    _pair = getattr(operator, f"__i{_short}__"), power if _short == "pow" else getattr(operator, f"__{_short}__")
+    setattr(Recorded, f"__i{_short}__", _in_place(_name, *_pair))
 
 
 class Number(float):
@@ -164,6 +169,7 @@ class Recorder:
         self._outside: dict[int, Recorded] = {}
         self._memories: dict[int, Memory] = {}
         self._numbers: dict[str, Value] = {}
+        self._viewed: set[Memory] = set()
         self.xp = self._namespace()
 
     @property
@@ -174,6 +180,7 @@ class Recorder:
     def _namespace(self) -> Namespace:
         made = Namespace()
         for name, member in vars(self.plain).items():
+            member = getattr(member, "__wrapped__", member)  # a replay never warns
             composed = isinstance(member, partial) and len(member.args) == 1 and member.args[0] is self.plain
             if composed:  # written against the namespace: so it is recorded as what it is made of
                 setattr(made, name, partial(member.func, made))
@@ -267,12 +274,20 @@ class Recorder:
             for part in args:
                 if type(part) is Recorded and self.backend.owner(part.array) is owner:
                     value.base, value.memory = part.value, part.value.memory
+                    self._viewed.add(value.memory)
                     if value.memory.outside:
                         value.extent = self.backend.extent(out)
         op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
         op.draws = draws
         self.ops.append(op)
         return Recorded(out, value, self)
+
+    def is_alone(self, held: Recorded, other: Any) -> bool:
+        """Whether what is written to ``held`` is seen through it alone, and has the form that a new result would have."""
+        value = held.value
+        if value.kind != "made" or value.base is not None or value.memory.outside or value.memory in self._viewed:
+            return False
+        return type(other) in (int, float, Number) or (type(other) is Recorded and other.dtype == held.dtype)
 
     def _is_mask(self, part: Any) -> bool:
         return type(part) is Recorded and self.backend.dtypes[part.dtype].kind == "bool"

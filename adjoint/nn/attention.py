@@ -109,8 +109,7 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            weights, without = attention_weights(q, k, mask)
-            weights = functional.dropout(weights if without is None else f.where(without, 0.0, weights), p)
+            weights = functional.dropout(attention_weights(q, k, mask), p)
             found = weights @ v
             weights = f.mean(weights, 1) if average_attn_weights else weights
             weights = weights if batched else f.squeeze(weights, 0)

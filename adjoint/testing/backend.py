@@ -131,8 +131,14 @@ CALLS: dict[str, list[Call]] = {
     "getitem": [lambda xp, a: xp.getitem(a(ANY), (slice(None), a([3, 0, 0])))],
     "setitem": [lambda xp, a: written(xp, xp.asarray(a(ANY), copy=True))],
     "index_put": [lambda xp, a: xp.index_put(a(ANY), a([[7.0], [8.0]]), (slice(None), a([3, 0])))],
-    "scatter_add": [lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3))],
+    "scatter_add": [
+        lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3)),
+        lambda xp, a: xp.scatter_add(a(ANY), a([1, -2]), (3, 4)),
+        lambda xp, a: xp.scatter_add(a(MATRIX), xp.astype(a([[2, 0, 2], [9, 0, 0]]), xp.uint8), (300, 2)),
+    ],
     "erf": [_on("erf", ANY), _on("erf", ROUGH)],
+    "normal_cdf": [_on("normal_cdf", ANY), _on("normal_cdf", ROUGH)],
+    "sigmoid": [_on("sigmoid", ANY), _on("sigmoid", ROUGH)],
     "cholesky": [_on("cholesky", SYMMETRIC)],
     "inv": [_on("inv", SYMMETRIC)],
     "slogdet": [_on("slogdet", SYMMETRIC), _on("slogdet", [[1.0, 2.0], [2.0, 4.0]])],
@@ -326,8 +332,20 @@ class BackendConformance:
         found = self.host(self.backend.xp.erf(self.backend.asarray(parse(points)))).tolist()
         for x, value in zip(points, found, strict=True):
             assert abs(value - math.erf(x)) <= 1e-15 * abs(math.erf(x)), f"erf({x})"
-        single = self.backend.xp.erf(self.backend.asarray(parse(points), float32))
-        assert single.dtype == self.backend.xp.float32
+
+    def test_the_error_function_and_the_normal_distribution_are_right_in_single_precision(self) -> None:
+        points = [k / 143 for k in range(-1001, 1002)] + [0.0, -0.0, 30.0, 1e-30, -1e30, INF, -INF]
+        x, xp = self.backend.asarray(parse(points), float32), self.backend.xp
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            erf, below, shares = xp.erf(x), xp.normal_cdf(x), self.host(xp.sigmoid(x)).tolist()
+        assert erf.dtype == below.dtype == xp.float32
+        assert shares[-2:] == [1.0, 0.0]
+        assert shares[points.index(-1e30)] == 0.0
+        exact = self.host(x).tolist()
+        for point, value, share in zip(exact, self.host(erf).tolist(), self.host(below).tolist(), strict=True):
+            assert abs(value - math.erf(point)) <= 2.5e-7 * abs(math.erf(point)), f"erf({point})"
+            assert abs(share - math.erfc(-point / math.sqrt(2.0)) / 2.0) <= 1.5e-7, f"normal_cdf({point})"
 
     # --- random numbers ------------------------------------------------------------------------------------------------------
 

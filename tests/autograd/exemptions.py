@@ -39,7 +39,9 @@ EXEMPT: dict[str, dict[str, str]] = {
         "index_put": "it writes to memory, which the differentiable namespace refuses",
         "cross_entropy": "its rule is by index_put",
         "erf": "each backend supplies it",
-        "normal_cdf": "it is computed by erf",
+        "normal_cdf": "each backend supplies it",
+        "sigmoid": "each backend supplies it",
+        "attention_weights": "it works in place",
         **dict.fromkeys(
             "convolution convolution_transpose convolution_weight window_put".split(),
             "it works in blocks, whose size the backend supplies",
@@ -69,6 +71,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     },
     "broadcasting": {
         "linear": "weight and bias have the shapes that their names say",
+        "layer_norm": "weight and bias have the shape of the input's last axes",
         "concat": "joining does not broadcast",
         "window_put": "there is one element to put for each window",
         "cross_entropy": "one scale a row",

@@ -117,6 +117,7 @@ CASES = {
     "concat": (lambda m, x, y: [m.cat([x, y]), m.cat((x, y, x), dim=1), m.concat([x], -1)], X, Y),
     "stack": (lambda m, x, y: [m.stack([x, y]), m.stack((x, y), dim=-1), m.stack([x, x], 1)], X, Y),
     "split": (lambda m, x: [*x.split(2, dim=1), *m.split(x, [1, 2]), *x.chunk(3, dim=1), *m.unbind(x, -1), x.narrow(1, 1, 2)], X),
+    "many pieces": (lambda m, x: [*m.unbind(x), *x.split(2), *x.mT.split([0, 3, *[1] * 15, 2], dim=1)], draw(20, 2)),
     "chunks that do not divide": (lambda m, x: [*m.chunk(x, 3), *x.chunk(5, dim=1), *x.split(5)], SQUARE),
     "gather": (
         lambda m, x, i: [m.gather(x, 1, i), x.gather(0, i), m.take_along_dim(x, i, 1)],

@@ -119,7 +119,7 @@ def test_first_and_second_derivatives_are_the_slopes(name: str, data: Any) -> No
 
 
 #: Their kernels go by way of abs or max, which have a kink where the function itself has none.
-KINKED = {"sigmoid", "softplus", "binary_cross_entropy_with_logits"}
+KINKED = {"softplus", "binary_cross_entropy_with_logits"}
 
 
 @pytest.mark.parametrize("name", unless_exempt("kernel", DIFFERENTIABLE))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint import optim
-from adjoint.errors import BackendError, GraphError
 from adjoint.backends import numpy_chains
+from adjoint.errors import BackendError, GraphError
 from adjoint.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 from .networks import loss_of, parameters, start, train, values

@@ -25,6 +25,11 @@ def rows(xp: Any, x: Any) -> Any:
     return x if x.ndim == 2 else xp.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
+def by_matrix(xp: Any, x: Any, y: Any) -> Any:
+    """The product of all of ``x`` with one matrix, in one piece, which is quicker than one for each of the batch."""
+    return xp.matmul(x, y) if x.ndim == 2 else xp.reshape(xp.matmul(rows(xp, x), y), (*x.shape[:-1], y.shape[-1]))
+
+
 def _by_second(xp: Any, g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     """x^T g, summed over the batch in the product itself where all of it meets one matrix."""
     if len(y_shape) == 2:

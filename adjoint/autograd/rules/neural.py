@@ -7,7 +7,7 @@ from typing import Any
 from ...backends import Array, Index
 from ..graph import wide
 from ..primitive import primitive
-from .linalg import rows
+from .linalg import by_matrix, rows
 
 SQRT_HALF = 0.7071067811865476
 ONE_OVER_SQRT_2PI = 0.3989422804014327
@@ -20,11 +20,13 @@ LOG_FLOOR = -100.0  #: what binary cross entropy takes for the logarithm of 0, a
 @primitive
 def linear(xp: Any, x: Array, weight: Array, bias: Array) -> Array:
     """x weight^T + bias: (..., in), (out, in), (out,) to (..., out)."""
-    return xp.matmul(x, xp.matrix_transpose(weight)) + bias
+    out = by_matrix(xp, x, xp.matrix_transpose(weight))
+    out += bias
+    return out
 
 
 linear.vjp(
-    x=lambda xp, g, weight: xp.matmul(g, weight),
+    x=lambda xp, g, weight: by_matrix(xp, g, weight),
     weight=lambda xp, g, x: xp.matmul(xp.matrix_transpose(rows(xp, g)), rows(xp, x)),
     bias=lambda g: g,
 )
@@ -57,13 +59,17 @@ def softplus(xp: Any, x: Array, *, beta: float, threshold: float) -> Array:
 @primitive(floating=True)
 def normal_cdf(xp: Any, x: Array) -> Array:
     """How much of the standard normal distribution lies below x."""
-    return 0.5 + 0.5 * xp.erf(SQRT_HALF * x)
+    return xp.normal_cdf(x)
 
 
 @primitive(floating=True)
 def normal_cdf_tanh(xp: Any, x: Array) -> Array:
     """:func:`normal_cdf` to within 3e-4, without the error function."""
-    return 0.5 + 0.5 * xp.tanh(SQRT_2_OVER_PI * x * (1.0 + 0.044715 * x * x))
+    inner = x * x
+    inner *= 2.0 * SQRT_2_OVER_PI * 0.044715
+    inner += 2.0 * SQRT_2_OVER_PI
+    inner *= x
+    return xp.sigmoid(inner)
 
 
 @primitive(floating=True)
@@ -73,17 +79,69 @@ def softmax(xp: Any, x: Array, *, axis: int) -> Array:
 
 
 @primitive(floating=True)
+def attention_weights(xp: Any, query: Array, key: Array, mask: Array, *, scale: float, causal: bool) -> Array:
+    """softmax(scale query key^T + mask) over the keys: (..., L, E), (..., S, E), (..., L, S) or 0.0 to (..., L, S).
+
+    Where ``causal``, query i meets the keys 0 to i. A query that the mask keeps from every key has weights of 0.
+    """
+    scores = xp.matmul(wide(xp, query) * scale, xp.matrix_transpose(wide(xp, key)))
+    if causal:
+        scores += xp.triu(xp.full(scores.shape[-2:], -float("inf"), dtype=scores.dtype), k=1)
+    masked = not isinstance(mask, float)
+    if masked:
+        scores = scores + mask
+    top = xp.max(scores, axis=-1, keepdims=True)
+    scores -= xp.where(top == -float("inf"), 0.0, top) if masked else top
+    weights = xp.exp(scores)
+    total = xp.sum(weights, axis=-1, keepdims=True)
+    weights /= xp.where(total == 0, 1.0, total) if masked else total
+    return xp.astype(weights, query.dtype)
+
+
+def _attention_weights_backwards(xp: Any, g: Any, out: Any, query: Any, key: Any, scale: float) -> tuple[Any, Any, Any]:
+    g, query, key = wide(xp, g), wide(xp, query), wide(xp, key)
+    by_scores = g * out
+    by_scores -= out * xp.sum(by_scores, axis=-1, keepdims=True)
+    by_query = xp.matmul(by_scores, key)
+    by_query *= scale
+    by_key = xp.matmul(xp.matrix_transpose(by_scores), query)
+    by_key *= scale
+    return by_query, by_key, by_scores
+
+
+@primitive(floating=True)
 def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+
+def _normal_density(xp: Any, g: Any, x: Any) -> Any:
+    """g exp(-x^2 / 2) / sqrt(2 pi)."""
+    half = x * x
+    half *= -0.5
+    result = ONE_OVER_SQRT_2PI * g
+    result *= xp.exp(half)
+    return result
+
+
+def _normal_density_tanh(g: Any, out: Any, x: Any) -> Any:
+    """g (2 sqrt(2 / pi) (1 + 0.134145 x^2)) out (1 - out)."""
+    slope = x * x
+    slope *= 2.0 * SQRT_2_OVER_PI * 0.134145
+    slope += 2.0 * SQRT_2_OVER_PI
+    slope *= g
+    slope *= out
+    slope *= 1.0 - out
+    return slope
 
 
 relu.vjp(x=lambda xp, g, out: xp.where(out <= 0, 0.0, g))
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, negative_slope * g))
 elu.vjp(x=lambda xp, g, out, x, alpha: xp.where(x > 0, g, g * (out + alpha)))
 softplus.vjp(x=lambda xp, g, out, x, beta, threshold: xp.where(beta * x > threshold, g, -g * xp.expm1(-beta * out)))
-normal_cdf.vjp(x=lambda xp, g, x: g * (ONE_OVER_SQRT_2PI * xp.exp(-0.5 * x * x)))
-normal_cdf_tanh.vjp(x=lambda g, out, x: g * (2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * x * x)) * (out * (1.0 - out)))
+normal_cdf.vjp(x=_normal_density)
+normal_cdf_tanh.vjp(x=_normal_density_tanh)
+attention_weights.vjp(_attention_weights_backwards)
 softmax.vjp(x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 

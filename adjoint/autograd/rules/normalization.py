@@ -1,7 +1,8 @@
-"""The primitive behind the normalizations, and its derivative."""
+"""The primitives behind the normalizations, and their derivatives."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ...backends import Array
@@ -38,3 +39,37 @@ def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> 
 
 
 standardize.vjp(x=_without_mean_and_scale)
+
+
+def _rows_centred(xp: Any, x: Any, n: int, eps: float) -> tuple[Any, Any]:
+    """Rows of ``n`` of the elements of ``x``, each row less its mean; and what it is to be multiplied by, to have variance 1."""
+    x = wide(xp, xp.reshape(x, (prod(x.shape) // n, n)))
+    centred = x - xp.sum(x, axis=-1, keepdims=True) / n
+    return centred, 1.0 / xp.sqrt(xp.sum(centred * centred, axis=-1, keepdims=True) / n + eps)
+
+
+@primitive(floating=True)
+def layer_norm(xp: Any, x: Array, weight: Array, bias: Array, *, eps: float) -> Array:
+    """weight (x - mean) / sqrt(variance + eps) + bias over the last axes, which are those of the weight and the bias."""
+    centred, inverse = _rows_centred(xp, x, prod(weight.shape), eps)
+    out = centred * inverse
+    out *= xp.reshape(weight, (-1,))
+    out += bias if isinstance(bias, float) else xp.reshape(bias, (-1,))
+    return xp.astype(xp.reshape(out, x.shape), x.dtype)
+
+
+def _layer_norm_backwards(xp: Any, g: Any, x: Any, weight: Any, eps: float) -> tuple[Any, Any, Any]:
+    """By the input it is :func:`_without_mean_and_scale` of weight g, whose means are products of matrices with the weight."""
+    n = prod(weight.shape)
+    centred, inverse = _rows_centred(xp, x, n, eps)
+    g, column = wide(xp, xp.reshape(g, centred.shape)), wide(xp, xp.reshape(weight, (n, 1)))
+    product = g * centred
+    by_x = g * xp.matrix_transpose(column)
+    by_x -= xp.matmul(g, column) / n
+    by_x -= centred * (xp.matmul(product, column) * (inverse * inverse / n))
+    by_x *= inverse
+    by_weight = xp.matmul(xp.matrix_transpose(inverse), product)
+    return xp.reshape(by_x, x.shape), xp.reshape(by_weight, weight.shape), xp.reshape(xp.sum(g, axis=0), weight.shape)
+
+
+layer_norm.vjp(_layer_norm_backwards)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.creation import arange
+from ...autograd.rules import neural
 from .dropout import dropout
 
 NEVER = float("-inf")
@@ -50,35 +50,21 @@ def scaled_dot_product_attention(
         if min(query.ndim, key.ndim, value.ndim) < 3 or query.shape[-3] % key.shape[-3] or query.shape[-3] % value.shape[-3]:
             raise ValueError(f"{name}: {query.shape} has heads, axis -3, that those of {key.shape} and {value.shape} must divide")
         key, value = (f.repeat_interleave(x, query.shape[-3] // x.shape[-3], -3) for x in (key, value))
-    if is_causal:
-        if attn_mask is not None:
-            raise ValueError(f"{name}: attn_mask and is_causal are both given; leave one out")
-        attn_mask = _causal(query, key)
-    weights, without = attention_weights(query, key, attn_mask, scale)
-    out = dropout(weights, dropout_p) @ value
-    return out if without is None else f.where(without, 0.0, out)
+    if is_causal and attn_mask is not None:
+        raise ValueError(f"{name}: attn_mask and is_causal are both given; leave one out")
+    return dropout(attention_weights(query, key, attn_mask, scale, is_causal), dropout_p) @ value
 
 
-def _causal(query: Tensor, key: Tensor) -> Tensor:
-    rows, columns = (arange(x.shape[-2], device=query.backend) for x in (query, key))
-    return f.unsqueeze(rows, 1) >= columns
-
-
-def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None) -> tuple[Tensor, Tensor | None]:
-    """softmax(``scale`` query key^T + mask), and where there is a mask, which queries it keeps from every key.
-
-    The weights of these are as if they had no mask: what is made of them is to be set to 0.
-    """
+def attention_weights(
+    query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None, is_causal: bool = False
+) -> Tensor:
+    """softmax(``scale`` query key^T + mask); 0 of a query that the mask keeps from every key."""
     if scale is None:
         scale = query.shape[-1] ** -0.5 if query.shape[-1] else 1.0
-    scores = (query * scale) @ key.mT
-    if not scores.shape[-1]:
-        return scores, None
-    if mask is None:
-        return f.softmax(scores), None
-    bias = additive(mask, query, True)
-    without = f.amax(bias.detach(), -1, True) == NEVER
-    return f.softmax(scores + f.where(without, 0.0, bias)), without
+    if not (query.shape[-2] and key.shape[-2]):
+        return query @ key.mT
+    bias = 0.0 if mask is None else additive(mask, query, True)
+    return neural.attention_weights(query, key, bias, scale=scale, causal=is_causal)
 
 
 def additive(mask: Tensor, like: Tensor, attends: bool) -> Tensor:

@@ -87,7 +87,9 @@ def layer_norm(
     Weight and bias have that shape. Ba, Kiros and Hinton (2016). Raises ``ValueError`` where the input's shape does not end so.
     """
     axes = _last_axes("layer_norm", input, normalized_shape, weight, bias)
-    return _affine(normalization.standardize(input, axis=axes, eps=eps), weight, bias, None)
+    if weight is None or not weight.numel():
+        return _affine(normalization.standardize(input, axis=axes, eps=eps), weight, bias, None)
+    return normalization.layer_norm(input, weight, 0.0 if bias is None else bias, eps=eps).to(input.dtype)
 
 
 def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Tensor:

@@ -42,6 +42,18 @@ def _(draw: Any) -> Sample:
     return Sample([x], {"axis": axis}, scipy.special.log_softmax(x, axis))
 
 
+@sample("attention_weights")
+def _(draw: Any) -> Sample:
+    a, b, c = draw(broadcastable_shapes(3, 1, 0, 2))
+    queries, keys, columns = draw(st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(0, 3)))
+    query, key = array(draw, (*a, queries, columns)), array(draw, (*b, keys, columns))
+    mask = array(draw, (*c, draw(st.sampled_from([1, queries])), draw(st.sampled_from([1, keys]))))
+    causal = draw(BOOLS)
+    scores = 0.5 * query @ np.swapaxes(key, -1, -2)
+    scores = scores + mask + (np.where(np.tri(queries, keys, dtype=bool), 0.0, -np.inf) if causal else 0.0)
+    return Sample([query, key, mask], {"scale": 0.5, "causal": causal}, scipy.special.softmax(scores, -1))
+
+
 def activation(name: str, elements: Any, reference: Any, **params: Any) -> None:
     @sample(name)
     def build(draw: Any) -> Sample:

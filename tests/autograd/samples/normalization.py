@@ -1,4 +1,4 @@
-"""Samples of the normalizations' primitive."""
+"""Samples of the normalizations' primitives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from adjoint.autograd.rules.normalization import standardize
+from adjoint.autograd.rules.normalization import layer_norm, standardize
 from adjoint.testing.strategies import shapes
 
 from .drawing import Sample, array, sample, some_axes
@@ -18,3 +18,13 @@ def _(draw: Any) -> Sample:
     axis = some_axes(draw, x.ndim)
     value = (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + 0.5)
     return Sample([x], {"axis": axis, "eps": 0.5}, value)
+
+
+@sample(layer_norm.name)
+def _(draw: Any) -> Sample:
+    lead = draw(shapes(max_dims=2, max_side=3))
+    last = draw(shapes(min_dims=1, max_dims=2, min_side=1, max_side=3))
+    x, weight, bias = array(draw, lead + last), array(draw, last), array(draw, last)
+    axes = tuple(range(-len(last), 0))
+    normalized = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 0.5)
+    return Sample([x, weight, bias], {"eps": 0.5}, normalized * weight + bias)
