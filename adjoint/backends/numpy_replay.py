@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import numpy_chains
-from .numpy import as_product
+from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step, in_two
 from .program import Op, Program, Value, mapped, overlap, values_in
 from .standard import BINARY, OLD_NAMES, UNARY
@@ -48,6 +48,8 @@ class Replay:
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
         self._scalars: dict[Any, Any] = {}
         self._opposites: dict[Op, Value] = {}
+        self._picked: dict[Any, str] = {}
+        self._before: list[str] = []  # lines that the next one needs
         self._known: set[Value] = set()  # what has a place, or will have one
         self._taken: dict[int, str] = {}
         self._memory()
@@ -166,6 +168,8 @@ class Replay:
     def _steps(self, op: Op) -> list[Step] | None:
         """What an elementwise operation does, as calls of functions that work on any rows; None of another one."""
         target = op.writes if op.out is None else op.out
+        if self._is_limit(op):
+            return [Step(clip, *self._limited(op), target)]
         if op.name in UFUNCS and op.name != "pow" and not op.kwargs:
             like = next((v.dtype for v in op.values() if v.kind != "number"), None)
             return [Step(UFUNCS[op.name], *(self._single(part, like) for part in op.args), target)]
@@ -217,9 +221,22 @@ class Replay:
         return f"{self._held(in_two)}({self._held(run)}, {self._held(tiles[0])}, {self._held(tiles[1])})"
 
     def _ufunc(self, op: Op) -> str:
+        if self._is_limit(op):
+            operands = [self._held(part) if isinstance(part, np.ndarray) else self._name(part) for part in self._limited(op)]
+            return f"{self._bound(clip)}({', '.join(operands)}, {self._name(op.out)})"
         like = next((v.dtype for v in op.values() if v.kind != "number"), None)
         operands = [self._operand(part, like) for part in op.args]
         return f"{self._bound(UFUNCS[op.name])}({', '.join(operands)}, {self._name(op.out)})"
+
+    def _is_limit(self, op: Op) -> bool:
+        """Whether it is the larger of an array and a number, which is found otherwise than that of two arrays."""
+        if op.name != "maximum" or op.writes is not None or not isinstance(op.args[0], Value) or not op.args[0].shape:
+            return False
+        return is_limit(np.empty(1, op.args[0].dtype), op.args[1])
+
+    def _limited(self, op: Op) -> list[Any]:
+        x, least = op.args
+        return [x, self._single(least, x.dtype), self._single(float("inf"), x.dtype)]
 
     def _power(self, op: Op) -> str:
         return f"{self._bound(POWERS[op.args[1]])}({self._name(op.args[0])}, {self._name(op.out)})"
@@ -229,13 +246,15 @@ class Replay:
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
             a, b = map(self._held, factors)
-            return f"{self._bound(np.matmul)}({a}, {b}, {self._held(self._arrays[op.out].reshape(-1))})"
+            return f"{self._bound(np.dot)}({a}, {b}, {self._held(self._arrays[op.out].reshape(-1))})"
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"
 
     def _matmul(self, op: Op) -> str:
-        return f"{self._bound(np.matmul)}({self._name(op.args[0])}, {self._name(op.args[1])}, {self._name(op.out)})"
+        x, y = op.args
+        by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS
+        return f"{self._bound(np.dot if by_dot else np.matmul)}({self._name(op.args[0])}, {self._name(op.args[1])}, {self._name(op.out)})"
 
     def _where(self, op: Op) -> str:
         """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""
@@ -293,6 +312,9 @@ class Replay:
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._held(part)}, {source}, 'unsafe')"
+        place = self._in_rows(target, index)
+        if place and isinstance(value, Value) and len(value.shape) == 1:
+            return f"{place[0]}[{place[1]}] = {source}"
         if isinstance(value, Value) and len(value.shape) > len(target.shape):
             return f"{self._bound(op.function)}({self._name(target)}, {source}, {self._text(index)})"
         return f"{self._name(target)}[{self._text(index)}] = {source}"
@@ -302,11 +324,39 @@ class Replay:
         if op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
         elif op.name == "getitem" and not op.is_view and op.out.shape:
-            call = f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
+            place = self._in_rows(op.args[0], op.args[1])
+            call = f"{place[0]}.take({place[1]})" if place else f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
+        elif op.name == "are_indices" and op.args[0].dtype in UNSIGNED:
+            view = f"{self._name(op.args[0])}.view({self._held(UNSIGNED[op.args[0].dtype])})"
+            call = f"{self._bound(np.maximum.reduce)}({view}, None) < {op.args[1]}"
+        elif op.name == "reshape":
+            call = f"{self._name(op.args[0])}.reshape({self._text(op.args[1])})"
         else:
             parts = [self._text(part) for part in op.args] + [f"{k}={self._text(v)}" for k, v in op.kwargs.items()]
             call = f"{self._bound(op.function)}({', '.join(parts)})"
         return f"{self._name(op.out)} = {call}" if op.out is not None else call
+
+    def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
+        """Where an element of each row is picked, by a column for each of all rows: the elements one after another, and the name of
+        the numbers among them of those that are picked.
+        """
+        array = self._arrays.get(x)
+        if array is None or array.ndim != 2 or not array.flags.c_contiguous or not isinstance(index, tuple) or len(index) != 2:
+            return None
+        rows, columns = index
+        if not (isinstance(rows, Value) and rows.kind == "constant" and isinstance(columns, Value)):
+            return None
+        if columns.dtype != np.int64 or rows.shape != columns.shape or not np.array_equal(rows.array, np.arange(array.shape[0])):
+            return None
+        checked = (op.args for op in self.program.ops[: self.program.ahead] if op.name == "are_indices")
+        if not any(x is columns and n <= array.shape[1] for x, n in checked):
+            return None  # one that counts from the end would be looked for in the row before
+        key = (columns, array.shape)
+        if key not in self._picked:
+            first, found = self._held(rows.array * array.shape[1]), self._held(np.empty(rows.shape, np.int64))
+            self._picked[key] = found
+            self._before.append(f"{self._bound(np.add)}({self._name(columns)}, {first}, {found})")
+        return self._held(array.reshape(-1)), self._picked[key]
 
     # --- names ---------------------------------------------------------------------------------------------------------------
 
@@ -370,6 +420,7 @@ class Replay:
             else:
                 line = self._fresh(op)
             if line:
+                line, self._before = "; ".join([*self._before, line]), []
                 self.calls += line.count(";") + 1
                 (ahead if i < program.ahead else body).append(line)
             for check in program.checks:

@@ -273,6 +273,8 @@ class Recorder:
             owner = self.backend.owner(out)
             for part in args:
                 if type(part) is Recorded and self.backend.owner(part.array) is owner:
+                    if self._is_same(part.array, out):
+                        return part
                     value.base, value.memory = part.value, part.value.memory
                     self._viewed.add(value.memory)
                     if value.memory.outside:
@@ -281,6 +283,11 @@ class Recorder:
         op.draws = draws
         self.ops.append(op)
         return Recorded(out, value, self)
+
+    def _is_same(self, a: Any, b: Any) -> bool:
+        """Whether a view is of all that it is a view of, in the same form."""
+        form = a.shape, a.dtype, getattr(a, "strides", None)
+        return form == (b.shape, b.dtype, getattr(b, "strides", None)) and self.backend.extent(a) == self.backend.extent(b)
 
     def is_alone(self, held: Recorded, other: Any) -> bool:
         """Whether what is written to ``held`` is seen through it alone, and has the form that a new result would have."""

@@ -85,7 +85,7 @@ class Adam(_Moments):
         if max_exp_avg_sq is not None:
             v = state["max_exp_avg_sq"] = xp.maximum(max_exp_avg_sq, v)
         p = p if shrink == 1 else shrink * p
-        return p - step_size * m / (xp.sqrt(v) / correction + eps), state
+        return p - (step_size * correction) * m / (xp.sqrt(v) + correction * eps), state  # a pass less than as it is printed
 
 
 class AdamW(Adam):
