@@ -357,6 +357,8 @@ def wide(xp: Any, x: Any) -> Any:
 def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The adjoint of broadcasting from ``shape``: ``g`` summed over the axes that were added or repeated."""
     lead = g.ndim - len(shape)
+    if lead == 1 and g.shape[1:] == shape:
+        return xp.sum(wide(xp, g), axis=0)
     if lead < 0:  # an index_put dropped the value's leading axes of length one
         return sum_to(xp, xp.reshape(g, (1,) * -lead + g.shape), shape)
     repeated = tuple([i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])

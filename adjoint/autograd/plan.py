@@ -50,11 +50,11 @@ _GIVEN = {"g": "g", "xp": "xp", "wanted": "the names of the inputs chosen"}
 class Plan:
     """What to save of a call, and how to pull a cotangent back through it, where the inputs at :attr:`at` need a gradient.
 
-    :attr:`whole` says whether what is saved is just the arrays of the call, :attr:`holds` whether arrays are among it at all,
+    :attr:`edges` gives the edges of a call of these inputs, where their number is fixed. :attr:`whole` says whether what is saved is just the arrays of the call, :attr:`holds` whether arrays are among it at all,
     whose memory a walk lets go of.
     """
 
-    __slots__ = ("_pullers", "at", "holds", "primitive", "pull", "rules", "save", "slots", "whole")
+    __slots__ = ("_pullers", "at", "edges", "holds", "primitive", "pull", "rules", "save", "slots", "whole")
 
     def __init__(self, primitive: Primitive, at: tuple[int, ...]) -> None:
         self.primitive, self.at = primitive, at
@@ -76,6 +76,9 @@ class Plan:
         self.holds = any(kind in ("input", "inputs", "out", "kept") for kind, _ in self.slots)
         kept = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
         self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, out, params: ({kept})", {"shape_of": shape_of})
+        several = range(len(primitive.inputs))
+        linked = "".join(f"x{i}._node or x{i}, " for i in at)
+        self.edges: Any = eval(f"lambda {', '.join(f'x{i}' for i in several)}: ({linked})") if max(at) in several else None
         self._pullers: dict[Any, Callable[..., tuple[Any, ...]]] = {}
         self.pull = self.puller(False, tuple(range(len(at))))
 

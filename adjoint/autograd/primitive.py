@@ -86,8 +86,8 @@ class Primitive:
         self._plans: dict[int, Plan] = {}
         self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
         self.call = self._call
-        if not (self.variadic or moves or views or keeps) and self.inputs:
-            plain = not self.parameters and len(self.inputs) <= 2
+        if not (self.variadic or moves or keeps) and self.inputs:
+            plain = not (self.parameters or views) and len(self.inputs) <= 2
             self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
         if self.call.__name__ == "call":
             self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
@@ -208,12 +208,19 @@ class Primitive:
             made = Tensor(out, backend, self.node(mask, inputs, arrays, params, backend, out))
         else:
             made = Tensor(out, backend)
-        if self.views and (out is arrays[0] or (backend.is_view(out) and backend.owner(out) is backend.owner(arrays[0]))):
-            if state.recording:
-                made._view = View(inputs[0], self, params)
-            else:
-                graph.writes.set_apart(backend, made)
+        if self.views and (out is arrays[0] or backend.is_view(out)):
+            self.follow(made, inputs[0], arrays[0], params)
         return made
+
+    def follow(self, made: Any, x: Any, array: Array, params: dict[str, Any]) -> None:
+        """Have ``made`` be a view of ``x``, whose array was ``array``, where it shares its memory."""
+        out, backend = made._array, made.backend
+        if out is not array and backend.owner(out) is not backend.owner(array):
+            return
+        if state.recording:
+            made._view = View(x, self, params)
+        else:
+            graph.writes.set_apart(backend, made)
 
     def node(self, mask: int, inputs: Any, arrays: Any, params: dict[str, Any], backend: Backend, out: Array) -> Node:
         """The node of a call of ``inputs``, those of the bits set in ``mask`` needing a gradient, that gave ``out``."""
@@ -353,7 +360,9 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
         ]
         if i in promoted and i != promoted[0]:
             lines.append(f"            if _a{i}.dtype is not _a{promoted[0]}.dtype: {in_full}")
-    lines += [f"    except AttributeError: {in_full}", f"    if _written: {in_full}"]
+    lines.append(f"    except AttributeError: {in_full}")
+    single = " or not hasattr(_a0, '__setitem__')" if self.views else ""  # a NumPy scalar, of which there is no view
+    lines.append(f"    if _written{single}: {in_full}")
     if self.promotes and (self.floating or len(names) > 1):
         lines.append(f"    if not _mask and _backend.dtypes[_a{promoted[0]}.dtype].kind != 'float': {in_full}")
     if self.parameters and self.defaults:
@@ -367,12 +376,16 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
         lines += [
             "    if _mask and _state.recording:",
             "        _plan = _plans.get(_mask) or _primitive.plan(_mask)",
-            f"        _inputs = ({', '.join(names)},)",
             f"        _saved = _plan.save(({arrays},), _out, {params}) if _plan.slots else ()",
-            "        _edges = tuple([_inputs[_i]._node or _inputs[_i] for _i in _plan.at])",
-            "        return _module.result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
+            f"        _edges = _plan.edges({', '.join(names)})",
+            "        _made = _module.result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
+            "    else: _made = _module.Tensor(_out, _backend)",
         ]
-    lines.append("    return _module.Tensor(_out, _backend)")
+    else:
+        lines.append("    _made = _module.Tensor(_out, _backend)")
+    if self.views:
+        lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_made, {first}, _a0, {params})")
+    lines.append("    return _made")
     found: dict[str, Any] = {
         "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written, "_state": state,
         "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,6 +42,21 @@ def in_place(function: Any) -> Any:
 
     write.__name__, write.__doc__ = name, f""":func:`{function.__name__}`, in place."""
     return write
+
+
+class _Late:
+    """A module of this package that imports this one, found when an attribute of it is first asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(import_module(self._name, __package__), attribute)
+        setattr(self, attribute, found)
+        return found
+
+
+_gradients: Any = _Late(".gradients")
 
 
 def result(array: Array, backend: Backend, node: Node) -> Tensor:
@@ -208,9 +224,7 @@ class Tensor:
         Raises:
             GraphError: no graph, no cotangent for more than one element, a graph freed or changed in place since.
         """
-        from .gradients import backward
-
-        backward([self], [gradient], retain_graph, create_graph, inputs=inputs)
+        _gradients.backward([self], [gradient], retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same memory without the graph."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     factors = as_product(x, axis)
     if factors is None:
         return plain_sum(x, axis, None, None, keepdims)
-    total = np.dot(*factors)
+    total = factors[0].dot(factors[1])
     if x.ndim == 2 and not keepdims:
         return total
     gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
@@ -98,11 +99,7 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 def matmul(x: Array, y: Array) -> Array:
     """``np.matmul``; of two matrices by ``np.dot``, which takes less time to get to BLAS and knows what to do with single columns."""
-    return np.dot(x, y) if x.ndim == y.ndim == 2 and x.dtype in BITS else np.matmul(x, y)
-
-
-def matrix_transpose(x: Array) -> Array:
-    return x.mT
+    return x.dot(y) if x.ndim == y.ndim == 2 and x.dtype in BITS else np.matmul(x, y)
 
 
 BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
@@ -207,7 +204,7 @@ def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
-    functions |= {"sum": add_up, "matmul": matmul, "matrix_transpose": matrix_transpose, "where": where}
+    functions |= {"sum": add_up, "matmul": matmul, "matrix_transpose": attrgetter("mT"), "where": where}
     functions |= {"maximum": maximum}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "are_indices": are_indices}

@@ -246,7 +246,7 @@ class Replay:
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
             a, b = map(self._held, factors)
-            return f"{self._bound(np.dot)}({a}, {b}, {self._held(self._arrays[op.out].reshape(-1))})"
+            return f"{a}.dot({b}, {self._held(self._arrays[op.out].reshape(-1))})"
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"
@@ -254,7 +254,8 @@ class Replay:
     def _matmul(self, op: Op) -> str:
         x, y = op.args
         by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS
-        return f"{self._bound(np.dot if by_dot else np.matmul)}({self._name(op.args[0])}, {self._name(op.args[1])}, {self._name(op.out)})"
+        x, y, out = (self._name(value) for value in (x, y, op.out))
+        return f"{x}.dot({y}, {out})" if by_dot else f"{self._bound(np.matmul)}({x}, {y}, {out})"
 
     def _where(self, op: Op) -> str:
         """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""

@@ -157,7 +157,7 @@ class Captured:
         self.function, self.title = function, title
         self._replays: dict[Any, list[Replay]] = {}
         self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
-        self._count = 0
+        self._count = self.recordings = 0
         self._last: Any = None  # the tensors' forms of the call before, and its recordings
         functools.update_wrapper(self, function, updated=())
 
@@ -250,6 +250,7 @@ class Captured:
         passes.improve(program)
         replay = Replay(recording, program, template, names, (args, kwargs), self.title)
         known.append(replay)
+        self.recordings += 1
         self._recent.append((known, replay))
         if len(self._recent) > MOST:
             oldest, first = self._recent.popleft()

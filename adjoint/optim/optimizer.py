@@ -185,9 +185,9 @@ class Optimizer:
                         this: Any = proxy(self)  # not a reference to what holds the dict
                         self._captured[key] = Captured(partial(type(self)._update, this, group, flat, first, last), self._title)
                     captured, before = self._captured[key], flat.held()
-                    known = len(captured.all())
+                    known = captured.recordings
                     captured()
-                    if len(captured.all()) > known:
+                    if captured.recordings > known:
                         flat.allow(flat.held() - before)  # the recording refers to the gradients for good
         return loss
 

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 def plain_index(x: Tensor, index: Any) -> Any:
     """The index with its tensors, lists and NumPy arrays as arrays on the device of ``x``."""
+    if hasattr(index, "_node") and index.backend is x.backend and index._array.shape:
+        if index.dtype.kind == "float":
+            raise IndexError(f"indexing: an index is {index.dtype}; it must be integers or booleans")
+        return index._array
     if isinstance(index, tuple):
         return tuple(plain_index(x, part) for part in index)
     if index is None or index is Ellipsis or isinstance(index, (int, slice)):
         return index
     if getattr(index, "shape", None) == () and getattr(index.dtype, "kind", "") in ("int", "uint", "i", "u"):
         return int(index)  # a whole number, whatever holds it: the result is a view
-    if hasattr(index, "_node"):  # a Tensor
+    if hasattr(index, "_node"):
         if index.backend is not x.backend:
             raise backends_differ(x, index)
-        if index.dtype.kind == "float":
-            raise IndexError(f"indexing: an index is {index.dtype}; it must be integers or booleans")
         return index._array
     found = backends.of_array(index)
     host = backends.parse(index) if found is None else found.to_numpy(index)
@@ -67,8 +69,10 @@ def in_steps(index: Any) -> list[Any]:
 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """``x[index]``: slices and whole numbers give a view; masks, integer arrays and lists a copy."""
+    if not isinstance(index, tuple):
+        return shapes.getitem.call(x, index=plain_index(x, index))
     for step in in_steps(plain_index(x, index)):
-        x = shapes.getitem(x, index=step)
+        x = shapes.getitem.call(x, index=step)
     return x
 
 

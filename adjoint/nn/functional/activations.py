@@ -19,7 +19,7 @@ def returned(result: Tensor, input: Tensor, inplace: bool, name: str) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return returned(neural.relu(input), input, inplace, "relu_")
+    return input._write(neural.relu(input), "relu_") if inplace else neural.relu.call(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -57,7 +57,7 @@ def cross_entropy(
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
     rows, index, each, scale, none = _by_rows("cross_entropy", input, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
-        losses = neural.cross_entropy(rows, scale, index=index, total=reduction != "none")
+        losses = neural.cross_entropy.call(rows, scale, index=index, total=reduction != "none")
         return _shaped(losses, target, reduction, none)
     rows = neural.log_softmax(rows, axis=1)
     everywhere = _weighted(reductions.sum(rows if weight is None else rows * weight, axis=1), each)

@@ -16,13 +16,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if not isinstance(input, Tensor):
         raise TypeError(f"linear: the input is a {type(input).__name__}; it takes tensors, ad.tensor(…) makes one")
-    shape, of_weight = input.shape, weight.shape
+    shape, of_weight = input._array.shape, weight._array.shape
     if not shape or shape[-1] != of_weight[-1]:
         raise ValueError(
             f"linear: the input has shape {shape} and the weight {of_weight} (out_features, in_features); the input's last axis "
             f"must have in_features={of_weight[-1]} elements"
         )
-    return f.matmul(input, weight.mT) if bias is None else neural.linear(input, weight, bias)
+    return f.matmul(input, weight.mT) if bias is None else neural.linear.call(input, weight, bias)
 
 
 @wide_inside

@@ -43,7 +43,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     checked("mse_loss", input, target, reduction)
     if weight is None and reduction != "none":
         n = input.numel() if reduction == "mean" else 1
-        return neural.squared_error(input, target, scale=1.0 / n if n else float("nan"))
+        return neural.squared_error.call(input, target, scale=1.0 / n if n else float("nan"))
     return reduced(f.square(input - target), weight, reduction)
 
 
