@@ -86,8 +86,8 @@ class Primitive:
         self._plans: dict[int, Plan] = {}
         self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
         self.call = self._call
-        if not (self.variadic or moves or keeps) and self.inputs:
-            plain = not (self.parameters or views) and len(self.inputs) <= 2
+        if not (self.variadic or moves) and self.inputs:
+            plain = not (self.parameters or views or keeps) and len(self.inputs) <= 2
             self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
         if self.call.__name__ == "call":
             self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
@@ -344,10 +344,11 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     """
     names, places = self.inputs, range(len(self.inputs))
     promoted = places if self.promotes is True else [names.index(name) for name in self.promotes or ()]
-    given = ", ".join([*names, *(["*_more", "**_params"] if self.parameters else [])])
+    with_params = bool(self.parameters or self.keeps)
+    given = ", ".join([*names, *(["*_more", "**_params"] if with_params else [])])
     in_full, first = f"return _in_full({given})", names[0]
     lines = [f"def call({given}):"]
-    if self.parameters:
+    if with_params:
         lines.append(f"    if _more: {in_full}")
     lines += ["    try:", f"        _a0, _backend, _mask = {first}._array, {first}.backend, 1 if {first}._requires_grad else 0"]
     for i, name in enumerate(names[1:], 1):
@@ -367,11 +368,13 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
         lines.append(f"    if not _mask and _backend.dtypes[_a{promoted[0]}.dtype].kind != 'float': {in_full}")
     if self.parameters and self.defaults:
         lines.append(f"    if len(_params) < {len(self.parameters)}: _params = _defaults | _params")
-    arrays, params = ", ".join(f"_a{i}" for i in places), "_params" if self.parameters else "{}"
+    arrays, params = ", ".join(f"_a{i}" for i in places), "_params" if with_params else "{}"
     lines += [
         f"    try: _out = _kernel(_backend.xp, {arrays}{', **_params' if self.parameters else ''})",
         f"    except _faults as _error: raise _primitive.explained(_error, _backend, ({arrays},), {params}) from _error",
     ]
+    if self.keeps:
+        lines.append("    _out, _params['kept'] = _out")
     if self.differentiable:
         lines += [
             "    if _mask and _state.recording:",

@@ -155,27 +155,27 @@ def squared_error(xp: Any, x: Array, y: Array, *, scale: float) -> Array:
     return xp.astype(scale * xp.sum(error * error), x.dtype)
 
 
-@primitive(promotes=False)
-def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Array:
+@primitive(promotes=False, keeps=True)
+def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Any:
     """scale (log sum exp x - x[index]) for each row of logits (N, C), summed where ``total`` is asked for.
 
-    ``index`` is the pair of arrays that picks each row's own class; a row of scale 0 counts nothing, infinite or not.
+    ``index`` is the pair of arrays that picks each row's own class; a row of scale 0 counts nothing, infinite or not. Keeps the
+    exponentials, their sums and the losses before they are scaled.
     """
     shifted = x - xp.max(x, axis=1, keepdims=True)
-    sums = xp.sum(xp.exp(shifted), axis=1, keepdims=True)
-    losses = xp.log(xp.reshape(sums, x.shape[:1])) - xp.getitem(shifted, index)
-    if type(scale) is not float:
-        losses = xp.where(scale == 0, 0.0, losses)
-    losses = scale * losses
-    return xp.sum(losses) if total else losses
+    weights = xp.exp(shifted)
+    sums = xp.sum(weights, axis=1, keepdims=True)
+    each = xp.log(xp.reshape(sums, x.shape[:1])) - xp.getitem(shifted, index)
+    losses = scale * (each if type(scale) is float else xp.where(scale == 0, 0.0, each))
+    return xp.sum(losses) if total else losses, (weights, sums, each)
 
 
-def _softmax_less_one_hot(xp: Any, g: Any, x: Any, scale: Any, index: Index) -> Any:
-    weights = xp.exp(x - xp.max(x, axis=1, keepdims=True))
-    distance = weights / xp.sum(weights, axis=1, keepdims=True)
+def _softmax_less_one_hot(xp: Any, g: Any, kept: Any, scale: Any, index: Index, wanted: tuple[str, ...]) -> Any:
+    weights, sums, losses = kept
+    distance = weights / sums
     distance = xp.index_put(distance, xp.getitem(distance, index) - 1.0, index)
     each = scale * g
-    return distance * (xp.expand_dims(each, axis=1) if each.ndim else each)
+    return distance * (xp.expand_dims(each, axis=1) if each.ndim else each), g * losses if "scale" in wanted else None
 
 
 def _clamped_log(xp: Any, x: Any) -> Any:
@@ -205,7 +205,7 @@ squared_error.vjp(
     x=lambda g, x, y, scale: (2.0 * scale * g) * (x - y),
     y=lambda g, x, y, scale: (2.0 * scale * g) * (y - x),
 )
-cross_entropy.vjp(x=_softmax_less_one_hot)
+cross_entropy.vjp(_softmax_less_one_hot)
 binary_cross_entropy.vjp(
     x=lambda xp, g, x, y: g * (x - y) / xp.maximum(x * (1.0 - x), 1e-12),
     y=lambda xp, g, x: g * (_clamped_log(xp, 1.0 - x) - _clamped_log(xp, x)),
