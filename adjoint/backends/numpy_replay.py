@@ -115,6 +115,9 @@ class Replay:
         self.buffers = len(pool.blocks) + sum(chain.places()[1] for chain in self._chains.values())
         self.bytes = sum(block.size for block in pool.blocks) + sum(chain.scratch() for chain in self._chains.values())
 
+    def _has_place(self, value: Value) -> bool:
+        return value in self._arrays or value in self._known
+
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
 
@@ -192,7 +195,7 @@ class Replay:
         if op.draws:
             return None
         if op.name in REDUCTIONS:
-            known = op.name != "sum" or op.args[0] in self._arrays or op.args[0] in self._known
+            known = op.name != "sum" or self._has_place(op.args[0])
             return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
         if op.name == "pow" and not isinstance(op.function, np.ufunc):
             return self._power if op.out.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
@@ -204,6 +207,8 @@ class Replay:
             return self._where if _picks(op) else None
         if op.name in COPIES:
             return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.out.shape else None
+        if op.name == "reshape" and not op.is_view:
+            return self._in_order if self._has_place(op.args[0]) else None
         if op.name in ("zeros", "zeros_like"):
             return self._zeros
         if op.name in ("empty", "empty_like"):
@@ -276,6 +281,11 @@ class Replay:
         if self._name(op.out) == self._name(op.args[0]) or _same(self._arrays[op.out], self._arrays.get(op.args[0])):
             return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
+
+    def _in_order(self, op: Op) -> str:
+        """The elements of what is not laid out in order, copied in order."""
+        place = self._held(self._arrays[op.out].reshape(op.args[0].shape))
+        return f"copyto({place}, {self._name(op.args[0])})"
 
     def _zeros(self, op: Op) -> str:
         return f"{self._name(op.out)}.fill(0)"

@@ -8,6 +8,8 @@ from ..backends.program import Memory, Op, Program, Value, values_in
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
+#: What only copies. More than so many elements are sooner copied again than kept until they are needed again.
+_COPIES, LARGE = {"reshape", "asarray", "astype", "contiguous", "concat", "permute_dims"}, 1 << 16
 
 
 def improve(program: Program) -> None:
@@ -55,6 +57,9 @@ def share(program: Program) -> None:
         if op.writes is not None:
             versions[op.writes.memory] = versions.get(op.writes.memory, 0) + 1
         if op.out is None or op.draws or op.name in _NEW or op.out.memory.outside or (op.out.memory in written and not op.is_view):
+            kept.append(op)
+            continue
+        if op.name in _COPIES and not op.is_view and op.out.size > LARGE:
             kept.append(op)
             continue
         state = tuple(versions.get(value.memory, 0) for value in op.values())
