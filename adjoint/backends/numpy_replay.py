@@ -219,7 +219,11 @@ class Replay:
     def _ufunc(self, op: Op) -> str:
         like = next((v.dtype for v in op.values() if v.kind != "number"), None)
         operands = [self._operand(part, like) for part in op.args]
-        return f"{self._bound(UFUNCS[op.name])}({', '.join(operands)}, {self._name(op.out)})"
+        return self._into(UFUNCS[op.name], operands, op.out)
+
+    def _into(self, ufunc: Any, operands: list[str], out: Value | None) -> str:
+        """A call whose result is written to ``out``, by position where NumPy allows it, which is sooner done."""
+        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in numpy_chains.NAMED else ''}{self._name(out)})"
 
     def _power(self, op: Op) -> str:
         return f"{self._bound(POWERS[op.args[1]])}({self._name(op.args[0])}, {self._name(op.out)})"
@@ -283,7 +287,7 @@ class Replay:
             like = target.dtype
             operands = [self._operand(part, like) for part in op.args]
             if op.name in UFUNCS and op.name != "pow":
-                return f"{self._bound(UFUNCS[op.name])}({', '.join(operands)}, {self._name(target)})"
+                return self._into(UFUNCS[op.name], operands, target)
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
