@@ -266,7 +266,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.out][op.args[1]])
+        part = self._held(self._arrays[op.out][_kept_an_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -293,7 +293,7 @@ class Replay:
         source = self._operand(value, target.dtype)
         if target in self._arrays and _is_basic(index):
             found = self._arrays[target]
-            part = found[index if _has_ellipsis(index) else (*(index if isinstance(index, tuple) else (index,)), ...)]
+            part = found[_kept_an_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._held(part)}, {source}, 'unsafe')"
@@ -447,8 +447,10 @@ def _is_basic(index: Any) -> bool:
     return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
 
 
-def _has_ellipsis(index: Any) -> bool:
-    return any(part is Ellipsis for part in (index if isinstance(index, tuple) else (index,)))
+def _kept_an_array(index: Any) -> Any:
+    """The index such that what it picks is an array, of no axes too, and not a single number."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
 
 
 class _Destinations:
