@@ -242,6 +242,9 @@ class Captured:
                 f"capture: a tensor of shape {tensor.shape} that the function made is still held when it is over, and later calls "
                 "would not change it; return it, or write it into a tensor that was there before"
             )
+        for held in made:
+            if not held.value.memory.outside:  # the tensors that a graph knew it by are gone
+                writes.forget(backend, held.array)
         given_again = _filled(template, [Tensor(held.array, backend) for held in made])
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
             return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
