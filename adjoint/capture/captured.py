@@ -266,7 +266,8 @@ def capture(function: Callable[..., Any]) -> Captured:
     For a whole training step (forward, loss, backward, update), for a part of one, or for a model that only predicts. The first
     call with arguments of a form (shapes, dtypes, device, nesting; numbers by their value) runs the function and logs every
     operation on arrays below it. The log becomes a program that works in memory laid out once. Later calls of that form copy
-    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included.
+    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included (of arguments
+    that do not lie in memory as the first call's did, as those copied to lie so: a matrix product differs by the last bit then).
 
     The function may use anything that is differentiated here, and optimizers, schedulers, modules in training or evaluation. What
     it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call

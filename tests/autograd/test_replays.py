@@ -62,7 +62,7 @@ def test_a_replay_of_a_primitive_and_its_derivatives_has_the_same_bits(name: str
     at = varying(name, sample.inputs) if name in DIFFERENTIABLE else []
     function = with_derivatives(name, at, {key: elsewhere(value, backend) for key, value in sample.params.items()})
     captured = ad.capture(function)
-    moved = [x.to(backend) for x in inputs]
+    moved = [x.to(backend).clone() for x in inputs]  # arguments are copied, and of steps wider than one the last bits may differ
     others = [near(x) for x in moved]
     if name in REFUSED:
         with pytest.raises(CaptureError, match=REFUSED[name]):
