@@ -57,7 +57,7 @@ class Replay:
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
-        self.stamp = writes.stamp(self.backend, [value.array for value in program.written_outside()], title)
+        self.stamp = writes.stamp(self.backend, [value.root.array for value in program.written_outside()], title)
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
