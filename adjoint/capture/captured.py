@@ -235,6 +235,7 @@ class Captured:
                 if type(tensor._array) is Recorded and tensor._array.value.kind != "outside":
                     tensor.detach_()  # the graph goes, and what only it held
             del result
+            recording.keep_assigned()
         made = [recording.recorded(tensor) for tensor in outputs]
         told = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
         for tensor in recording.leaked(told):
@@ -245,7 +246,10 @@ class Captured:
         for held in made:
             if not held.value.memory.outside:  # the tensors that a graph knew it by are gone
                 writes.forget(backend, held.array)
-        given_again = _filled(template, [Tensor(held.array, backend) for held in made])
+        copy = backend.xp.asarray
+        given_again = _filled(
+            template, [Tensor(copy(held.array, copy=True) if held.value.memory.outside else held.array, backend) for held in made]
+        )
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
             return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
         recorder = recording.recorder
