@@ -162,6 +162,10 @@ class _Writes:
             key = id(tensor)
             self.excused[key] = weakref.ref(tensor, lambda _: self.excused.pop(key, None))
 
+    def forget(self, backend: Backend, array: Array) -> None:
+        """Whoever uses the array's memory from now on knows of all that was written to it."""
+        self.recorded.pop(id(backend.owner(array)), None)
+
     def _forget(self, key: int) -> None:
         for held in (self._owners, self._last, self.recorded):
             held.pop(key, None)

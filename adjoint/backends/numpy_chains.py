@@ -21,6 +21,9 @@ TILE = 1 << 16
 #: From this many bytes of results on it is worth a second thread.
 LONG = 1 << 23
 
+#: The ufuncs whose output has to be given by name: a third operand by position is deprecated since NumPy 2.4.
+NAMED = (np.maximum, np.minimum)
+
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -139,6 +142,8 @@ class Chain:
         for k, step in enumerate(self.steps):
             bound[f"f{k}"] = step.function
             called = [name(part, step.bits and isinstance(part, Value) and part.dtype.kind != "b") for part in step.operands]
+            if step.function in NAMED:
+                called[-1] = f"out={called[-1]}"
             lines.append(f"f{k}({', '.join(called)})")
         variables = "".join(f"{variable}, " for variable, _, _ in sliced)
         exec("\n        ".join([f"def chain(tiles):\n    for {variables}in tiles:", *lines]), bound)

@@ -231,7 +231,11 @@ class Replay:
             return f"{self._bound(clip)}({', '.join(operands)}, {self._name(op.out)})"
         like = next((v.dtype for v in op.values() if v.kind != "number"), None)
         operands = [self._operand(part, like) for part in op.args]
-        return f"{self._bound(UFUNCS[op.name])}({', '.join(operands)}, {self._name(op.out)})"
+        return self._into(UFUNCS[op.name], operands, op.out)
+
+    def _into(self, ufunc: Any, operands: list[str], out: Value | None) -> str:
+        """A call whose result is written to ``out``, by position where NumPy allows it, which is sooner done."""
+        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in numpy_chains.NAMED else ''}{self._name(out)})"
 
     def _is_limit(self, op: Op) -> bool:
         """Whether it is the larger of an array and a number, which is found otherwise than that of two arrays."""
@@ -292,7 +296,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.out][op.args[1]])
+        part = self._held(self._arrays[op.out][_kept_an_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -313,13 +317,13 @@ class Replay:
             like = target.dtype
             operands = [self._operand(part, like) for part in op.args]
             if op.name in UFUNCS and op.name != "pow":
-                return f"{self._bound(UFUNCS[op.name])}({', '.join(operands)}, {self._name(target)})"
+                return self._into(UFUNCS[op.name], operands, target)
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
         if target in self._arrays and _is_basic(index):
             found = self._arrays[target]
-            part = found[index if _has_ellipsis(index) else (*(index if isinstance(index, tuple) else (index,)), ...)]
+            part = found[_kept_an_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._held(part)}, {source}, 'unsafe')"
@@ -505,8 +509,10 @@ def _is_basic(index: Any) -> bool:
     return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
 
 
-def _has_ellipsis(index: Any) -> bool:
-    return any(part is Ellipsis for part in (index if isinstance(index, tuple) else (index,)))
+def _kept_an_array(index: Any) -> Any:
+    """The index such that what it picks is an array, of no axes too, and not a single number."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
 
 
 class _Destinations:

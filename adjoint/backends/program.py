@@ -40,6 +40,11 @@ class Value:
         self.expression = self.label = ""
 
     @property
+    def root(self) -> Value:
+        """What it is a view of in the end: itself, where it is none."""
+        return self if self.base is None else self.base.root
+
+    @property
     def size(self) -> int:
         size = 1
         for n in self.shape:

@@ -57,7 +57,7 @@ class Replay:
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
-        self.stamp = writes.stamp(self.backend, [value.array for value in program.written_outside()], title)
+        self.stamp = writes.stamp(self.backend, [value.root.array for value in program.written_outside()], title)
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
@@ -235,6 +235,7 @@ class Captured:
                 if type(tensor._array) is Recorded and tensor._array.value.kind != "outside":
                     tensor.detach_()  # the graph goes, and what only it held
             del result
+            recording.keep_assigned()
         made = [recording.recorded(tensor) for tensor in outputs]
         told = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
         for tensor in recording.leaked(told):
@@ -242,7 +243,13 @@ class Captured:
                 f"capture: a tensor of shape {tensor.shape} that the function made is still held when it is over, and later calls "
                 "would not change it; return it, or write it into a tensor that was there before"
             )
-        given_again = _filled(template, [Tensor(held.array, backend) for held in made])
+        for held in made:
+            if not held.value.memory.outside:  # the tensors that a graph knew it by are gone
+                writes.forget(backend, held.array)
+        copy = backend.xp.asarray
+        given_again = _filled(
+            template, [Tensor(copy(held.array, copy=True) if held.value.memory.outside else held.array, backend) for held in made]
+        )
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
             return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
         recorder = recording.recorder
@@ -264,7 +271,8 @@ def capture(function: Callable[..., Any]) -> Captured:
     For a whole training step (forward, loss, backward, update), for a part of one, or for a model that only predicts. The first
     call with arguments of a form (shapes, dtypes, device, nesting; numbers by their value) runs the function and logs every
     operation on arrays below it. The log becomes a program that works in memory laid out once. Later calls of that form copy
-    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included.
+    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included (of arguments
+    that do not lie in memory as the first call's did, as those copied to lie so: a matrix product differs by the last bit then).
 
     The function may use anything that is differentiated here, and optimizers, schedulers, modules in training or evaluation. What
     it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call

@@ -137,6 +137,14 @@ class Recording:
             if key not in self.read or self.read[key][2] is not value
         ]
 
+    def keep_assigned(self) -> None:
+        """Have each later call leave its values in the tensors that were assigned to what was there before."""
+        for _, _, tensor in self.assigned():
+            if isinstance(tensor, Tensor) and type(tensor._array) is Recorded:
+                if tensor._array.value.kind == "argument" or tensor._array.value.base is not None:
+                    tensor._array = self.recorder.xp.asarray(tensor._array, copy=True)
+                self.recorder.keep(tensor._array)
+
     def recorded(self, tensor: Tensor) -> Recorded:
         """What the tensor holds, after the end too: an array that was recorded, or one from outside."""
         found = self._recorded.get(id(tensor))

@@ -193,7 +193,7 @@ def each_matrix(xp: Any, numbers: Any) -> Any:
 
 def _refuse_second_derivatives(xp: Any, s: Any) -> None:
     """Through vectors that any rotation of them could replace, there is no second derivative."""
-    if s.shape[-1] > 1 and s.numel() and bool(xp.any(s[..., -2] <= 1e-12 * s[..., 0])):
+    if s.shape[-1] > 1 and s.numel() and s.backend.truth(xp.any(s[..., -2] <= 1e-12 * s[..., 0])._array):
         raise LinAlgError(
             "det: its second derivative is not offered at a matrix with two or more singular values of 0; the first derivative is"
         )

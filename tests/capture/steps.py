@@ -1,0 +1,114 @@
+"""Training the same model eagerly and captured, from the same seed, and what has to be equal after it: everything, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import adjoint as ad
+from adjoint import nn, optim
+from adjoint.backends import Backend
+from adjoint.nn import functional as F
+
+
+class Training(NamedTuple):
+    """Something to train.
+
+    Attributes:
+        step: what is captured.
+        batch: the arguments of each call, by its number.
+        kept: the tensors that hold what was learnt.
+        optimizer: whose state has to be equal too.
+        between: what is called before each step, with its number.
+    """
+
+    step: Callable[..., Any]
+    batch: Callable[[int], tuple[Any, ...]]
+    kept: Callable[[], Iterable[Any]]
+    optimizer: Any = None
+    between: Callable[[int], Any] = lambda i: None
+
+
+def bits(results: Iterable[Any]) -> list[Any]:
+    """Shape, dtype and bytes of each tensor."""
+    arrays = [x.detach().cpu().numpy() for x in results]
+    return [(a.shape, a.dtype.name, a.tobytes()) for a in arrays]
+
+
+def outcome(make: Callable[[], Training], steps: int, captured: bool) -> tuple[list[Any], Any]:
+    """All results, and everything that is left at the end, of training from seed 3."""
+    ad.manual_seed(3)
+    training = make()
+    step = ad.capture(training.step) if captured else training.step
+    results = []
+    for i in range(steps):
+        training.between(i)
+        result = step(*training.batch(i))
+        results.append(bits(result if isinstance(result, (tuple, list)) else [result]))
+    left: list[Any] = bits(training.kept())
+    if training.optimizer is not None:
+        found = training.optimizer.state_dict()
+        left += [sorted((key, bits(state.values())) for key, state in found["state"].items()), found["param_groups"]]
+    left.append(ad.random.get_states() if hasattr(ad, "random") else bits([ad.rand(3)]))
+    return [results, *left], step
+
+
+def assert_alike(make: Callable[[], Training], steps: int = 200, recordings: int = 2) -> Any:
+    """Hold that eager and captured training end alike, with so many recordings at most; returns the captured step.
+
+    Two, since a first step may be another one: momentum starts from the gradient itself.
+    """
+    eager, _ = outcome(make, steps, captured=False)
+    replayed, step = outcome(make, steps, captured=True)
+    different = [i for i, (a, b) in enumerate(zip(eager[0], replayed[0], strict=True)) if a != b]
+    assert not different, f"the results of steps {different[:5]}… differ"
+    assert eager[1:] == replayed[1:]
+    assert step.stats.programs <= recordings, f"{step.stats.programs} recordings"
+    return step
+
+
+def few(backend: Backend, steps: int = 200) -> int:
+    """So many steps on NumPy, and fewer on a backend that checks each call."""
+    return steps if backend.name == "numpy" else max(12, steps // 10)
+
+
+# --- what most of them train ---------------------------------------------------------------------------------------------------
+
+
+def network(dtype: Any = None) -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).to(dtype or ad.float32)
+
+
+def classified(rng: Any, n: int = 5, dtype: Any = None, shape: tuple[int, ...] = (4,)) -> tuple[ad.Tensor, ad.Tensor]:
+    """Inputs and classes."""
+    return ad.tensor(rng.normal(size=(n, *shape)), dtype=dtype or ad.float32), ad.tensor(rng.integers(0, 3, n))
+
+
+def training(
+    model: nn.Module,
+    optimizer: Any = None,
+    loss_of: Callable[..., Any] = F.cross_entropy,
+    batch: Callable[[Any], tuple[Any, ...]] | None = None,
+    before_step: Callable[[], Any] = lambda: None,
+    after_step: Callable[[], Any] = lambda: None,
+    dtype: Any = None,
+) -> Training:
+    """The usual step, on random batches."""
+    chosen = optim.SGD(model.parameters(), lr=0.05, momentum=0.9) if optimizer is None else optimizer(model.parameters())
+    rng = np.random.default_rng(0)
+
+    def step(*arguments: Any) -> Any:
+        chosen.zero_grad()
+        loss = loss_of(model(arguments[0]), *arguments[1:])
+        loss.backward()
+        before_step()
+        chosen.step()
+        after_step()
+        return loss
+
+    def next_batch(i: int) -> tuple[Any, ...]:
+        return classified(rng, dtype=dtype) if batch is None else batch(rng)
+
+    return Training(step, next_batch, lambda: [*model.parameters(), *model.buffers()], chosen)
