@@ -22,6 +22,9 @@ from .standard import BINARY, OLD_NAMES, UNARY
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
 _FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
 UFUNCS: dict[str, Any] = {name: found for name, found in _FOUND.items() if isinstance(found, np.ufunc)}
+# NumPy warns where the place for the result of these two is given by position.
+UFUNCS["maximum"] = lambda x, y, out: np.maximum(x, y, out=out)
+UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
 #: What ``x ** n`` computes for these numbers, which is not what ``np.pow`` does.
 POWERS = {2: np.square, 0.5: np.sqrt}
 COPIES = {"asarray", "astype", "contiguous"}
