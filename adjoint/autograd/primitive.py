@@ -336,8 +336,8 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     It is generated when it is first called, since most programs call few primitives: until then the function only asks for it.
     """
     found: dict[str, Any] = {
-        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written, "_state": state,
-        "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
+        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written,
+        "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
     }  # fmt: skip
 
     def compiled() -> Callable[..., Any]:
