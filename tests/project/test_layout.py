@@ -27,8 +27,8 @@ BELOW = {
     "testing": {"backends", "autograd"},
     "capture": {"backends", "autograd"},
     "data": {"backends", "autograd", "nn", "optim"},
-    "train": {"backends", "autograd", "nn", "optim", "data", "files"},
-    "cli": {"backends", "autograd", "nn", "optim", "data", "train", "files"},
+    "train": {"backends", "autograd", "capture", "nn", "optim", "data", "files"},
+    "cli": {"backends", "autograd", "capture", "nn", "optim", "data", "train", "files"},
 }
 
 
