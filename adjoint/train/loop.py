@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import nn, optim
 from ..autograd import Tensor, no_grad
-from ..capture.captured import capture as captured
+from ..capture import capture as captured
 from ..data import DataLoader, TensorDataset
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU, "elu": nn.ELU}
