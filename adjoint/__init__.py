@@ -7,11 +7,11 @@
 tensor([2., 4.])
 """
 
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
 from . import autograd, backends, errors
 from .autograd import (
-    GradientTape,
     Tensor,
     checkpoint,
     detect_anomaly,
@@ -20,7 +20,6 @@ from .autograd import (
     no_grad,
     primitive,
     set_grad_enabled,
-    value_and_grad,
 )  # fmt: skip
 from .autograd.creation import (
     arange,
@@ -333,17 +332,20 @@ from .autograd.random import (
     randn_like,
     randperm,
 )  # fmt: skip
-from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, vjp
 from .backends import use_backend
 from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
-from .capture.captured import capture
-from .files import load, save
+from .capture import capture
+
+if TYPE_CHECKING:
+    from .autograd.tape import GradientTape
+    from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+    from .files import load, save
 
 cat, concatenate, clip, div, mul, sub = concat, concat, clamp, divide, multiply, subtract
 moveaxis, row_stack, swapaxes, swapdims = movedim, vstack, transpose, transpose
 ger, inverse, vdot = outer, linalg.inv, dot
 half, double, long = float16, float64, int64
-pi, e, inf, nan, newaxis = 3.141592653589793, 2.718281828459045, float("inf"), float("nan"), None
+newaxis = None
 float, int, short, bool = float32, int32, int16, bool_  # last, as they hide Python's own
 
 __version__ = "0.1.0"
@@ -351,11 +353,21 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import data, nn, optim, testing, train
 else:
+    _LATER = dict.fromkeys("grad hessian hvp jacobian jvp value_and_grad vjp".split(), ".autograd.transforms") | {
+        "GradientTape": ".autograd.tape", "load": ".files", "save": ".files",
+    }  # fmt: skip
+    _PACKAGES = ("data", "nn", "optim", "testing", "train")
 
     def __getattr__(name):
-        """``ad.data`` and its like are imported when first asked for, so that a program without them starts sooner."""
-        if name in ("data", "nn", "optim", "testing", "train"):
-            from importlib import import_module
+        """What many programs do without is imported when first asked for, so that they start sooner."""
+        from importlib import import_module
 
+        if name in _PACKAGES:
             return import_module(f".{name}", __name__)
-        raise AttributeError(f"module 'adjoint' has no attribute '{name}'")
+        if name not in _LATER:
+            raise AttributeError(f"module 'adjoint' has no attribute '{name}'")
+        found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *_LATER, *_PACKAGES})

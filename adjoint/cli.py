@@ -91,6 +91,7 @@ def parser() -> Parser:
     train.add_argument("--penalty", type=penalty, default=5.0, help=f"weight decay times the number of rows {shown}")
     train.add_argument("--epochs", type=positive, default=60, help=f"passes over the rows {shown}")
     train.add_argument("--batch-size", type=positive, default=30, help=f"rows in a step {shown}")
+    train.add_argument("--capture", action="store_true", help="record a step once and replay it: the same numbers, sooner")
     train.add_argument("--held-out", type=share, default=0.2, help=f"share of the rows that is kept for testing {shown}")
     train.add_argument("--backend", default=None, help="numpy, cupy, cuda:0, ... (default: ADJOINT_BACKEND, else numpy)")
     train.add_argument("--seed", type=whole, default=0, help=f"same seed, same result {shown}")

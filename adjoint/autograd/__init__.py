@@ -5,18 +5,33 @@ To read it in the order in which things happen: ``primitive`` (an operation and 
 ``gradients``, then ``transforms``, ``tape``, ``function`` and ``checkpoint``.
 """
 
+from typing import TYPE_CHECKING
+
 from .tensor import Tensor  # first: it brings in the engine's modules in their order
 from . import namespace
 from .checkpoint import checkpoint
-from .function import Function
 from .gradients import backward, grad
 from .graph import Node
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .primitive import Primitive, primitive, registry
-from .tape import GradientTape
-from .transforms import value_and_grad
 
 __all__ = [
     "Function", "GradientTape", "Node", "Primitive", "Tensor", "backward", "checkpoint", "detect_anomaly", "enable_grad", "grad",
     "is_grad_enabled", "namespace", "no_grad", "primitive", "registry", "set_grad_enabled", "value_and_grad",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    from .function import Function
+    from .tape import GradientTape
+    from .transforms import value_and_grad
+else:
+    _LATER = {"Function": ".function", "GradientTape": ".tape", "value_and_grad": ".transforms"}
+
+    def __getattr__(name):
+        """What a first script does without is imported when it is first asked for."""
+        if name not in _LATER:
+            raise AttributeError(f"module 'adjoint.autograd' has no attribute '{name}'")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+        return found

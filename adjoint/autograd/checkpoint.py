@@ -11,7 +11,6 @@ from . import graph, random
 from .gradients import edge_of
 from .graph import Node
 from .modes import enable_grad, state
-from .transforms import leaves
 
 
 def checkpoint(
@@ -61,6 +60,8 @@ class _Again:
         self.begun = graph.tick()
         self.nodes: list[weakref.ref[Node]] = []
         self.names: list[str] = []
+        from .transforms import leaves
+
         self.read: list[Any] = leaves([list(args), kwargs])
 
     def call(self) -> Any:
@@ -69,6 +70,8 @@ class _Again:
     def nodes_behind(self, result: Any) -> list[Node]:
         """The nodes of this call that are behind ``result``, oldest first; the leaves among their inputs join :attr:`read`."""
         found: set[Node] = set()
+        from .transforms import leaves
+
         stack = [edge_of(x) for x in leaves(result)]
         while stack:
             edge = stack.pop()

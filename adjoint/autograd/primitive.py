@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, overload
 
 from .. import backends
@@ -340,8 +340,29 @@ def _of_two(self: Primitive) -> Callable[..., Any]:
 def _of_several(self: Primitive) -> Callable[..., Any]:
     """The same of any number of inputs, those after the first tensors or numbers, and with parameters: as generated source.
 
-    Its own names begin with an underscore, as no input's does.
+    It is generated when it is first called, since most programs call few primitives: until then the function only asks for it.
     """
+    found: dict[str, Any] = {
+        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written,
+        "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
+    }  # fmt: skip
+
+    def compiled() -> Callable[..., Any]:
+        exec(_source_of_several(self), source_names := dict(found))
+        call.__code__ = source_names["call"].__code__
+        return call
+
+    found["_compiled"] = compiled
+    call = FunctionType(_first_call.__code__, found, "call")
+    return call
+
+
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    return _compiled()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _source_of_several(self: Primitive) -> str:
+    """The source of that call. Its own names begin with an underscore, as no input's does."""
     names, places = self.inputs, range(len(self.inputs))
     promoted = places if self.promotes is True else [names.index(name) for name in self.promotes or ()]
     with_params = bool(self.parameters or self.keeps)
@@ -389,13 +410,7 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     if self.views:
         lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_made, {first}, _a0, {params})")
     lines.append("    return _made")
-    found: dict[str, Any] = {
-        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written, "_state": state,
-        "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
-    }  # fmt: skip
-    exec("\n".join(lines), found)
-    call: Callable[..., Any] = found["call"]
-    return call
+    return "\n".join(lines)
 
 
 def _as_kind(number: bool | int | float, kind: str) -> bool | int | float:

@@ -17,14 +17,19 @@ from . import numpy_chains
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step, in_two
 from .program import Op, Program, Value, mapped, overlap, values_in
-from .standard import BINARY, OLD_NAMES, UNARY
+from .standard import BINARY, CREATION, OLD_NAMES, UNARY
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
 _FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
 UFUNCS: dict[str, Any] = {name: found for name, found in _FOUND.items() if isinstance(found, np.ufunc)}
+# NumPy warns where the place for the result of these two is given by position.
+UFUNCS["maximum"] = lambda x, y, out: np.maximum(x, y, out=out)
+UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
 #: What ``x ** n`` computes for these numbers, which is not what ``np.pow`` does.
 POWERS = {2: np.square, 0.5: np.sqrt}
 COPIES = {"asarray", "astype", "contiguous"}
+#: Python's signs for operations on single numbers.
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "negative": "-"}
 ALIGNMENT = 64
 
 
@@ -48,6 +53,7 @@ class Replay:
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
         self._scalars: dict[Any, Any] = {}
         self._opposites: dict[Op, Value] = {}
+        self._written = program.written()
         self._picked: dict[Any, str] = {}
         self._before: list[str] = []  # lines that the next one needs
         self._known: set[Value] = set()  # what has a place, or will have one
@@ -192,7 +198,7 @@ class Replay:
 
     def _line_of(self, op: Op) -> Callable[[Op], str] | None:
         """The method that writes the operation's line where its result has a place, if there is a way."""
-        if op.draws:
+        if op.draws or self._is_number(op):
             return None
         if op.name in REDUCTIONS:
             known = op.name != "sum" or self._has_place(op.args[0])
@@ -321,6 +327,8 @@ class Replay:
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
+        if not target.shape and target in self._arrays and _is_basic(index):
+            return f"{self._name(target)}[()] = {source}"
         if target in self._arrays and _is_basic(index):
             found = self._arrays[target]
             part = found[_kept_an_array(index)]
@@ -334,9 +342,31 @@ class Replay:
             return f"{self._bound(op.function)}({self._name(target)}, {source}, {self._text(index)})"
         return f"{self._name(target)}[{self._text(index)}] = {source}"
 
+    def _is_number(self, op: Op) -> bool:
+        """Whether single numbers are made of single numbers, which is quickest with NumPy's scalars: as the function itself does."""
+        out = op.out
+        if out is None or out.shape or op.name in CREATION or out.memory in self._written or out.memory.outside:
+            return False
+        return not op.is_view and not any(value.shape for value in op.values())
+
+    def _on_numbers(self, op: Op) -> str:
+        """The call of an operation of single numbers."""
+        parts = []
+        for part in op.args:
+            text = self._text(part)
+            if isinstance(part, Value):
+                known = part in self._arrays
+                text = f"numbers[{self.numbers.index(part)}]" if part.kind == "number" else f"{text}[()]" if known else text
+            parts.append(text)
+        if op.name in SIGNS and not op.kwargs:
+            return f"{parts[0]} {SIGNS[op.name]} {parts[1]}" if len(parts) == 2 else f"{SIGNS[op.name]}{parts[0]}"
+        return f"{self._bound(op.function)}({', '.join([*parts, *(f'{k}={self._text(v)}' for k, v in op.kwargs.items())])})"
+
     def _fresh(self, op: Op) -> str:
         """A line whose result is a new array, or a view of one."""
-        if op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
+        if self._is_number(op):
+            call = self._on_numbers(op)
+        elif op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
         elif op.name == "getitem" and not op.is_view and op.out.shape:
             place = self._in_rows(op.args[0], op.args[1])

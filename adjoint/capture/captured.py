@@ -1,4 +1,4 @@
-"""``capture``: record a function once for each form of its arguments, and replay it."""
+"""``Captured``: a function that is recorded once for each form of its arguments, and replayed."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class _Last:
 
 
 class Captured:
-    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`."""
+    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`~adjoint.capture`."""
 
     def __init__(self, function: Callable[..., Any], title: str = "a captured function") -> None:
         self.function, self.title = function, title
@@ -263,46 +263,6 @@ class Captured:
             oldest, first = self._recent.popleft()
             oldest.remove(first)
         return given_again
-
-
-def capture(function: Callable[..., Any]) -> Captured:
-    """``function``, recorded at its first call and replayed at each later one, without the Python in between.
-
-    For a whole training step (forward, loss, backward, update), for a part of one, or for a model that only predicts. The first
-    call with arguments of a form (shapes, dtypes, device, nesting; numbers by their value) runs the function and logs every
-    operation on arrays below it. The log becomes a program that works in memory laid out once. Later calls of that form copy
-    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included (of arguments
-    that do not lie in memory as the first call's did, as those copied to lie so: a matrix product differs by the last bit then).
-
-    The function may use anything that is differentiated here, and optimizers, schedulers, modules in training or evaluation. What
-    it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call
-    put them, and the next call writes them anew: ``.clone()`` what is to stay.
-
-    Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay would silently leave out: reading a value (``item()``,
-    ``if loss > 1``, a print), a Python number, array or tensor that the function finds by name and that has changed, a parameter
-    that was given other memory, a tensor that is kept anywhere but in what is returned. What else it does in Python (counting,
-    appending to a list) happens at the first call only.
-
-    Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings.
-
-    >>> import adjoint as ad
-    >>> w = ad.zeros(3, requires_grad=True)
-    >>> optimizer = ad.optim.SGD([w], lr=0.1)
-    >>> @ad.capture
-    ... def step(x, y):
-    ...     optimizer.zero_grad()
-    ...     loss = ((x @ w - y) ** 2).mean()
-    ...     loss.backward()
-    ...     optimizer.step()
-    ...     return loss
-    >>> for _ in range(100):
-    ...     loss = step(ad.eye(3), ad.ones(3))
-    >>> step.stats.programs, step.stats.replays
-    (1, 99)
-    """
-    if not callable(function):
-        raise TypeError(f"capture: takes a function or a module, not a {type(function).__name__}")
-    return Captured(function)
 
 
 # --- arguments and results -----------------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def train(options: argparse.Namespace) -> None:
         with report.progress(screen, options.epochs, len(parts[0].x), score_name) as watch:
             history = fit(
                 model, *parts, optimizer=options.optimizer, lr=options.lr, penalty=options.penalty,
-                epochs=options.epochs, batch_size=options.batch_size, unit=encoder.scale[1], watch=watch,
+                epochs=options.epochs, batch_size=options.batch_size, unit=encoder.scale[1],
+                capture=options.capture, watch=watch,
             )  # fmt: skip
         screen.print(report.layer_table(model))
         if regression:

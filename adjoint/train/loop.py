@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import nn, optim
 from ..autograd import Tensor, no_grad
+from ..capture import capture as captured
 from ..data import DataLoader, TensorDataset
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU, "elu": nn.ELU}
@@ -66,6 +67,7 @@ def fit(
     epochs: int,
     batch_size: int,
     unit: float = 1.0,
+    capture: bool = False,
     watch: Callable[[int, Epoch], Any] = lambda number, epoch: None,
 ) -> list[Epoch]:
     """Train by mini-batches in random order: cross entropy for class numbers, mean squared error for values.
@@ -73,6 +75,9 @@ def fit(
     The learning rate falls from ``lr`` to 0 along half a cosine (Loshchilov and Hutter, 2017): the last weights settle.
     ``penalty`` is shared among the rows: the optimizer's weight decay is ``penalty`` over their number, so that it counts for
     less the more there is to learn from.
+
+    With ``capture``, steps and evaluations are recorded and replayed by :func:`~adjoint.capture`, for the same numbers sooner; a
+    last, smaller batch is a recording of its own.
 
     Raises ``RuntimeError`` after an epoch that ends with a loss that is not finite: the training has diverged.
 
@@ -82,21 +87,31 @@ def fit(
     loader = DataLoader(TensorDataset(*train), batch_size=batch_size, shuffle=True)
     rule = OPTIMIZERS[optimizer](model.parameters(), lr=lr, weight_decay=penalty / len(train.x))
     schedule = optim.lr_scheduler.CosineAnnealingLR(rule, T_max=epochs)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        rule.zero_grad()
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        rule.step()
+        return loss
+
+    def evaluate(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        with no_grad():
+            output = model(x)
+            return loss_fn(output, y), output
+
+    if capture:
+        step, evaluate = captured(step), captured(evaluate)
     history = []
     for number in range(1, epochs + 1):
         model.train()
         total = 0.0
         for x, y in loader:
-            rule.zero_grad()
-            loss = loss_fn(model(x), y)
-            loss.backward()
-            rule.step()
-            total += loss.item() * len(x)
+            total += step(x, y).item() * len(x)
         schedule.step()
         model.eval()
-        with no_grad():
-            output = model(held_out.x)
-            held_out_loss = loss_fn(output, held_out.y).item()
+        loss, output = evaluate(*held_out)
+        held_out_loss = loss.item()
         history.append(Epoch(total / len(train.x), held_out_loss, score(output, held_out.y, unit)))
         if not math.isfinite(total + held_out_loss):
             raise RuntimeError(

@@ -38,17 +38,19 @@ def line(tmp_path: Path) -> str:
     return write(tmp_path / "line.csv", "x,y", [f"{i},{2 * i + 1}" for i in range(80)])
 
 
-def test_training_on_iris_is_accurate_and_the_same_for_the_same_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for folder in ("a", "b"):
-        assert main(["train", "iris", "--seed", "0", "--out", str(tmp_path / folder)]) == 0
+def test_training_on_iris_is_accurate_and_the_same_for_the_same_seed_captured_or_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, more in (("a", []), ("b", []), ("c", ["--capture"])):
+        assert main(["train", "iris", "--seed", "0", "--out", str(tmp_path / folder), *more]) == 0
     shown = capsys.readouterr().out
     accuracies = [float(row.split()[-1]) for row in shown.splitlines() if row.startswith("held-out accuracy")]
-    assert len(accuracies) == 2
-    assert accuracies[0] == accuracies[1] >= 0.93
+    assert len(accuracies) == 3
+    assert accuracies[0] == accuracies[1] == accuracies[2] >= 0.93
     assert "5,503" in shown
     assert "virginica" in shown
-    a, b = ((tmp_path / folder / "weights.safetensors").read_bytes() for folder in ("a", "b"))
-    assert a == b
+    a, b, c = ((tmp_path / folder / "weights.safetensors").read_bytes() for folder in ("a", "b", "c"))
+    assert a == b == c
     assert (tmp_path / "a" / "learning-curve.png").read_bytes().startswith(b"\x89PNG")
 
 
