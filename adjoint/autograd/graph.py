@@ -134,7 +134,8 @@ class _Writes:
 
     def stamp(self, backend: Backend, arrays: list[Array], operation: str) -> Callable[[], None]:
         """A function that notes a write by ``operation`` to the arrays' memory, again and again, with as little work as can be."""
-        line, stretches = user_line(), {}
+        line = user_line()
+        stretches: dict[int, tuple[int, int, Array]] = {}
         for array in arrays:
             low, high = backend.extent(array)
             before = stretches.get(key := id(backend.owner(array)), (low, high, array))

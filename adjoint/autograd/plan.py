@@ -50,8 +50,8 @@ _GIVEN = {"g": "g", "xp": "xp", "wanted": "the names of the inputs chosen"}
 class Plan:
     """What to save of a call, and how to pull a cotangent back through it, where the inputs at :attr:`at` need a gradient.
 
-    :attr:`edges` gives the edges of a call of these inputs, where their number is fixed. :attr:`whole` says whether what is saved is
-    just the arrays of the call, :attr:`holds` whether arrays are among it at all, whose memory a walk lets go of.
+    :attr:`edges` gives the edges of a call of these inputs, where their number is fixed. :attr:`whole` says whether what is saved
+    is just the arrays of the call, :attr:`holds` whether arrays are among it at all, whose memory a walk lets go of.
     """
 
     __slots__ = ("_pullers", "at", "edges", "holds", "primitive", "pull", "rules", "save", "slots", "whole")

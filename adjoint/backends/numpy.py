@@ -98,7 +98,7 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """``np.matmul``; of two matrices by ``np.dot``, which takes less time to get to BLAS and knows what to do with single columns."""
+    """``np.matmul``; of two matrices by ``dot``, which takes less time to get to BLAS and knows what to do with single columns."""
     return x.dot(y) if x.ndim == y.ndim == 2 and x.dtype in BITS else np.matmul(x, y)
 
 

@@ -29,7 +29,10 @@ UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
 POWERS = {2: np.square, 0.5: np.sqrt}
 COPIES = {"asarray", "astype", "contiguous"}
 #: Python's signs for operations on single numbers.
-SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "negative": "-"}
+SIGNS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "negative": "-", "less": "<", "less_equal": "<=", "greater": ">",
+    "greater_equal": ">=",
+}  # fmt: skip
 ALIGNMENT = 64
 
 
@@ -56,6 +59,7 @@ class Replay:
         self._written = program.written()
         self._picked: dict[Any, str] = {}
         self._before: list[str] = []  # lines that the next one needs
+        self._read: dict[Value, str] = {}  # the names of single numbers that were read from memory
         self._known: set[Value] = set()  # what has a place, or will have one
         self._taken: dict[int, str] = {}
         self._memory()
@@ -150,12 +154,12 @@ class Replay:
         for i, op in enumerate(self.program.ops):
             out = op.out
             if op.is_view:
-                if out.base in known:
-                    known.add(out)
+                if op.made.base in known:
+                    known.add(op.made)
                     continue
             elif out is not None and (out in known or self._line_of(op) is not None):
                 known.add(out)
-            target = op.writes if out is None else out
+            target = op.target
             steps = self._steps(op) if i >= self.program.ahead and target in known else None
             if steps is None or prod(target.shape) * 4 < 2 * numpy_chains.TILE or not all(value in known for value in op.values()):
                 chain = None
@@ -176,7 +180,7 @@ class Replay:
 
     def _steps(self, op: Op) -> list[Step] | None:
         """What an elementwise operation does, as calls of functions that work on any rows; None of another one."""
-        target = op.writes if op.out is None else op.out
+        target = op.target
         if self._is_limit(op):
             return [Step(clip, *self._limited(op), target)]
         if op.name in UFUNCS and op.name != "pow" and not op.kwargs:
@@ -204,7 +208,7 @@ class Replay:
             known = op.name != "sum" or self._has_place(op.args[0])
             return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
         if op.name == "pow" and not isinstance(op.function, np.ufunc):
-            return self._power if op.out.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
+            return self._power if op.made.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
         if op.name in UFUNCS:
             return self._ufunc if not op.kwargs else None
         if op.name == "matmul":
@@ -212,7 +216,7 @@ class Replay:
         if op.name == "where":
             return self._where if _picks(op) else None
         if op.name in COPIES:
-            return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.out.shape else None
+            return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.made.shape else None
         if op.name == "reshape" and not op.is_view:
             return self._in_order if self._has_place(op.args[0]) else None
         if op.name in ("zeros", "zeros_like"):
@@ -261,7 +265,7 @@ class Replay:
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
             a, b = map(self._held, factors)
-            return f"{a}.dot({b}, {self._held(self._arrays[op.out].reshape(-1))})"
+            return f"{a}.dot({b}, {self._held(self._arrays[op.made].reshape(-1))})"
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"
@@ -275,7 +279,7 @@ class Replay:
     def _where(self, op: Op) -> str:
         """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""
         condition, x, y = op.args
-        numbers, out = (y, op.out) if isinstance(y, Value) else (x, op.out)
+        numbers, out = (y, op.made) if isinstance(y, Value) else (x, op.made)
         chosen = self._name(condition)
         lines = ""
         if numbers is y:
@@ -288,13 +292,13 @@ class Replay:
         return f"{lines}{self._bound(np.multiply)}({source}, {chosen}, {into})"
 
     def _copy(self, op: Op) -> str:
-        if self._name(op.out) == self._name(op.args[0]) or _same(self._arrays[op.out], self._arrays.get(op.args[0])):
+        if self._name(op.made) == self._name(op.args[0]) or _same(self._arrays[op.made], self._arrays.get(op.args[0])):
             return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _in_order(self, op: Op) -> str:
         """The elements of what is not laid out in order, copied in order."""
-        place = self._held(self._arrays[op.out].reshape(op.args[0].shape))
+        place = self._held(self._arrays[op.made].reshape(op.args[0].shape))
         return f"copyto({place}, {self._name(op.args[0])})"
 
     def _zeros(self, op: Op) -> str:
@@ -302,7 +306,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.out][_kept_an_array(op.args[1])])
+        part = self._held(self._arrays[op.made][_kept_an_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -310,7 +314,7 @@ class Replay:
         lines = []
         for part in parts:
             stop = start + part.shape[axis]
-            place = self._held(np.moveaxis(np.moveaxis(self._arrays[op.out], axis, 0)[start:stop], 0, axis))
+            place = self._held(np.moveaxis(np.moveaxis(self._arrays[op.made], axis, 0)[start:stop], 0, axis))
             lines.append(f"copyto({place}, {self._name(part)})")
             start = stop
         return "; ".join(lines)
@@ -343,24 +347,38 @@ class Replay:
         return f"{self._name(target)}[{self._text(index)}] = {source}"
 
     def _is_number(self, op: Op) -> bool:
-        """Whether single numbers are made of single numbers, which is quickest with NumPy's scalars: as the function itself does."""
+        """Whether a single number is made of single numbers: quickest with NumPy's scalars, as the function itself does."""
         out = op.out
         if out is None or out.shape or op.name in CREATION or out.memory in self._written or out.memory.outside:
             return False
         return not op.is_view and not any(value.shape for value in op.values())
 
     def _on_numbers(self, op: Op) -> str:
-        """The call of an operation of single numbers."""
-        parts = []
-        for part in op.args:
-            text = self._text(part)
-            if isinstance(part, Value):
-                known = part in self._arrays
-                text = f"numbers[{self.numbers.index(part)}]" if part.kind == "number" else f"{text}[()]" if known else text
-            parts.append(text)
+        """The call of an operation of single numbers, or what it comes to."""
+        parts = [self._number(part) for part in op.args]
         if op.name in SIGNS and not op.kwargs:
             return f"{parts[0]} {SIGNS[op.name]} {parts[1]}" if len(parts) == 2 else f"{SIGNS[op.name]}{parts[0]}"
+        floats = op.out is not None and op.out.dtype.kind == "f"
+        if floats and op.name == "maximum" and type(op.args[1]) is int:
+            return f"({self._held(op.made.dtype.type(op.args[1]))} if {parts[0]} < {parts[1]} else {parts[0]})"
+        if floats and op.name == "where" and type(op.args[1]) is float and isinstance(op.args[2], Value):
+            return f"({self._held(op.made.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
         return f"{self._bound(op.function)}({', '.join([*parts, *(f'{k}={self._text(v)}' for k, v in op.kwargs.items())])})"
+
+    def _number(self, part: Any) -> str:
+        """An operand that is a single number, as NumPy's scalar or Python's: read from memory once, until that is written to."""
+        if not isinstance(part, Value):
+            return self._text(part)
+        if part.kind == "number":
+            return f"numbers[{self.numbers.index(part)}]"
+        if part not in self._arrays:
+            return self._name(part)
+        if part.kind == "constant":
+            return self._held(self._arrays[part][()])
+        if part not in self._read:
+            self._read[part] = f"r{len(self._names)}_{len(self._read)}"
+            self._before.append(f"{self._read[part]} = {self._name(part)}[()]")
+        return self._read[part]
 
     def _fresh(self, op: Op) -> str:
         """A line whose result is a new array, or a view of one."""
@@ -368,7 +386,7 @@ class Replay:
             call = self._on_numbers(op)
         elif op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
-        elif op.name == "getitem" and not op.is_view and op.out.shape:
+        elif op.name == "getitem" and not op.is_view and op.made.shape:
             place = self._in_rows(op.args[0], op.args[1])
             call = f"{place[0]}.take({place[1]})" if place else f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
         elif op.name == "are_indices" and op.args[0].dtype in UNSIGNED:
@@ -402,6 +420,10 @@ class Replay:
             self._picked[key] = found
             self._before.append(f"{self._bound(np.add)}({self._name(columns)}, {first}, {found})")
         return self._held(array.reshape(-1)), self._picked[key]
+
+    def _makes_in_place(self, op: Op) -> bool:
+        """Whether what it makes lies where something was before."""
+        return op.out is not None and op.out in self._arrays and not op.is_view
 
     # --- names ---------------------------------------------------------------------------------------------------------------
 
@@ -451,7 +473,7 @@ class Replay:
     def _compile(self) -> None:
         program = self.program
         ahead = [f"copyto({self._name(v)}, a{i})" for i, v in enumerate(program.arguments)]
-        body = []
+        body: list[str] = []
         self.calls = 0
         for i, op in enumerate(program.ops):
             if op in self._skipped or (op.is_view and op.out in self._arrays):
@@ -464,6 +486,8 @@ class Replay:
                 line = self._line_of(op)(op)  # type: ignore[misc]
             else:
                 line = self._fresh(op)
+            if i + 1 == program.ahead or op.writes is not None or op in self._within or self._makes_in_place(op):
+                self._read = {}
             if line:
                 line, self._before = "; ".join([*self._before, line]), []
                 self.calls += line.count(";") + 1

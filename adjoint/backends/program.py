@@ -87,6 +87,19 @@ class Op:
             self.writes = changed.get(self.writes, self.writes)
 
     @property
+    def made(self) -> Value:
+        """What it makes, of an operation that makes something."""
+        assert self.out is not None
+        return self.out
+
+    @property
+    def target(self) -> Value:
+        """What it makes or writes to."""
+        found = self.out if self.out is not None else self.writes
+        assert found is not None
+        return found
+
+    @property
     def is_view(self) -> bool:
         """Whether what it makes shares the memory of what it reads, so that nothing is computed."""
         return self.out is not None and self.out.base is not None

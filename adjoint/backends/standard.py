@@ -49,6 +49,7 @@ class Namespace:
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 def collect(module: Any, names: list[str]) -> dict[str, Any]:

@@ -104,8 +104,8 @@ class Replay:
             now = _named(space, name)
             if now is not value and not (type(now) is type(value) and isinstance(now, _PLAIN) and now == value):
                 raise CaptureError(
-                    f"capture: '{name}', which the function reads, was {_told(value)} when it was recorded and is now {_told(now)}; "
-                    "pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
+                    f"capture: '{name}', which the function reads, was {_told(value)} when it was recorded and is now "
+                    f"{_told(now)}; pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
                 )
 
 
@@ -114,7 +114,7 @@ def _steps(recording: Recording) -> list[tuple[Any, str | None, Any, Any]]:
     decided: dict[int, list[tuple[str, bool]]] = {}
     for text, outcome in recording.recorder.decisions.items():
         decided.setdefault(max(map(int, re.findall(r"\bf(\d+)_", text))), []).append((text, outcome))
-    steps = []
+    steps: list[tuple[Any, str | None, Any, Any]] = []
     for i, feed in enumerate(recording.feeds):
         if not isinstance(feed, Feed):
             steps.append((feed, None, None, None))
@@ -299,7 +299,7 @@ def _replaced(part: Any, given: Iterator[Tensor]) -> Any:
 class _Place(NamedTuple):
     """Where in a result an output stands."""
 
-    index: int
+    number: int
 
 
 def _emptied(part: Any, outputs: list[Tensor]) -> Any:
@@ -317,7 +317,7 @@ def _emptied(part: Any, outputs: list[Tensor]) -> Any:
 def _filled(part: Any, outputs: list[Tensor]) -> Any:
     """The result again, of these outputs."""
     if type(part) is _Place:
-        return outputs[part.index]
+        return outputs[part.number]
     if isinstance(part, (tuple, list)):
         return _as(type(part), [_filled(inner, outputs) for inner in part])
     if isinstance(part, dict):

@@ -13,7 +13,7 @@ from ..backends.program import Check, Memory, Op, Value
 from ..errors import CaptureError
 
 #: Python's operators by the standard's names.
-UNARY = {"negative": operator.neg, "positive": operator.pos, "abs": operator.abs, "bitwise_invert": operator.invert}
+UNARY = {"negative": "neg", "positive": "pos", "abs": "abs", "bitwise_invert": "invert"}
 BINARY = {
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "floor_divide": "floordiv", "remainder": "mod",
     "pow": "pow", "matmul": "matmul", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
@@ -84,11 +84,11 @@ def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) 
     return method
 
 
-for _name, _function in UNARY.items():
-    setattr(Recorded, f"__{_function.__name__}__", _operator(_name, _function))
+for _name, _short in UNARY.items():
+    setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
 for _name, _short in (BINARY | COMPARISONS).items():
     setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
-Recorded.__pow__ = _operator("pow", power)  # type: ignore[attr-defined]
+setattr(Recorded, "__pow__", _operator("pow", power))  # noqa: B010 (there is none yet)
 for _name, _short in BINARY.items():
     setattr(Recorded, f"__r{_short}__", _operator(_name, getattr(operator, f"__{_short}__"), reflected=True))
     _pair = getattr(operator, f"__i{_short}__"), power if _short == "pow" else getattr(operator, f"__{_short}__")
@@ -145,8 +145,8 @@ for _short, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow":
     setattr(Number, f"__r{_short}__", _number_operator(_short, _sign, True))
 for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
     setattr(Number, f"__{_short}__", _decision(_short, _sign))
-Number.__neg__ = lambda self: 0.0 - self  # type: ignore[method-assign,assignment]
-Number.__bool__ = lambda self: self != 0.0  # type: ignore[method-assign,assignment]
+Number.__neg__ = lambda self: 0.0 - self  # type: ignore[method-assign]
+Number.__bool__ = lambda self: self != 0.0  # type: ignore[method-assign]
 Number.__hash__ = float.__hash__  # type: ignore[method-assign]
 
 
