@@ -47,9 +47,7 @@ def adam(params: Any) -> optim.Optimizer:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_optimizer_in_every_setting(name: str, settings: dict[str, Any], dtype: str, backend: Backend) -> None:
     kind = getattr(ad, dtype)
-    assert_alike(
-        lambda: training(network(kind), lambda params: getattr(optim, name)(params, **settings), dtype=kind), few(backend)
-    )
+    assert_alike(lambda: training(network(kind), lambda params: getattr(optim, name)(params, **settings), dtype=kind), few(backend))
 
 
 SCHEDULES: dict[str, Callable[[Any], Any]] = {
