@@ -132,12 +132,14 @@ class _Writes:
         if tensor is not None and tensor._node is not None:
             self.recorded[id(backend.owner(array))] = (weakref.ref(tensor), tensor._node.time, operation, line)
 
-    def stamp(self, backend: Backend, arrays: list[Array], operation: str) -> Callable[[], None]:
-        """A function that notes a write by ``operation`` to the arrays' memory, again and again, with as little work as can be."""
+    def stamp(self, backend: Backend, written: list[tuple[Array, tuple[int, int]]], operation: str) -> Callable[[], None]:
+        """A function that notes a write by ``operation`` to stretches of memory, again and again, with as little work as can be.
+
+        A stretch is an array, and the addresses between which it is written to.
+        """
         line = user_line()
         stretches: dict[int, tuple[int, int, Array]] = {}
-        for array in arrays:
-            low, high = backend.extent(array)
+        for array, (low, high) in written:
             before = stretches.get(key := id(backend.owner(array)), (low, high, array))
             stretches[key] = (min(low, before[0]), max(high, before[1]), array)
         held = [(self._ranges(backend, array), (low, high)) for low, high, array in stretches.values()]

@@ -16,7 +16,7 @@ import numpy as np
 from . import numpy_chains
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step, in_two
-from .program import Op, Program, Value, mapped, overlap, values_in
+from .program import Op, Program, Value, is_basic, kept_an_array, mapped, overlap, values_in
 from .standard import BINARY, CREATION, OLD_NAMES, UNARY
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
@@ -224,7 +224,7 @@ class Replay:
         if op.name in ("empty", "empty_like"):
             return lambda op: ""
         if op.name == "scatter_add":
-            return self._spread if _is_basic(op.args[1]) else None
+            return self._spread if is_basic(op.args[1]) else None
         if op.name == "concat":
             return self._concat
         return None
@@ -306,7 +306,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.made][_kept_an_array(op.args[1])])
+        part = self._held(self._arrays[op.made][kept_an_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -331,11 +331,11 @@ class Replay:
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
-        if not target.shape and target in self._arrays and _is_basic(index):
+        if not target.shape and target in self._arrays and is_basic(index):
             return f"{self._name(target)}[()] = {source}"
-        if target in self._arrays and _is_basic(index):
+        if target in self._arrays and is_basic(index):
             found = self._arrays[target]
-            part = found[_kept_an_array(index)]
+            part = found[kept_an_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._held(part)}, {source}, 'unsafe')"
@@ -558,17 +558,6 @@ def _picks(op: Op) -> bool:
     )  # fmt: skip
 
 
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
-
-
-def _kept_an_array(index: Any) -> Any:
-    """The index such that what it picks is an array, of no axes too, and not a single number."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
-
-
 class _Destinations:
     """Where a result can be made that is only written into another array: there."""
 
@@ -578,7 +567,7 @@ class _Destinations:
         self._makers = {op.out: op for op in ops if op.out is not None}
         self._writers: dict[Any, list[Op]] = {}
         for op in ops:
-            if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and _is_basic(op.args[2]):
+            if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and is_basic(op.args[2]):
                 self._writers.setdefault(op.args[1].memory, []).append(op)
 
     def of(self, op: Op, array_of: Callable[[Value], Any]) -> tuple[Any, Op] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import CaptureError
-from .base import Backend
+from .base import Array, Backend
 
 
 class Memory:
@@ -170,10 +170,16 @@ class Program:
         """The memories that some operation writes to in place."""
         return {op.writes.memory for op in self.ops if op.writes is not None}
 
-    def written_outside(self) -> list[Value]:
-        """What is changed of what was there before, each once."""
-        found = (op.writes for op in self.ops if op.writes is not None and op.writes.memory.outside)
-        return list(dict.fromkeys(found))
+    def written_outside(self) -> list[tuple[Array, tuple[int, int]]]:
+        """What is changed of what was there before: arrays, and between which addresses each is written to."""
+        extent, found = self.backend.extent, []
+        for op in self.ops:
+            if op.writes is not None and op.writes.memory.outside:
+                array, stretch = op.writes.root.array, op.writes.extent
+                if op.name == "setitem" and op.writes.base is None and is_basic(op.args[2]):
+                    stretch = extent(array[kept_an_array(op.args[2])])
+                found.append((array, stretch or extent(array)))
+        return found
 
     def labelled(self) -> Program:
         """Itself, with a name for every value: ``a0`` for arguments, ``w0`` for what is outside, ``v0`` for what is made, …"""
@@ -216,6 +222,18 @@ class Program:
 
     def _form(self, value: Value) -> str:
         return f"{self.backend.dtypes[value.dtype].name}{list(value.shape)}"
+
+
+def is_basic(index: Any) -> bool:
+    """Whether what the index picks is a view."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+
+
+def kept_an_array(index: Any) -> Any:
+    """The index such that what it picks is an array, of no axes too, and not a single number."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
 
 
 def shown(part: Any) -> str:

@@ -48,7 +48,7 @@ class Stats(NamedTuple):
 class Replay:
     """One recording, ready to be replayed: its program, what has to hold, and what is to be done around it."""
 
-    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, title: str) -> None:
+    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
         self.tensors, self.names = list(recording.tensors.values()), names
         self.attributes, self.assigned = list(recording.read.values()), recording.assigned()
@@ -57,7 +57,7 @@ class Replay:
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
-        self.stamp = writes.stamp(self.backend, [value.root.array for value in program.written_outside()], title)
+        self.stamp = stamp
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
@@ -222,8 +222,16 @@ class Captured:
             if tensor._node is not None and state.recording:
                 raise CaptureError("capture: an argument is on a graph, which a replay would not continue; .detach() it")
         backend = tensors[0].backend if tensors else backends.default()
+        recording = Recording(backend)
+        try:
+            return self._recorded(recording, known, args, kwargs, tensors)
+        finally:
+            recording.close()
+
+    def _recorded(self, recording: Recording, known: list[Replay], args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        backend = recording.backend
         names = _names(self.function)
-        with Recording(backend) as recording:
+        with recording:
             given = iter([recording.argument(tensor) for tensor in tensors])
             new_args, new_kwargs = _replaced((args, kwargs), given)
             del given
@@ -250,12 +258,14 @@ class Captured:
         given_again = _filled(
             template, [Tensor(copy(held.array, copy=True) if held.value.memory.outside else held.array, backend) for held in made]
         )
-        if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
-            return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
         recorder = recording.recorder
         program = Program(backend, recorder.ops, recorder.arguments, [held.value for held in made], recorder.checks)
+        stamp = writes.stamp(backend, program.written_outside(), self.title)
+        stamp()
+        if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
+            return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
         passes.improve(program)
-        replay = Replay(recording, program, template, names, (args, kwargs), self.title)
+        replay = Replay(recording, program, template, names, (args, kwargs), stamp)
         known.append(replay)
         self.recordings += 1
         self._recent.append((known, replay))

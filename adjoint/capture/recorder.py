@@ -170,7 +170,12 @@ class Recorder:
         self._memories: dict[int, Memory] = {}
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
-        self.xp = self._namespace()
+        self.xp: Any = self._namespace()
+
+    def close(self) -> None:
+        """Let go of all that was recorded: nothing can be, after that."""
+        self.paused, self.xp = True, None
+        self._outside.clear()
 
     @property
     def here(self) -> bool:

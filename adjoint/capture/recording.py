@@ -53,6 +53,8 @@ class Recording:
         self.written: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.feeds: list[Feed | Callable[[], Any]] = []
         self._made: list[weakref.ref[Tensor]] = []
+        self._still_held: list[Tensor] = []
+        self._recorded: dict[int, Recorded] = {}
         self._before: list[tuple[Any, str, Any]] = []
 
     def __enter__(self) -> Recording:
@@ -81,6 +83,7 @@ class Recording:
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
+        self._before.clear()  # what was set refers to this
         _active.remove(self)
         self._still_held = [tensor for reference in self._made if (tensor := reference()) is not None]
         self._recorded = {id(tensor): self._slot.__get__(tensor) for tensor in self._still_held}
@@ -149,6 +152,13 @@ class Recording:
         """What the tensor holds, after the end too: an array that was recorded, or one from outside."""
         found = self._recorded.get(id(tensor))
         return self.recorder.outside(self._slot.__get__(tensor)) if found is None else found
+
+    def close(self) -> None:
+        """Let go of the arrays, and of what would keep this alive."""
+        self._recorded.clear()
+        self._still_held.clear()
+        if "recorder" in vars(self):  # it had begun
+            self.recorder.close()
 
     def leaked(self, known: set[int]) -> list[Tensor]:
         """The tensors that the call made and that are still held, but for those whose identity is known."""
