@@ -94,6 +94,14 @@ class GradientBuffer:
         """Not to count so many references to the owner, which are no gradient's."""
         self.at_rest = self.at_rest[0], self.at_rest[1] + references
 
+    def taken(self, leaf: Tensor, g: Array) -> Array:
+        """The first cotangent of a leaf that has no gradient yet, in this memory where it is free; else as it is."""
+        if leaf.grad is not None or not self.free():
+            return g
+        array = self.tensor._array
+        array[...] = g
+        return array
+
     def free(self) -> bool:
         return self._references() == self.at_rest
 
@@ -122,9 +130,10 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
             graph.writes.note(backend, held, "backward")
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
-    elif buffer is not None and buffer.free():
+    elif buffer is not None and (g is buffer.tensor._array or buffer.free()):
         array = buffer.tensor._array
-        array[...] = g
+        if g is not array:
+            array[...] = g
         leaf_tensor.grad = Tensor(array, backend)
     else:  # the walk may share g among leaves, which matters where it can be written to
         leaf_tensor.grad = Tensor(backend.xp.asarray(g, copy=True) if hasattr(g, "__setitem__") else g, backend)

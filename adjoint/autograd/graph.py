@@ -315,10 +315,11 @@ def pull_back(
                     check_not_nan(node, edge, gx, create_graph)
                 if edge in held:
                     held[edge] = held[edge] + gx
-                else:
+                elif like is edge:
                     held[edge] = gx
-                    if like is edge:
-                        heappush(ahead, (-edge.time, edge))
+                    heappush(ahead, (-edge.time, edge))
+                else:
+                    held[edge] = edge._grad_buffer.taken(edge, gx) if straight and edge._grad_buffer is not None else gx
     for edge, g in held.items():
         if wanted is None or edge in wanted:
             result[edge] = run_hooks(edge._hooks, g, edge.backend, create_graph) if edge._hooks else g

@@ -320,6 +320,17 @@ class Recorder:
             )
         self.ops.append(op)
 
+    def widen(self, begun: int, part: slice, whole: slice) -> None:
+        """What was recorded from operation ``begun`` on, of vectors as long as ``part``, is what is done to all of ``whole``."""
+        n, all_of_it = part.stop - part.start, whole.stop - whole.start
+        for op in self.ops[begun:]:
+            op.args = tuple([whole if arg == part else arg for arg in op.args])
+            if op.out is not None and op.out.shape == (n,):
+                op.out.shape = (all_of_it,)
+                if op.out.extent is not None:
+                    low, high = op.out.extent
+                    op.out.extent = low, low + (high - low) // n * all_of_it
+
     def truth(self, condition: Any) -> bool:
         """The truth of a 0-d array, on which the way that the call takes may depend: later calls look whether it is the same."""
         outcome = bool(type(self.backend).truth(self.backend, self.real(condition)))

@@ -20,6 +20,8 @@ from ..backends import Array, Backend
 from ..errors import CaptureError
 from .recorder import MEND, Number, Recorded, Recorder
 
+#: Elements of each vector that are worked on at once where a function goes piece by piece.
+PIECE = 1 << 16
 _MISSING = object()
 _lock = threading.RLock()  # one recording at a time: what is patched is everybody's
 _active: list[Recording] = []
@@ -278,6 +280,22 @@ def aside() -> Iterator[None]:
         yield
     finally:
         recording.recorder.paused = False
+
+
+def piece_by_piece(function: Callable[[slice], Any], start: int, stop: int) -> None:
+    """Call ``function`` with pieces of start:stop, where it does the same to each element of vectors.
+
+    One piece is recorded, as done to all at once; so a recording takes no more memory than a piece does.
+    """
+    recording = active()
+    first = slice(start, min(start + PIECE, stop))
+    begun = 0 if recording is None else len(recording.recorder.ops)
+    function(first)
+    if recording is not None and first.stop < stop:
+        recording.recorder.widen(begun, first, slice(start, stop))
+    with aside():
+        for at in range(first.stop, stop, PIECE):
+            function(slice(at, min(at + PIECE, stop)))
 
 
 def effect(function: Callable[[], Any]) -> None:

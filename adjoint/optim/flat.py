@@ -13,7 +13,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
 from ..backends import Array
-from ..capture.recording import aside
+from ..capture.recording import aside, piece_by_piece
 from ..errors import BackendError
 
 Rule = Callable[..., tuple[Array, dict[str, Array]]]
@@ -149,11 +149,15 @@ class Flat:
 
     def update(self, rule: Rule, first: int, last: int, states: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Replace values and ``states`` of the parameters from ``first`` up to ``last`` by what ``rule`` makes of them."""
-        part = slice(self.bounds[first][0], self.bounds[last - 1][1])
-        values, gradients = self.values._array, self.gradients._array
-        held = {name: buffer._array for name, buffer in states.items()}
-        now = {name: array[part] for name, array in held.items()}
-        with self.backend.quiet():
-            values[part], new = rule(self.backend.xp, values[part], gradients[part], **now, **numbers)
-            for name, array in new.items():
-                held[name][part] = array
+        start, stop = self.bounds[first][0], self.bounds[last - 1][1]
+
+        def on(part: slice) -> None:
+            values, gradients = self.values._array, self.gradients._array
+            held = {name: buffer._array for name, buffer in states.items()}
+            now = {name: array[part] for name, array in held.items()}
+            with self.backend.quiet():
+                values[part], new = rule(self.backend.xp, values[part], gradients[part], **now, **numbers)
+                for name, array in new.items():
+                    held[name][part] = array
+
+        piece_by_piece(on, start, stop)
