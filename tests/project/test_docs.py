@@ -1,4 +1,4 @@
-"""The Python in ``docs/`` runs, a page from top to bottom as one program, and prints what is shown; the report is as the source is."""
+"""The Python in ``docs/`` runs, a page as one program, and prints what is shown; the report of operations is as the source is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import adjoint.nn  # noqa: F401  # with its primitives, so that no page is the first to declare them
 from adjoint.autograd.primitive import differentiable, registry
 
 ROOT = Path(__file__).resolve().parents[2]
