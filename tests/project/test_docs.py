@@ -1,14 +1,17 @@
-"""The Python in ``docs/`` runs, a page from top to bottom as one program; the report of operations is as the source is."""
+"""The Python in ``docs/`` runs, a page as one program, and prints what is shown; the report of operations is as the source is."""
 
 from __future__ import annotations
 
 import re
 import runpy
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+import adjoint.nn  # noqa: F401  # with its primitives, so that no page is the first to declare them
 from adjoint.autograd.primitive import differentiable, registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +31,11 @@ def _forget_what_is_declared() -> Iterator[None]:
 def test_every_python_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        exec(compile(block, page.name, "exec"), namespace)
+    blocks = re.findall(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", page.read_text(encoding="utf-8"), re.DOTALL)
+    for block, shown in blocks:
+        with redirect_stdout(StringIO()) as printed:
+            exec(compile(block, page.name, "exec"), namespace)
+        assert printed.getvalue() == shown, f"{page.name}: a block that prints is followed by one of text, with what it prints"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
