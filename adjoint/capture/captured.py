@@ -143,7 +143,7 @@ class _Last:
         if len(args) != len(self.forms) or state.recording is not self.recording:
             return None
         for x, (shape, dtype, backend, needed) in zip(args, self.forms, strict=True):
-            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed:
+            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed or x._node is not None:
                 return None
             if x._array.shape != shape or x._array.dtype is not dtype:
                 return None
@@ -314,7 +314,7 @@ def _form(part: Any, tensors: list[Tensor]) -> Any:
     if isinstance(part, Tensor):
         tensors.append(part)
         array = part._array
-        return array.shape, array.dtype, part.backend.device, part._requires_grad
+        return array.shape, array.dtype, part.backend.device, part._requires_grad, part._node is not None
     if isinstance(part, (tuple, list)):
         return type(part), *[_form(inner, tensors) for inner in part]
     if isinstance(part, dict):
