@@ -167,20 +167,22 @@ class Captured:
         tensors: list[Tensor] = []
         known = None if kwargs or self._last is None else self._last.again(args)
         if known is not None:
-            arrays = [tensor._array for tensor in args]
+            tensors = list(args)
+            arrays = [tensor._array for tensor in tensors]
         else:
             key = (state.recording, *[_form(part, tensors) for part in args])
             if kwargs:
                 key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
             known = self._replays.setdefault(key, [])
             arrays = [tensor._array for tensor in tensors]
-            self._last = _Last(args, known) if len(tensors) == len(args) and not kwargs else None
+            alone = not kwargs and all(isinstance(part, Tensor) for part in args)
+            self._last = _Last(args, known) if alone else None
         for replay in known:
             result = replay(arrays)
             if result is not _MISSED:
                 self._count += 1
                 return result
-        return self._record(known, args, kwargs, tensors or list(args))
+        return self._record(known, args, kwargs, tensors)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance is an argument as any other."""
@@ -263,6 +265,8 @@ class Captured:
         if len(self._recent) > MOST:
             oldest, first = self._recent.popleft()
             oldest.remove(first)
+            self._replays = {key: replays for key, replays in self._replays.items() if replays}
+            self._last = None
         return given_again
 
 
