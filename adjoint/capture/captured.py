@@ -13,6 +13,7 @@ from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
 from ..autograd.modes import state
+from ..backends import Backend
 from ..backends import replay as plain
 from ..backends.program import Program
 from ..errors import CaptureError
@@ -132,15 +133,17 @@ def _tuple(texts: Any) -> str:
 class _Last:
     """A call of tensors alone, to tell soon whether another one has the same form."""
 
-    __slots__ = ("forms", "known", "recording")
+    __slots__ = ("forms", "home", "known", "recording")
 
-    def __init__(self, args: Any, known: list[Replay]) -> None:
+    def __init__(self, args: Any, known: list[Replay], home: Backend | None) -> None:
         self.forms = [(x.shape, x._array.dtype, x.backend, x._requires_grad) for x in args]
-        self.known, self.recording = known, state.recording
+        self.known, self.recording, self.home = known, state.recording, home
 
     def again(self, args: Any) -> list[Replay] | None:
         """The recordings of the form, where ``args`` have it."""
         if len(args) != len(self.forms) or state.recording is not self.recording:
+            return None
+        if self.home is not None and self.home is not backends.default():
             return None
         for x, (shape, dtype, backend, needed) in zip(args, self.forms, strict=True):
             if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed or x._node is not None:
@@ -151,10 +154,13 @@ class _Last:
 
 
 class Captured:
-    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`."""
+    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`capture`.
 
-    def __init__(self, function: Callable[..., Any], title: str = "a captured function") -> None:
-        self.function, self.title = function, title
+    Without tensors among the arguments it is recorded on ``backend``, or on the default one at the call.
+    """
+
+    def __init__(self, function: Callable[..., Any], title: str = "a captured function", backend: Backend | None = None) -> None:
+        self.function, self.title, self._backend = function, title, backend
         self._replays: dict[Any, list[Replay]] = {}
         self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
         self._count = 0
@@ -173,10 +179,11 @@ class Captured:
             key = (state.recording, *[_form(part, tensors) for part in args])
             if kwargs:
                 key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
-            known = self._replays.setdefault(key, [])
+            home = backends.default() if not tensors and self._backend is None else None
+            known = self._replays.setdefault((*key, home), [])
             arrays = [tensor._array for tensor in tensors]
             alone = not kwargs and all(isinstance(part, Tensor) for part in args)
-            self._last = _Last(args, known) if alone else None
+            self._last = _Last(args, known, home) if alone else None
         for replay in known:
             result = replay(arrays)
             if result is not _MISSED:
@@ -223,7 +230,7 @@ class Captured:
         for tensor in tensors:
             if tensor._node is not None and state.recording:
                 raise CaptureError("capture: an argument is on a graph, which a replay would not continue; .detach() it")
-        backend = tensors[0].backend if tensors else backends.default()
+        backend = tensors[0].backend if tensors else self._backend or backends.default()
         names = _names(self.function)
         with Recording(backend) as recording:
             given = iter([recording.argument(tensor) for tensor in tensors])
