@@ -165,7 +165,7 @@ def normal(
     tensors = [part for part in (mean, std) if isinstance(part, Tensor)]
     if bool(tensors) is (size is not None):
         raise TypeError("normal: the shape is that of mean and std where one is a tensor, else size; give one of them")
-    if bool((std < 0).any()) if isinstance(std, Tensor) else std < 0:
+    if std.backend.truth((std < 0).any()._array) if isinstance(std, Tensor) else std < 0:
         raise ValueError(f"normal: std is a standard deviation, from 0, not {std}")
     if tensors:
         size = broadcast_shapes(*(part.shape for part in tensors))
@@ -191,11 +191,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if num_samples < 1:
         raise ValueError(f"multinomial: num_samples is at least 1, not {num_samples}")
     weights = input.detach().to(dtypes.float64).reshape(-1, input.shape[-1])
-    if not bool(((weights >= 0) & weights.isfinite()).all()):
+    backend = input.backend
+    if not backend.truth(((weights >= 0) & weights.isfinite()).all()._array):
         raise ValueError("multinomial: the weights are finite numbers from 0")
-    fewest = int((weights > 0).sum(-1).min())
-    if fewest < (1 if replacement else num_samples):
-        raise ValueError(f"multinomial: only {fewest} weights of a row are above 0, to draw {num_samples} from")
+    fewest = (weights > 0).sum(-1).min()
+    if not backend.truth((fewest >= (1 if replacement else num_samples))._array):
+        found = backend.told(fewest._array)
+        raise ValueError(f"multinomial: only {found} weights of a row are above 0, to draw {num_samples} from")
     rows, n = weights.shape
     if replacement:
         # Row r searches in [r, r + 1); float32's draws stay below r + 1 there, and what has weight 0 is never found.

@@ -686,7 +686,7 @@ class Tensor:
         """1 with probability ``p``, a number or a tensor that broadcasts, else 0, in place. Raises ``ValueError`` on another p."""
         from .random import rand
 
-        if not bool(f.all((p >= 0) & (p <= 1)) if isinstance(p, Tensor) else 0 <= p <= 1):
+        if not (p.backend.truth(f.all((p >= 0) & (p <= 1))._array) if isinstance(p, Tensor) else 0 <= p <= 1):
             raise ValueError(f"bernoulli_: p is a probability from 0 to 1, not {p}")
         return self._write((rand(self.shape, generator=generator, device=self.backend) < p).to(self.dtype), "bernoulli_")
 

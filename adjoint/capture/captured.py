@@ -13,6 +13,7 @@ from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
 from ..autograd.modes import state
+from ..backends import Backend
 from ..backends import replay as plain
 from ..backends.program import Program
 from ..errors import CaptureError
@@ -132,18 +133,20 @@ def _tuple(texts: Any) -> str:
 class _Last:
     """A call of tensors alone, to tell soon whether another one has the same form."""
 
-    __slots__ = ("forms", "known", "recording")
+    __slots__ = ("forms", "home", "known", "recording")
 
-    def __init__(self, args: Any, known: list[Replay]) -> None:
+    def __init__(self, args: Any, known: list[Replay], home: Backend | None) -> None:
         self.forms = [(x.shape, x._array.dtype, x.backend, x._requires_grad) for x in args]
-        self.known, self.recording = known, state.recording
+        self.known, self.recording, self.home = known, state.recording, home
 
     def again(self, args: Any) -> list[Replay] | None:
         """The recordings of the form, where ``args`` have it."""
         if len(args) != len(self.forms) or state.recording is not self.recording:
             return None
+        if self.home is not None and self.home is not backends.default():
+            return None
         for x, (shape, dtype, backend, needed) in zip(args, self.forms, strict=True):
-            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed:
+            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed or x._node is not None:
                 return None
             if x._array.shape != shape or x._array.dtype is not dtype:
                 return None
@@ -151,10 +154,13 @@ class _Last:
 
 
 class Captured:
-    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`~adjoint.capture`."""
+    """A function that is recorded when it is first called in a form, and replayed after that. Made by :func:`~adjoint.capture`.
 
-    def __init__(self, function: Callable[..., Any], title: str = "a captured function") -> None:
-        self.function, self.title = function, title
+    Without tensors among the arguments it is recorded on ``backend``, or on the default one at the call.
+    """
+
+    def __init__(self, function: Callable[..., Any], title: str = "a captured function", backend: Backend | None = None) -> None:
+        self.function, self.title, self._backend = function, title, backend
         self._replays: dict[Any, list[Replay]] = {}
         self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
         self._count = self.recordings = 0
@@ -167,20 +173,23 @@ class Captured:
         tensors: list[Tensor] = []
         known = None if kwargs or self._last is None else self._last.again(args)
         if known is not None:
-            arrays = [tensor._array for tensor in args]
+            tensors = list(args)
+            arrays = [tensor._array for tensor in tensors]
         else:
             key = (state.recording, *[_form(part, tensors) for part in args])
             if kwargs:
                 key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
-            known = self._replays.setdefault(key, [])
+            home = backends.default() if not tensors and self._backend is None else None
+            known = self._replays.setdefault((*key, home), [])
             arrays = [tensor._array for tensor in tensors]
-            self._last = _Last(args, known) if len(tensors) == len(args) and not kwargs else None
+            alone = not kwargs and all(isinstance(part, Tensor) for part in args)
+            self._last = _Last(args, known, home) if alone else None
         for replay in known:
             result = replay(arrays)
             if result is not _MISSED:
                 self._count += 1
                 return result
-        return self._record(known, args, kwargs, tensors or list(args))
+        return self._record(known, args, kwargs, tensors)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance is an argument as any other."""
@@ -221,7 +230,7 @@ class Captured:
         for tensor in tensors:
             if tensor._node is not None and state.recording:
                 raise CaptureError("capture: an argument is on a graph, which a replay would not continue; .detach() it")
-        backend = tensors[0].backend if tensors else backends.default()
+        backend = tensors[0].backend if tensors else self._backend or backends.default()
         recording = Recording(backend)
         try:
             return self._recorded(recording, known, args, kwargs, tensors)
@@ -272,6 +281,8 @@ class Captured:
         if len(self._recent) > MOST:
             oldest, first = self._recent.popleft()
             oldest.remove(first)
+            self._replays = {key: replays for key, replays in self._replays.items() if replays}
+            self._last = None
         return given_again
 
 
@@ -283,7 +294,7 @@ def _form(part: Any, tensors: list[Tensor]) -> Any:
     if isinstance(part, Tensor):
         tensors.append(part)
         array = part._array
-        return array.shape, array.dtype, part.backend.device, part._requires_grad
+        return array.shape, array.dtype, part.backend.device, part._requires_grad, part._node is not None
     if isinstance(part, (tuple, list)):
         return type(part), *[_form(inner, tensors) for inner in part]
     if isinstance(part, dict):

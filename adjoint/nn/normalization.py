@@ -71,11 +71,11 @@ class _Channelwise(Module):
 class _BatchNorm(_Channelwise):
     def forward(self, input: Tensor) -> Tensor:
         self._check_axes(input)
-        momentum = self.momentum or 0.0
+        momentum: float | Tensor = self.momentum or 0.0
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
-                momentum = 1.0 / self.num_batches_tracked.item()
+                momentum = 1.0 / self.num_batches_tracked.double()
         return functional.batch_norm(
             input,
             self.running_mean,

@@ -183,7 +183,8 @@ class Optimizer:
                     key = (id(flat), id(flat.gradients), first, last, kept)
                     if key not in self._captured:
                         this: Any = proxy(self)  # not a reference to what holds the dict
-                        self._captured[key] = Captured(partial(type(self)._update, this, group, flat, first, last), self._title)
+                        update = partial(type(self)._update, this, group, flat, first, last)
+                        self._captured[key] = Captured(update, self._title, flat.backend)
                     captured, before = self._captured[key], flat.held()
                     known = captured.recordings
                     captured()

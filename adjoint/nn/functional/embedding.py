@@ -8,7 +8,7 @@ from math import prod
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import arange, tensor
-from ...autograd.functions.indexing import check_range
+from ...autograd.functions.indexing import check_range, ends
 from ...autograd.rules import shapes
 
 
@@ -28,9 +28,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if num_classes < 1:
             raise ValueError("one_hot: there are no class numbers to tell how many classes there are; give num_classes")
     else:
-        low, high = tensor.min().item(), tensor.max().item()
-        num_classes = high + 1 if num_classes == -1 else num_classes
-        if low < 0 or high >= num_classes:
+        num_classes = tensor.max().item() + 1 if num_classes == -1 else num_classes
+        if not tensor.backend.truth(tensor.backend.xp.are_indices(tensor._array, num_classes)):
+            low, high = ends(tensor)
             raise ValueError(f"one_hot: a class number is from 0 to {num_classes - 1}, and there is {low if low < 0 else high}")
     return (tensor.unsqueeze(-1) == arange(num_classes, dtype=tensor.dtype, device=tensor.backend)).long()
 
@@ -95,7 +95,7 @@ def _checked(name: str, input: Tensor, weight: Tensor, padding_idx: int | None) 
 def _limit(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows that ``input`` names down to a norm of ``max_norm``, in place."""
     with no_grad():
-        rows = f.unique(input)
+        rows = input.reshape(-1)  # what is there twice is written twice, and the same
         found = weight[rows]
         norms = f.norm(found, norm_type, 1, keepdim=True)
         weight[rows] = found * f.where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
@@ -156,8 +156,8 @@ def _places(name: str, offsets: Tensor, n: int, include_last_offset: bool) -> tu
     bounds = offsets.tolist() + ([] if include_last_offset else [n])
     if not offsets.numel() or bounds[0] != 0 or bounds != sorted(bounds) or bounds[-1] > n:
         raise ValueError(f"{name}: the offsets {offsets.tolist()} must go up from 0 to at most the input's length {n}")
-    ends = tensor(bounds, device=offsets.backend)
-    starts, lengths = f.unsqueeze(ends[:-1], 1), f.unsqueeze(ends[1:] - ends[:-1], 1)
+    edges = tensor(bounds, device=offsets.backend)
+    starts, lengths = f.unsqueeze(edges[:-1], 1), f.unsqueeze(edges[1:] - edges[:-1], 1)
     step = arange(max([b - a for a, b in pairwise(bounds)], default=0), device=offsets.backend)
     counted = step < lengths
     return f.where(counted, starts + step, 0), counted

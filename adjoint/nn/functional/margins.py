@@ -67,7 +67,7 @@ def gaussian_nll_loss(
     checked("gaussian_nll_loss", input, target, reduction)
     if not isinstance(var, Tensor):
         var = full_like(input, float(var))
-    if var.numel() and var.detach().amin().item() < 0:
+    if var.numel() and var.backend.truth(f.any(var.detach() < 0)._array):
         raise ValueError("gaussian_nll_loss: a variance is below 0")
     if var.shape != input.shape:
         var = f.unsqueeze(var, -1) if var.shape == input.shape[:-1] else var

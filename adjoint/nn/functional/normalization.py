@@ -19,7 +19,7 @@ def batch_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     training: bool = False,
-    momentum: float = 0.1,
+    momentum: float | Tensor = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
     """weight (x - mean) / sqrt(variance + ``eps``) + bias, channel by channel of (N, C, …). Ioffe and Szegedy (2015).
@@ -148,7 +148,7 @@ def _by_own_statistics(
     running_var: Tensor | None,
     weight: Tensor | None,
     bias: Tensor | None,
-    momentum: float,
+    momentum: float | Tensor,
     eps: float,
 ) -> Tensor:
     """Normalized over ``axes``; the running statistics, of a mean over the examples too, move towards what was found.
@@ -165,7 +165,10 @@ def _by_own_statistics(
         for running, found in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:
                 each = f.mean(f.reshape(found, -1, input.shape[1]), 0)
-                running.copy_((1.0 - momentum) * running + momentum * each)
+                kept, moved = 1.0 - momentum, momentum
+                if isinstance(kept, Tensor) and isinstance(moved, Tensor):
+                    kept, moved = kept.to(running.dtype), moved.to(running.dtype)
+                running.copy_(kept * running + moved * each)
     scale = f.rsqrt(var + eps)
     scale = scale if weight is None else scale * _along(weight, x)
     return _affine(centred * scale, None, bias, 1).to(input.dtype)

@@ -288,7 +288,7 @@ def max_unpool(name: str, axes: int) -> Any:
         windows = _windows(name, axes, kernel_size, stride)
         size = _unpooled_size(name, x.shape[2:], windows, entries(name, "padding", padding, axes, 0), output_size)
         planes, room = x.shape[0] * x.shape[1], prod(size)
-        if indices.numel() and not 0 <= int(f.min(indices)) <= int(f.max(indices)) < room:
+        if indices.numel() and not x.backend.truth(x.backend.xp.are_indices(indices._array, room)):
             raise IndexError(f"{name}: an index is outside of an output of size {size}, which has positions 0 to {room - 1}")
         rows = f.reshape(arange(planes, device=x.backend), (planes, 1))
         at = f.reshape(indices, (planes, prod(x.shape[2:])))

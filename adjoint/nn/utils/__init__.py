@@ -39,10 +39,10 @@ def clip_grad_norm_(
     home = gradients[0].backend
     with no_grad(), home.quiet():
         total = _norm(gradients, order)
-        if error_if_nonfinite and not bool(f.isfinite(total)):
+        if error_if_nonfinite and not home.truth(f.isfinite(total)._array):
             raise RuntimeError(
-                f"clip_grad_norm_: the gradients' norm of order {order} is {total.item()}, by which they can not be scaled; "
-                "error_if_nonfinite=False scales them all the same"
+                f"clip_grad_norm_: the gradients' norm of order {order} is {home.told(total._array)}, by which they can not be "
+                "scaled; error_if_nonfinite=False scales them all the same"
             )
         factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
         for g in gradients:
