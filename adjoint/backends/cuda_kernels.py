@@ -387,6 +387,18 @@ def without_lead(array: Any, ndim: int) -> Any:
     return array
 
 
+def triangle(name: str, target: Any, source: Any, k: int) -> Kernel:
+    """The part of matrices below (``tril``) or above (``triu``) the diagonal that is ``k`` above the main one, zeros elsewhere."""
+    chain = Elementwise(name, target.shape)
+    place = chain.place(target)
+    rows, columns = target.shape[-2:]
+    row, column = f"i / {columns} % {rows}", f"i % {columns}"
+    chain.space.ordered = True  # so that the number of an element tells its row and column
+    inside = f"{column} - {row} {'<=' if name == 'tril' else '>='} {k}"
+    chain.store(place, f"{inside} ? {chain.place(source)} : {literal(0, target.dtype)}")
+    return chain.kernel()
+
+
 # --- picking by index -------------------------------------------------------------------------------------------------------
 
 

@@ -148,8 +148,9 @@ class Replay:
                 arrays[op.out] = pool.take(_bytes(op.out)).array(op.out)  # type: ignore[index,arg-type]
         at = {op: i for i, op in enumerate(program.ops)}
         end_of = {op: at[chain[-1]] for chain in self._chains for op in chain}
+        busy = 0
         for i, op in enumerate(program.ops):
-            out = op.out
+            out, busy = op.out, max(busy, end_of.get(op, i))
             if out is not None and out not in arrays and out not in self._inner:
                 if op.is_view:
                     kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
@@ -158,7 +159,7 @@ class Replay:
                     block = pool.take(_bytes(out))
                     arrays[out] = block.array(out)
                     ends.setdefault(self._last[out.memory], []).append(block)
-            if i < end_of.get(op, i):
+            if i < busy:
                 continue  # a chain is done at once: nothing that it reads is free before its end
             for until in [until for until in ends if until <= i]:
                 for block in ends.pop(until):
@@ -237,13 +238,17 @@ class Replay:
     # --- the other operations ----------------------------------------------------------------------------------------------------
 
     def _launches_of(self, op: Op) -> list[Kernel | Product]:
+        made = op.writes or op.out
+        assert made is not None
+        if not made.size:
+            return []
         args = mapped(op.args, self._array)
         if op.name == "setitem":
             target, value, index = args
             if _is_basic(index):
                 return [cuda.copy(_part(target, index), value, "setitem")]
             return [cuda.scatter(target, index, value)]
-        target = self._array(op.out) if op.writes is None else self._array(op.writes)  # type: ignore[arg-type]
+        target = self._array(made)
         if op.name in ("empty", "empty_like"):
             return []
         if op.name in COPIED:
@@ -263,6 +268,10 @@ class Replay:
             return [zeros, cuda.scatter_add(target, args[1], args[0])]
         if op.name in ("concat", "stack"):
             return self._joined(op, target, args[0])
+        if op.name == "roll":
+            return self._rolled(op, target, args[0])
+        if op.name in ("tril", "triu"):
+            return [cuda.triangle(op.name, target, args[0], op.kwargs.get("k", 0))]
         if op.name == "matmul":
             a, b = args[:2]
             if len(a.shape) == 1:
@@ -271,6 +280,24 @@ class Replay:
                 b, target = b[:, None], target[..., None]
             return [_product(target, a, b) or cuda.matmul(target, a, b)]
         raise Unsupported(f"there is no kernel for {op.name}")
+
+    def _rolled(self, op: Op, target: Any, array: Any) -> list[Kernel | Product]:
+        """A copy for each corner that comes to lie elsewhere."""
+        shift, axis = op.kwargs.get("shift", op.args[1] if len(op.args) > 1 else 0), op.kwargs.get("axis")
+        if axis is None:
+            if not array.flags.c_contiguous or not target.flags.c_contiguous:
+                raise Unsupported("there is no kernel for roll of an array that does not lie in order")
+            target, array, axis = target.reshape(-1), array.reshape(-1), 0
+        corners: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
+        moves = dict.fromkeys(range(len(array.shape)), 0)
+        pairs = [(shift, axis)] if isinstance(axis, int) else zip((shift,) * len(axis) if isinstance(shift, int) else shift, axis, strict=True)
+        for by, a in pairs:
+            moves[a % len(array.shape)] += by
+        for a, n in enumerate(array.shape):
+            by = moves[a] % n
+            halves = [(slice(by, None), slice(0, n - by)), (slice(0, by), slice(n - by, None))][: 2 if by else 1]
+            corners = [((*to, h[0]), (*of, h[1])) for to, of in corners for h in halves]
+        return [cuda.copy(_part(target, to), _part(array, of), "roll") for to, of in corners]
 
     def _joined(self, op: Op, target: Any, parts: list[Any]) -> list[Kernel | Product]:
         axis, start, launches = op.kwargs.get("axis", 0) % len(target.shape), 0, []
@@ -284,8 +311,8 @@ class Replay:
 
 #: What is a copy where it is no view.
 COPIED = {"reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "matrix_transpose", "asarray", "astype", "contiguous"}
-OTHERS = {"setitem", "empty", "empty_like", "getitem", "take", "scatter_add", "concat", "stack", "matmul", *COPIED}
-_KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order"}
+OTHERS = {"setitem", "empty", "empty_like", "getitem", "take", "scatter_add", "concat", "stack", "roll", "tril", "triu", "matmul", *COPIED}
+_KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order", "shift", "k"}
 
 
 def supported(op: Op) -> None:
