@@ -169,6 +169,11 @@ class CupyBackend:
     def truth(self, condition: Array) -> bool:
         return bool(condition)
 
+    def compile(self, program: Any, numbers: Any) -> Any:
+        from .cupy_replay import compile
+
+        return compile(program, numbers)
+
     def told(self, array: Array) -> Any:
         return array.item()
 

@@ -12,11 +12,13 @@ class Plain:
 
     Attributes:
         calls, buffers, bytes: how many calls a replay makes, and how much memory it works in, where that is laid out before.
+        reason: why the backend replays a program like this, where it has a quicker way for others.
     """
 
     def __init__(self, program: Program, numbers: list[Value]) -> None:
         self.program, self.numbers = program, numbers
         self.calls, self.buffers, self.bytes = len(program.ops), 0, 0
+        self.reason = ""
         self._arrays: dict[Value, Any] = {}
         self._late: dict[Value, list[Check]] = {}
         for check in program.checks:

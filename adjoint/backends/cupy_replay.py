@@ -1,0 +1,589 @@
+"""Replaying a program on CuPy: all its kernels in one CUDA graph, in memory that is laid out once.
+
+Neighbouring elementwise operations become one kernel, the others one each (``cuda_kernels``); products of matrices are cuBLAS's,
+which CuPy itself does not call while a stream is captured. Random numbers are drawn and arguments copied before the graph is
+launched, checks are read before or after it. A program that has an operation without a kernel is replayed as a loop over calls.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any, NamedTuple
+
+import cupy as cp
+import numpy as np
+
+from . import cuda_kernels as cuda
+from . import replay
+from .cuda_kernels import Elementwise, Kernel, Operand, Unsupported
+from .program import Op, Program, Value, mapped, overlap, values_in
+
+#: Numbers of this many replays may wait to be copied to the GPU.
+WAITING = 4
+WORKSPACE = 32 << 20  # what cuBLAS recommends for the largest GPUs
+ALIGNMENT = 256
+#: Products and sums are rounded one by one, as they are in CuPy's own kernels.
+OPTIONS = ("--fmad=false",)
+
+_kernels: dict[str, Any] = {}
+
+
+def compile(program: Program, numbers: list[Value]) -> Any:
+    """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call.
+
+    A :class:`Replay`, or where some operation has no kernel a :class:`~.replay.Plain` whose ``reason`` says which.
+    """
+    try:
+        return Replay(program, numbers)
+    except Unsupported as why:
+        plain = replay.compile(program, numbers)
+        plain.reason = str(why)
+        return plain
+
+
+class Product(NamedTuple):
+    """A product of matrices that cuBLAS computes: what its function is called with, after the handle."""
+
+    dtype: Any
+    arrays: list[Any]
+    operations: tuple[int, int]
+    sizes: tuple[int, int, int]
+    leading: tuple[int, int, int]
+    strides: tuple[int, int, int]
+    batch: int
+
+
+class Replay:
+    """A program as two graphs: what its checks need, and the rest.
+
+    Attributes:
+        launches: the kernels and products of each, in order.
+        calls, buffers, bytes: how many there are, and in how many pieces of memory of which size together they work.
+        reason: empty, since nothing kept the program from being captured.
+    """
+
+    def __init__(self, program: Program, numbers: list[Value]) -> None:
+        self.program, self.numbers, self.reason = program, numbers, ""
+        self._arrays: dict[Value, Any] = {}
+        for op in program.ops:
+            supported(op)
+        self._last = self._lifetimes()
+        self._chains = self._chained()
+        self._inner = {value for chain in self._chains for value in self._inside(chain)}
+        self._lay_out()
+        ahead: list[Kernel | Product] = []
+        body: list[Kernel | Product] = []
+        self._draws = [op for op in program.ops if op.draws]
+        starts = {chain[0]: chain for chain in self._chains}
+        chained = {op for chain in self._chains for op in chain}
+        for i, op in enumerate(program.ops):
+            if op in starts:
+                found = [self._chain(starts[op])]
+            elif op in chained or op.is_view or op.draws:
+                continue
+            else:
+                found = self._launches_of(op)
+            (ahead if i < program.ahead else body).extend(found)
+        self.launches = tuple([one for one in part if not _is_empty(one)] for part in (ahead, body))
+        self.calls = sum(map(len, self.launches)) + len(self._draws)
+        self._graphs = [_captured(part) for part in self.launches]
+        self._checks = [(check, self._array(check.condition)) for check in program.checks]
+
+    def ahead(self, arrays: list[Any]) -> bool:
+        """Take the arguments' arrays, and tell whether the program holds for them."""
+        for value, array in zip(self.program.arguments, arrays, strict=True):
+            self._arrays[value][...] = array
+        self._launch(0)
+        return all(bool(condition) is check.outcome for check, condition in self._checks if not check.late)
+
+    def body(self, numbers: tuple[float, ...]) -> list[Any]:
+        """Do the rest, with these numbers, and give the outputs as arrays of their own."""
+        if numbers:
+            self._staged.send(numbers)
+        for op in self._draws:
+            self._arrays[op.out][...] = op.function(*op.args)  # type: ignore[index]
+        self._launch(1)
+        for check, condition in self._checks:
+            if check.late and bool(condition) is not check.outcome:
+                raise check.failed()
+        return [self._array(value).copy() for value in self.program.outputs]
+
+    def _launch(self, part: int) -> None:
+        graph = self._graphs[part]
+        if graph is not None:
+            graph.launch()
+
+    @property
+    def source(self) -> str:
+        """The kernels' source, each once, to be read."""
+        return "\n".join(dict.fromkeys(one.source for part in self.launches for one in part if isinstance(one, Kernel)))
+
+    # --- where everything lies -----------------------------------------------------------------------------------------------
+
+    def _lifetimes(self) -> dict[Any, int]:
+        """The last operation that needs each memory; what is read when all is over is needed to the end."""
+        ops = self.program.ops
+        last = {value.memory: len(ops) for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]}
+        for i, op in enumerate(ops):
+            for value in [*op.values(), *([op.out] if op.out else []), *([op.writes] if op.writes else [])]:
+                last[value.memory] = max(i, last.get(value.memory, 0))
+        return last
+
+    def _lay_out(self) -> None:
+        """Give every value memory, but those that a kernel alone knows."""
+        program, arrays = self.program, self._arrays
+        pool = Pool()
+        for value in program.arguments:
+            arrays[value] = pool.take(_bytes(value)).array(value)
+        for value in program.values():
+            if value.array is not None and value.kind != "argument":
+                arrays[value] = value.array
+        self._staged = Staged(len(self.numbers))
+        for value, array in zip(self.numbers, self._staged.singles, strict=True):
+            arrays[value] = array
+        ends: dict[int, list[Block]] = {}
+        for op in program.ops:
+            if op.draws:  # before all others
+                arrays[op.out] = pool.take(_bytes(op.out)).array(op.out)  # type: ignore[index,arg-type]
+        at = {op: i for i, op in enumerate(program.ops)}
+        end_of = {op: at[chain[-1]] for chain in self._chains for op in chain}
+        busy = 0
+        for i, op in enumerate(program.ops):
+            out, busy = op.out, max(busy, end_of.get(op, i))
+            if out is not None and out not in arrays and out not in self._inner:
+                if op.is_view:
+                    kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
+                    arrays[out] = op.function(*mapped(op.args, self._array), **kwargs)
+                else:
+                    block = pool.take(_bytes(out))
+                    arrays[out] = block.array(out)
+                    ends.setdefault(self._last[out.memory], []).append(block)
+            if i < busy:
+                continue  # a chain is done at once: nothing that it reads is free before its end
+            for until in [until for until in ends if until <= i]:
+                for block in ends.pop(until):
+                    pool.give_back(block)
+        self.buffers, self.bytes = len(pool.blocks), sum(block.size for block in pool.blocks)
+
+    def _array(self, value: Value) -> Any:
+        return self._arrays[value]
+
+    # --- chains --------------------------------------------------------------------------------------------------------------
+
+    def _chained(self) -> list[list[Op]]:
+        """The runs of elementwise operations of one shape, of which none meets what another one writes but in place."""
+        chains: list[list[Op]] = []
+        used: list[tuple[Value, bool]] = []
+        shape: Any = None
+        for i, op in enumerate(self.program.ops):
+            if op.is_view or op.draws:
+                continue
+            target = op.writes or op.out
+            if op.name not in cuda.ELEMENTWISE or target is None or not target.size or not _same_shapes(op, target):
+                shape = None
+                continue
+            own = [(value, False) for value in op.values() if value.kind != "number"] + [(target, True)]
+            if shape == target.shape and i != self.program.ahead and all(_apart(a, b) for a in own for b in used):
+                chains[-1].append(op)
+            else:
+                chains.append([op])
+                shape, used = target.shape, []
+            used += own
+        return chains
+
+    def _inside(self, chain: list[Op]) -> set[Value]:
+        """What a chain makes and only itself reads."""
+        own = set(chain)
+        kept = {value.memory for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]}
+        made = {op.out.memory: op.out for op in chain if op.out is not None and op.writes is None and op.out.array is None}
+        for op in self.program.ops:
+            for value in [*op.values(), *([op.writes] if op.writes else []), *([op.out] if op.is_view and op.out else [])]:
+                if op not in own or value.base is not None or value is op.writes:
+                    made.pop(value.memory, None)
+        return {value for memory, value in made.items() if memory not in kept and not memory.outside}
+
+    def _chain(self, ops: list[Op]) -> Kernel:
+        """One kernel for the operations, each element's results kept in registers."""
+        target = ops[0].writes or ops[0].out
+        assert target is not None
+        names = list(dict.fromkeys(op.name for op in ops))
+        chain = Elementwise("_".join(names[:6]), target.shape)
+        known: dict[Value, Operand] = {}
+
+        def operand(part: Any, op: Op) -> Operand:
+            if not isinstance(part, Value):
+                return Operand(part)
+            if part not in known:
+                array = self._array(part)
+                place = chain.place(array)
+                if part.kind == "number":
+                    return Operand(place, array.dtype, 0.0)
+                known[part] = Operand(chain.register(place, array.dtype), array.dtype)
+            return known[part]
+
+        for op in ops:
+            target = op.writes or op.out
+            assert target is not None
+            args = [operand(part, op) for part in _operands(op)]
+            raw = op.args[1] if op.name == "pow" and len(op.args) > 1 else None
+            name = chain.compute(op.name, args, target.dtype, raw)
+            for value in [value for value in known if value is not target and overlap(value, target)]:
+                del known[value]
+            known[target] = Operand(name, target.dtype)
+            if target not in self._inner:
+                chain.store(chain.place(self._array(target)), name)
+        return chain.kernel()
+
+    # --- the other operations ----------------------------------------------------------------------------------------------------
+
+    def _launches_of(self, op: Op) -> list[Kernel | Product]:
+        made = op.writes or op.out
+        assert made is not None
+        if not made.size:
+            return []
+        args = mapped(op.args, self._array)
+        if op.name == "setitem":
+            target, value, index = args
+            if _is_basic(index):
+                return [cuda.copy(_part(target, index), value, "setitem")]
+            return [cuda.scatter(target, index, value)]
+        target = self._array(made)
+        if op.name in ("empty", "empty_like"):
+            return []
+        if op.name in COPIED:
+            return [cuda.copy(target.reshape(args[0].shape) if op.name == "reshape" else target, args[0], op.name)]
+        if op.name in cuda.REDUCTIONS:
+            return [cuda.reduction(op.name, target, args[0], op.kwargs.get("axis"))]
+        if op.name == "getitem":
+            return [cuda.copy(target, _part(*args), "getitem") if _is_basic(args[1]) else cuda.gather(target, *args)]
+        if op.name == "take":
+            axis = op.kwargs.get("axis", args[2] if len(args) > 2 else None)
+            before = (axis or 0) % max(1, len(args[0].shape))
+            return [cuda.gather(target, args[0], (*(slice(None),) * before, args[1]))]
+        if op.name == "scatter_add":
+            zeros = cuda.copy(target, 0, "zeros")
+            if _is_basic(args[1]):
+                return [zeros, cuda.copy(_part(target, args[1]), args[0], "scatter_add")]
+            return [zeros, cuda.scatter_add(target, args[1], args[0])]
+        if op.name in ("concat", "stack"):
+            return self._joined(op, target, args[0])
+        if op.name == "roll":
+            return self._rolled(op, target, args[0])
+        if op.name in ("tril", "triu"):
+            return [cuda.triangle(op.name, target, args[0], op.kwargs.get("k", 0))]
+        if op.name == "matmul":
+            a, b = args[:2]
+            if len(a.shape) == 1:
+                a, target = a[None], target[..., None, :] if len(b.shape) > 1 else target[..., None]
+            if len(b.shape) == 1:
+                b, target = b[:, None], target[..., None]
+            return [_product(target, a, b) or cuda.matmul(target, a, b)]
+        raise Unsupported(f"there is no kernel for {op.name}")
+
+    def _rolled(self, op: Op, target: Any, array: Any) -> list[Kernel | Product]:
+        """A copy for each corner that comes to lie elsewhere."""
+        shift, axis = op.kwargs.get("shift", op.args[1] if len(op.args) > 1 else 0), op.kwargs.get("axis")
+        if axis is None:
+            if not array.flags.c_contiguous or not target.flags.c_contiguous:
+                raise Unsupported("there is no kernel for roll of an array that does not lie in order")
+            target, array, axis = target.reshape(-1), array.reshape(-1), 0
+        corners: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
+        moves = dict.fromkeys(range(len(array.shape)), 0)
+        pairs = [(shift, axis)] if isinstance(axis, int) else zip((shift,) * len(axis) if isinstance(shift, int) else shift, axis, strict=True)
+        for by, a in pairs:
+            moves[a % len(array.shape)] += by
+        for a, n in enumerate(array.shape):
+            by = moves[a] % n
+            halves = [(slice(by, None), slice(0, n - by)), (slice(0, by), slice(n - by, None))][: 2 if by else 1]
+            corners = [((*to, h[0]), (*of, h[1])) for to, of in corners for h in halves]
+        return [cuda.copy(_part(target, to), _part(array, of), "roll") for to, of in corners]
+
+    def _joined(self, op: Op, target: Any, parts: list[Any]) -> list[Kernel | Product]:
+        axis, start, launches = op.kwargs.get("axis", 0) % len(target.shape), 0, []
+        for part in parts:
+            length = 1 if op.name == "stack" else part.shape[axis]
+            place = start if op.name == "stack" else slice(start, start + length)
+            launches.append(cuda.copy(_part(target, (*(slice(None),) * axis, place)), part, op.name))
+            start += length
+        return launches
+
+
+#: What is a copy where it is no view.
+COPIED = {"reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "matrix_transpose", "asarray", "astype", "contiguous"}
+OTHERS = {"setitem", "empty", "empty_like", "getitem", "take", "scatter_add", "concat", "stack", "roll", "tril", "triu", "matmul", *COPIED}
+_KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order", "shift", "k"}
+
+
+def supported(op: Op) -> None:
+    """Raise :class:`Unsupported` where there is no kernel for the operation."""
+    if op.is_view or op.draws:
+        return
+    if op.name not in cuda.ELEMENTWISE and op.name not in cuda.REDUCTIONS and op.name not in OTHERS:
+        raise Unsupported(f"there is no kernel for {op.name}")
+    if op.out is not None and op.writes is not None:
+        raise Unsupported(f"{op.name} makes an array and writes to another one")
+    if not op.kwargs.keys() <= _KEYWORDS or any(True for _ in values_in(tuple(op.kwargs.values()))):
+        raise Unsupported(f"there is no kernel for {op.name} with {', '.join(op.kwargs)}")
+    if op.writes is not None and op.name not in cuda.ELEMENTWISE and op.name != "setitem":
+        raise Unsupported(f"there is no kernel for {op.name} in place")
+    if op.name in cuda.REDUCTIONS and len(op.args) > 1:
+        raise Unsupported(f"there is no kernel for {op.name} of {len(op.args)} arguments")
+    for value in [*op.values(), *([op.out] if op.out else [])]:
+        cuda.c_type(value.dtype)
+
+
+def _operands(op: Op) -> tuple[Any, ...]:
+    """What an elementwise operation computes with."""
+    if op.name in cuda.FILLED:
+        value = cuda.FILLED[op.name]
+        return (value if value is not None else op.kwargs["fill_value"] if "fill_value" in op.kwargs else op.args[1],)
+    return op.args[:1] if op.name in cuda.COPIES else op.args
+
+
+def _same_shapes(op: Op, target: Value) -> bool:
+    """Whether all that it computes with is broadcast to the target's shape; a copy of another shape is not elementwise."""
+    shapes = [part.shape for part in _operands(op) if isinstance(part, Value)]
+    return all(len(shape) <= len(target.shape) for shape in shapes) and all(
+        n in (1, m) for shape in shapes for n, m in zip(shape[::-1], target.shape[::-1], strict=False)
+    )
+
+
+def _apart(a: tuple[Value, bool], b: tuple[Value, bool]) -> bool:
+    """Whether two uses, and whether they write, may come in one kernel: what one writes, the other meets in its place."""
+    (value, writes), (other, wrote) = a, b
+    if not (writes or wrote) or not overlap(value, other):
+        return True
+    if value is other:
+        return True
+    same = (value.shape, value.strides, value.dtype) == (other.shape, other.strides, other.dtype)
+    return value.extent is not None and value.extent == other.extent and same
+
+
+def _is_basic(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+
+
+def _part(array: Any, index: Any) -> Any:
+    """``array[index]`` as a view, of no axes too."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return array[parts if any(part is Ellipsis for part in parts) else (*parts, ...)]
+
+
+def _bytes(value: Value) -> int:
+    return value.size * int(value.dtype.itemsize)
+
+
+class Block:
+    """A piece of memory that values take in turn."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._memory = cp.empty(size, np.uint8)
+
+    def array(self, value: Value) -> Any:
+        """An array of the value's form in it."""
+        return cp.ndarray(value.shape, value.dtype, self._memory.data, value.strides)
+
+
+class Pool:
+    """Blocks that are free again, the smallest that does taken first."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self._free: list[Block] = []
+
+    def take(self, size: int) -> Block:
+        size = max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT)
+        fitting = [block for block in self._free if size <= block.size <= 4 * size + 4096]
+        if fitting:
+            block = min(fitting, key=lambda block: block.size)
+            self._free.remove(block)
+            return block
+        block = Block(size)
+        self.blocks.append(block)
+        return block
+
+    def give_back(self, block: Block) -> None:
+        self._free.append(block)
+
+
+class Staged:
+    """Numbers on their way to the GPU: written to pinned memory, which is copied while Python goes on.
+
+    Attributes:
+        singles: for each number the array of no axes that it arrives in.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._target = cp.zeros(max(count, 1), np.float64)
+        self.singles = [self._target[k : k + 1].reshape(()) for k in range(count)]
+        self._pinned: list[Any] = []
+        self._turn = 0
+        for _ in range(WAITING if count else 0):
+            memory = cp.cuda.alloc_pinned_memory(8 * count)
+            self._pinned.append((memory, np.frombuffer(memory, np.float64, count), cp.cuda.Event(disable_timing=True)))
+
+    def send(self, numbers: tuple[float, ...]) -> None:
+        memory, array, done = self._pinned[self._turn]
+        self._turn = (self._turn + 1) % len(self._pinned)
+        done.synchronize()  # the copy before the last from here
+        array[:] = numbers
+        stream = cp.cuda.get_current_stream()
+        self._target.data.copy_from_host_async(ctypes.c_void_p(array.ctypes.data), array.nbytes, stream)
+        done.record(stream)
+        del memory
+
+
+# --- the graph --------------------------------------------------------------------------------------------------------------------
+
+
+def _is_empty(launch: Kernel | Product) -> bool:
+    return isinstance(launch, Kernel) and (not launch.arrays[0].size or 0 in launch.grid)
+
+
+def _kernel(launch: Kernel) -> Any:
+    """The compiled kernel, loaded: neither may happen while a stream is captured."""
+    found = _kernels.get(launch.source)
+    if found is None:
+        found = _kernels[launch.source] = cp.RawKernel(launch.source, launch.name, OPTIONS)
+        found.compile()
+        _ = found.num_regs  # asking for it loads the function, which CUDA otherwise leaves to the first launch
+    return found
+
+
+def _captured(launches: list[Kernel | Product]) -> Any:
+    """The launches as a graph; None of none."""
+    if not launches:
+        return None
+    kernels = [_kernel(launch) if isinstance(launch, Kernel) else None for launch in launches]
+    blas = cublas() if any(isinstance(launch, Product) for launch in launches) else None
+    cp.cuda.get_current_stream().synchronize()
+    stream = cp.cuda.Stream(non_blocking=True)
+    with stream:
+        if blas is not None:
+            blas.use(stream)
+        stream.begin_capture()
+        try:
+            for launch, kernel in zip(launches, kernels, strict=True):
+                if isinstance(launch, Product):
+                    assert blas is not None
+                    blas.multiply(launch)
+                else:
+                    kernel(launch.grid, launch.block, tuple(launch.arrays))
+        except BaseException:
+            stream.end_capture()
+            raise
+        graph = stream.end_capture()
+    graph.upload()
+    return graph
+
+
+# --- matrix products ------------------------------------------------------------------------------------------------------------
+
+
+def _product(target: Any, a: Any, b: Any) -> Product | None:
+    """The product as cuBLAS computes it, where it can: it takes matrices by columns, so what it is told is target^T = b^T a^T."""
+    dtype = target.dtype
+    if dtype.name not in ("float32", "float64") or not (a.dtype == b.dtype == dtype) or not target.size or not a.size:
+        return None
+    forms = [_leading(array) for array in (b, a, target)]
+    batch = _batch(target, a, b)
+    if None in forms or batch is None or forms[2][0] or cublas() is None:  # type: ignore[index]
+        return None
+    (op_b, ld_b), (op_a, ld_a), (_, ld_y) = forms  # type: ignore[misc]
+    rows, columns = target.shape[-2:]
+    count, strides = batch
+    return Product(dtype, [b, a, target], (op_b, op_a), (columns, rows, a.shape[-1]), (ld_b, ld_a, ld_y), strides, count)
+
+
+def _leading(array: Any) -> tuple[int, int] | None:
+    """Whether the matrices are transposed, and the distance of their rows, or columns then; None where elements lie apart in both."""
+    rows, columns = array.shape[-2:]
+    down, right = cuda.element_strides(array)[-2:]
+    if right == 1 or columns == 1:
+        leading = down if rows > 1 else columns
+        if leading >= columns:
+            return 0, leading
+    if down == 1 or rows == 1:
+        leading = right if columns > 1 else rows
+        if leading >= rows:
+            return 1, leading
+    return None
+
+
+def _batch(target: Any, a: Any, b: Any) -> tuple[int, tuple[int, int, int]] | None:
+    """How many matrices there are, and the distances from one to the next of b, a and the target, where these are even."""
+    space = cuda.Space(target.shape[:-2])
+    for name, array in (("y", target), ("b", b), ("a", a)):
+        batch = array[..., 0, 0]
+        space.strides[name] = cuda.broadcast_strides(batch, space.shape)
+    lengths, strides = space.merged()
+    if not lengths:
+        return 1, (0, 0, 0)
+    if len(lengths) > 1:
+        return None
+    return lengths[0], (strides["b"][0], strides["a"][0], strides["y"][0])
+
+
+class Blas:
+    """cuBLAS, called directly: with a handle and a workspace of its own, so that it can be captured."""
+
+    def __init__(self, library: Any) -> None:
+        self._library, self._handle = library, ctypes.c_void_p()
+        pointer, integer = ctypes.c_void_p, ctypes.c_int
+        for name in ("cublasSgemmStridedBatched", "cublasDgemmStridedBatched"):
+            number = ctypes.POINTER(ctypes.c_float if name[6] == "S" else ctypes.c_double)
+            matrix = [pointer, integer, ctypes.c_longlong]
+            getattr(library, name).argtypes = [pointer, *[integer] * 5, number, *matrix, *matrix, number, *matrix, integer]
+        library.cublasCreate_v2.argtypes = [ctypes.POINTER(pointer)]
+        library.cublasSetStream_v2.argtypes = [pointer, pointer]
+        library.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
+        self._do("cublasCreate_v2", ctypes.byref(self._handle))
+        self._workspace = cp.empty(WORKSPACE, np.uint8)
+
+    def _do(self, name: str, *args: Any) -> None:
+        status = getattr(self._library, name)(*args)
+        if status:
+            raise RuntimeError(f"cuBLAS: {name} failed with status {status}")
+
+    def use(self, stream: Any) -> None:
+        """Work on that stream, from now on. The workspace is set anew, for a new stream takes it away."""
+        self._do("cublasSetStream_v2", self._handle, stream.ptr)
+        self._do("cublasSetWorkspace_v2", self._handle, self._workspace.data.ptr, WORKSPACE)
+
+    def multiply(self, product: Product) -> None:
+        """Put the product on the stream."""
+        letter, number = ("S", ctypes.c_float) if product.dtype == np.float32 else ("D", ctypes.c_double)
+        matrices = [
+            (array.data.ptr, leading, stride)
+            for array, leading, stride in zip(product.arrays, product.leading, product.strides, strict=True)
+        ]
+        one, zero = number(1.0), number(0.0)
+        self._do(
+            f"cublas{letter}gemmStridedBatched", self._handle, *product.operations, *product.sizes, ctypes.byref(one),
+            *matrices[0], *matrices[1], ctypes.byref(zero), *matrices[2], product.batch,
+        )  # fmt: skip
+
+
+_blas: dict[int, Blas | None] = {}
+
+
+def cublas() -> Blas | None:
+    """The current device's; None where its library is not found, and products are computed by a kernel."""
+    device = cp.cuda.Device().id
+    if device not in _blas:
+        try:
+            _blas[device] = Blas(library())
+        except (OSError, ImportError, AttributeError, RuntimeError):
+            _blas[device] = None
+    return _blas[device]
+
+
+def library() -> Any:
+    """The library that CuPy has loaded: by its name, which the loader knows then."""
+    from cupy_backends.cuda.libs import cublas as bindings
+
+    major = bindings.getVersion(cp.cuda.Device().cublas_handle) // 10000
+    return ctypes.CDLL(f"cublas64_{major}.dll" if sys.platform == "win32" else f"libcublas.so.{major}")
