@@ -290,7 +290,11 @@ class Replay:
             target, array, axis = target.reshape(-1), array.reshape(-1), 0
         corners: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
         moves = dict.fromkeys(range(len(array.shape)), 0)
-        pairs = [(shift, axis)] if isinstance(axis, int) else zip((shift,) * len(axis) if isinstance(shift, int) else shift, axis, strict=True)
+        pairs = (
+            [(shift, axis)]
+            if isinstance(axis, int)
+            else zip((shift,) * len(axis) if isinstance(shift, int) else shift, axis, strict=True)
+        )
         for by, a in pairs:
             moves[a % len(array.shape)] += by
         for a, n in enumerate(array.shape):
@@ -310,8 +314,32 @@ class Replay:
 
 
 #: What is a copy where it is no view.
-COPIED = {"reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "matrix_transpose", "asarray", "astype", "contiguous"}
-OTHERS = {"setitem", "empty", "empty_like", "getitem", "take", "scatter_add", "concat", "stack", "roll", "tril", "triu", "matmul", *COPIED}
+COPIED = {
+    "reshape",
+    "permute_dims",
+    "broadcast_to",
+    "expand_dims",
+    "squeeze",
+    "matrix_transpose",
+    "asarray",
+    "astype",
+    "contiguous",
+}
+OTHERS = {
+    "setitem",
+    "empty",
+    "empty_like",
+    "getitem",
+    "take",
+    "scatter_add",
+    "concat",
+    "stack",
+    "roll",
+    "tril",
+    "triu",
+    "matmul",
+    *COPIED,
+}
 _KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order", "shift", "k"}
 
 

@@ -90,7 +90,7 @@ class Replay:
                 last[value.memory] = max(i, last.get(value.memory, 0))
         written = _Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
-        within = {op: chain for chain in self._chains.values() for op in chain.ops}
+        within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
         pool = _Pool()
         place: dict[Any, _Block] = {}
         ends: dict[int, list[_Block]] = {}
@@ -103,7 +103,7 @@ class Replay:
                         args = mapped(op.args, self._array)
                         self._arrays[out] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
                 elif self._line_of(op) is not None:
-                    target = written.of(op, self._array)
+                    target = written.of(op, within[op].ops[0] if op in within else op, self._arrays)
                     if target is None and op in within and out in within[op].inner:
                         continue
                     if target is not None:
@@ -121,7 +121,6 @@ class Replay:
                 for block in ends.pop(until):
                     if block.until == until:
                         pool.give_back(block)
-        self._within = within
         self.buffers = len(pool.blocks) + sum(chain.places()[1] for chain in self._chains.values())
         self.bytes = sum(block.size for block in pool.blocks) + sum(chain.scratch() for chain in self._chains.values())
 
@@ -137,7 +136,11 @@ class Replay:
         assert out is not None
         if op.name not in UFUNCS and op.name not in COPIES:
             return None
+        together = self._within[op].ops if op in self._within else ()
+        viewed = {value.memory for other in together for value in other.values() if value.base is not None}
         for value in op.values():
+            if value.memory in viewed:  # by an operation that is done tile by tile with this one
+                continue
             fits = value.kind == "made" and value.base is None and last[value.memory] == i
             if fits and value.memory in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
                 return place[value.memory]
@@ -498,7 +501,7 @@ class Replay:
         for check in program.checks:
             if not check.late:
                 ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
-        shared = [self._of[v] for v in self._of if any(line.startswith(f"{self._of[v]} = ") for line in ahead)]
+        shared = [name for name in self._of.values() if any(f"{name} = " in line.split("; ")[-1] for line in ahead)]
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
             f"{self._held(array)}[()] = numbers[{self.numbers.index(key[0])}]"
@@ -507,17 +510,8 @@ class Replay:
         ]
         arguments = ", ".join(f"a{i}" for i in range(len(program.arguments)))
         everywhere = [f"global {', '.join(shared)}"] if shared else []
-        self.source = "\n    ".join(
-            [
-                f"def ahead({arguments}):",
-                *everywhere,
-                *ahead,
-                "return True\n\ndef body(numbers):",
-                *numbers,
-                *body,
-                f"return [{outputs}]",
-            ]
-        ).replace("    return True\n\ndef", "    return True\n\ndef")
+        lines = [f"def ahead({arguments}):", *everywhere, *ahead, "return True\n\ndef body(numbers):", *numbers, *body]
+        self.source = "\n    ".join([*lines, f"return [{outputs}]"])
         exec(self.source, self._names)
 
     def _output(self, value: Value) -> str:
@@ -570,8 +564,12 @@ class _Destinations:
             if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and is_basic(op.args[2]):
                 self._writers.setdefault(op.args[1].memory, []).append(op)
 
-    def of(self, op: Op, array_of: Callable[[Value], Any]) -> tuple[Any, Op] | None:
-        """The array to make the result of ``op`` in, and the write that is not needed then."""
+    def of(self, op: Op, first: Op, arrays: dict[Value, Any]) -> tuple[Any, Op] | None:
+        """The array to make the result of ``op`` in, and the write that is not needed then.
+
+        Nobody may meet that memory from ``op`` to the write; nor those from ``first`` on, which are done tile by tile with ``op``,
+        but where they meet it in place.
+        """
         out = op.out
         assert out is not None
         writers = self._writers.get(out.memory, [])
@@ -581,15 +579,15 @@ class _Destinations:
         target, value, index = write.args
         if target.kind != "outside" and not (target.memory.outside and target.extent):
             return None
-        try:
-            part = array_of(target)[index]
-        except KeyError:  # a view that is not made yet, or of memory that has no place
+        if target not in arrays:  # a view of memory that has no place
             return None
+        part = arrays[target][index]
         if not isinstance(part, np.ndarray) or part.shape != value.shape or part.dtype != out.dtype or part.size != out.size:
             return None
-        for other in self._ops[begun : self._at[write]]:
-            for used in [*other.values(), *([other.writes] if other.writes else [])]:
-                aligned = other is op and op.name in UFUNCS and (used.shape, used.strides) == (part.shape, part.strides)
+        for i in range(self._at[first], self._at[write]):
+            other = self._ops[i]
+            for used in other.values():
+                aligned = i <= begun and (other is not op or op.name in UFUNCS) and _same(part, arrays.get(used))
                 if used.memory is target.memory and overlap(used, target) and not aligned:
                     return None
         if value is not out and not (part.flags.c_contiguous and self._is_reshaped(value, out)):

@@ -292,7 +292,11 @@ class Recorder:
     def _is_same(self, a: Any, b: Any) -> bool:
         """Whether a view is of all that it is a view of, in the same form; False where strides are not to be had."""
         form = a.shape, a.dtype, getattr(a, "strides", None)
-        return form[2] is not None and form == (b.shape, b.dtype, getattr(b, "strides", None)) and self.backend.extent(a) == self.backend.extent(b)
+        return (
+            form[2] is not None
+            and form == (b.shape, b.dtype, getattr(b, "strides", None))
+            and self.backend.extent(a) == self.backend.extent(b)
+        )
 
     def is_alone(self, held: Recorded, other: Any) -> bool:
         """Whether what is written to ``held`` is seen through it alone, and has the form that a new result would have."""
