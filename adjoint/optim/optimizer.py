@@ -195,7 +195,8 @@ class Optimizer:
     def _update(self, group: Group, flat: Flat, first: int, last: int) -> None:
         """Apply the rule to the parameters from ``first`` up to ``last``: recorded at the first step, and replayed after that."""
         states = self._states(group, flat)
-        flat.update(self.update, first, last, states, fed(partial(self._numbers, group, flat, first)))
+        numbers = partial(self.__class__._numbers, self, group, flat, first)  # a method of a proxy would hold what it stands for
+        flat.update(self.update, first, last, states, fed(numbers))
         if states:
             effect(partial(flat.count, first, last, self.counts_steps))
 
