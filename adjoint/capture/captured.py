@@ -35,6 +35,7 @@ class Stats(NamedTuple):
         replays: how many calls were answered by one.
         recorded, calls: operations of the latest recording as they were logged, and calls that a replay of it makes.
         buffers, bytes: the pieces of memory that a replay of it works in, and their size.
+        reason: why a replay of it is a loop over its operations, where the backend has a quicker way for others.
     """
 
     programs: int
@@ -43,6 +44,7 @@ class Stats(NamedTuple):
     calls: int
     buffers: int
     bytes: int
+    reason: str = ""
 
 
 class Replay:
@@ -209,7 +211,7 @@ class Captured:
         """How much there is to a replay, and how often there was one. Raises :class:`CaptureError` where there is no recording."""
         latest, replays = self._latest(), self.all()
         run = latest.run
-        return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes)
+        return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes, run.reason)
 
     def _latest(self) -> Replay:
         if not self._recent:
