@@ -1,5 +1,6 @@
-"""The whole suite on CuPy, where there is a GPU; its result is kept in ``benchmarks/results/gpu-check.txt``.
+"""The whole suite on CuPy, then the benchmark's GPU rows, where there is a GPU; the results are kept in ``benchmarks/results/``.
 
+The suite's is ``gpu-check.txt``, the benchmark's ``bench-cupy.json`` and its chart.
 ``make gpu-check`` runs it. Where CuPy or a GPU is missing it says so in a line and exits with 2: nothing was checked.
 """
 
@@ -18,7 +19,7 @@ from adjoint import __version__, backends  # noqa: E402
 from adjoint.errors import BackendError  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "gpu-check.txt"
-SUITES = ["tests/autograd", "tests/backends", "tests/nn", "tests/optim", "tests/data"]
+SUITES = ["tests/autograd", "tests/backends", "tests/capture", "tests/nn", "tests/optim", "tests/data"]
 
 
 def command(backend: str) -> list[str]:
@@ -49,7 +50,10 @@ def main() -> int:
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text("\n".join([*head, *failed, *lines[-1:]]) + "\n", encoding="utf-8")
-    return run.returncode
+    measured = subprocess.run([sys.executable, ROOT / "benchmarks" / "bench.py", "--backend", "cupy"], cwd=ROOT)
+    with RESULT.open("a", encoding="utf-8") as result:
+        result.write(f"benchmarks: {'bench-cupy.json' if measured.returncode == 0 else f'failed with {measured.returncode}'}\n")
+    return run.returncode or measured.returncode
 
 
 if __name__ == "__main__":

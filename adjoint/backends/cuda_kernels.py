@@ -115,7 +115,7 @@ def loop_dtype(name: str, dtypes: Sequence[Any], out: Any) -> Any:
     if name in COPIES or name in FILLED:
         return out
     found = np.result_type(*(dtypes[1:] if name == "where" else dtypes))
-    if (name == "divide" or (name in FUNCTIONS and name not in WHOLE_AS_THEY_ARE)) and found.kind != "f":
+    if (name in ("divide", "logaddexp") or (name in FUNCTIONS and name not in WHOLE_AS_THEY_ARE)) and found.kind != "f":
         return out if out.kind == "f" else np.dtype(np.float64)
     return found
 

@@ -32,11 +32,11 @@ _kernels: dict[str, Any] = {}
 def compile(program: Program, numbers: list[Value]) -> Any:
     """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call.
 
-    A :class:`Replay`, or where some operation has no kernel a :class:`~.replay.Plain` whose ``reason`` says which.
+    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.replay.Plain` whose ``reason`` says which.
     """
     try:
         return Replay(program, numbers)
-    except Unsupported as why:
+    except (Unsupported, RuntimeError) as why:  # CUDA's errors too: the loop is slower, and right
         plain = replay.compile(program, numbers)
         plain.reason = str(why)
         return plain
@@ -78,6 +78,7 @@ class Replay:
         starts = {chain[0]: chain for chain in self._chains}
         chained = {op for chain in self._chains for op in chain}
         for i, op in enumerate(program.ops):
+            found: list[Kernel | Product]
             if op in starts:
                 found = [self._chain(starts[op])]
             elif op in chained or op.is_view or op.draws:
@@ -290,12 +291,8 @@ class Replay:
             target, array, axis = target.reshape(-1), array.reshape(-1), 0
         corners: list[tuple[tuple[slice, ...], tuple[slice, ...]]] = [((), ())]
         moves = dict.fromkeys(range(len(array.shape)), 0)
-        pairs = (
-            [(shift, axis)]
-            if isinstance(axis, int)
-            else zip((shift,) * len(axis) if isinstance(shift, int) else shift, axis, strict=True)
-        )
-        for by, a in pairs:
+        axes = (axis,) if isinstance(axis, int) else axis
+        for by, a in zip((shift,) * len(axes) if isinstance(shift, int) else shift, axes, strict=True):
             moves[a % len(array.shape)] += by
         for a, n in enumerate(array.shape):
             by = moves[a] % n
@@ -304,7 +301,8 @@ class Replay:
         return [cuda.copy(_part(target, to), _part(array, of), "roll") for to, of in corners]
 
     def _joined(self, op: Op, target: Any, parts: list[Any]) -> list[Kernel | Product]:
-        axis, start, launches = op.kwargs.get("axis", 0) % len(target.shape), 0, []
+        axis, start = op.kwargs.get("axis", 0) % len(target.shape), 0
+        launches: list[Kernel | Product] = []
         for part in parts:
             length = 1 if op.name == "stack" else part.shape[axis]
             place = start if op.name == "stack" else slice(start, start + length)
@@ -315,31 +313,12 @@ class Replay:
 
 #: What is a copy where it is no view.
 COPIED = {
-    "reshape",
-    "permute_dims",
-    "broadcast_to",
-    "expand_dims",
-    "squeeze",
-    "matrix_transpose",
-    "asarray",
-    "astype",
-    "contiguous",
-}
+    "reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "matrix_transpose", "asarray", "astype", "contiguous",
+}  # fmt: skip
 OTHERS = {
-    "setitem",
-    "empty",
-    "empty_like",
-    "getitem",
-    "take",
-    "scatter_add",
-    "concat",
-    "stack",
-    "roll",
-    "tril",
-    "triu",
-    "matmul",
+    "setitem", "empty", "empty_like", "getitem", "take", "scatter_add", "concat", "stack", "roll", "tril", "triu", "matmul",
     *COPIED,
-}
+}  # fmt: skip
 _KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order", "shift", "k"}
 
 
@@ -485,7 +464,7 @@ def _captured(launches: list[Kernel | Product]) -> Any:
     """The launches as a graph; None of none."""
     if not launches:
         return None
-    kernels = [_kernel(launch) if isinstance(launch, Kernel) else None for launch in launches]
+    kernels: list[Any] = [_kernel(launch) if isinstance(launch, Kernel) else None for launch in launches]
     blas = cublas() if any(isinstance(launch, Product) for launch in launches) else None
     cp.cuda.get_current_stream().synchronize()
     stream = cp.cuda.Stream(non_blocking=True)
@@ -527,7 +506,7 @@ def _product(target: Any, a: Any, b: Any) -> Product | None:
 
 
 def _leading(array: Any) -> tuple[int, int] | None:
-    """Whether the matrices are transposed, and the distance of their rows, or columns then; None where elements lie apart in both."""
+    """Whether the matrices are transposed, and how far apart their rows, or columns, are; None where elements lie apart in both."""
     rows, columns = array.shape[-2:]
     down, right = cuda.element_strides(array)[-2:]
     if right == 1 or columns == 1:

@@ -49,6 +49,8 @@ class Replay:
         calls, buffers, bytes: how many calls a replay makes, and in how many pieces of memory of which size together it works.
     """
 
+    reason = ""
+
     def __init__(self, program: Program, numbers: list[Value]) -> None:
         self.program, self.numbers = program, numbers
         self._names: dict[str, Any] = {"copyto": np.copyto}  # what the functions' source refers to

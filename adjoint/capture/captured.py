@@ -36,6 +36,7 @@ class Stats(NamedTuple):
         replays: how many calls were answered by one.
         recorded, calls: operations of the latest recording as they were logged, and calls that a replay of it makes.
         buffers, bytes: the pieces of memory that a replay of it works in, and their size.
+        reason: why a replay of it is a loop over its operations, where the backend has a quicker way for others.
     """
 
     programs: int
@@ -44,6 +45,7 @@ class Stats(NamedTuple):
     calls: int
     buffers: int
     bytes: int
+    reason: str = ""
 
 
 class Replay:
@@ -52,7 +54,7 @@ class Replay:
     def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
         self.tensors, self.names = list(recording.tensors.values()), names
-        self.attributes, self.assigned = list(recording.read.values()), recording.assigned()
+        self.attributes, self.assigned = recording.kept_attributes(), recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
         self.steps = _steps(recording)
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
@@ -218,7 +220,7 @@ class Captured:
         """How much there is to a replay, and how often there was one. Raises :class:`CaptureError` where there is no recording."""
         latest, replays = self._latest(), self.all()
         run = latest.run
-        return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes)
+        return Stats(len(replays), self._count, latest.program.recorded, run.calls, run.buffers, run.bytes, run.reason)
 
     def _latest(self) -> Replay:
         if not self._recent:

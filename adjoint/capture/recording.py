@@ -26,8 +26,11 @@ _MISSING = object()
 _lock = threading.RLock()  # one recording at a time: what is patched is everybody's
 _active: list[Recording] = []
 
-#: Attributes of objects that the way of a call may depend on: what was read of them has to be the same again.
+#: Attributes of objects that the way of a call may depend on: what was read of them has to be the same again. Of the types in the
+#: second list, all that are tensors, numbers or texts.
 watched: list[tuple[type, str]] = [(Tensor, "grad")]
+watched_whole: list[type] = []
+PLAIN = (bool, int, float, str)
 
 
 class Feed(NamedTuple):
@@ -77,6 +80,8 @@ class Recording:
         self._set(GradientBuffer, free=lambda buffer: True)  # what is held of it now is held by the recorder
         for owner, name in watched:
             self._set(owner, **{name: self._watching(owner, name)})
+        for owner in watched_whole:
+            self._set(owner, __getattribute__=self._note)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -134,6 +139,14 @@ class Recording:
         given._requires_grad = tensor._requires_grad
         return given
 
+    def kept_attributes(self) -> list[tuple[Any, str, Any]]:
+        """What was read of attributes, but for numbers and texts that the call itself has changed, as a count of calls."""
+        return [
+            (instance, name, value)
+            for instance, name, value in self.read.values()
+            if not isinstance(value, PLAIN) or getattr(instance, name, None) is value
+        ]
+
     def assigned(self) -> list[tuple[Any, str, Any]]:
         """What was assigned to attributes of objects that were there before, and is another value than before or unknown."""
         return [
@@ -186,6 +199,16 @@ class Recording:
 
     def _stream_of(self, generator: Generator) -> Any:
         return _Drawing(self.recorder, generator) if self.recorder.here else vars(generator)["stream"]
+
+    @property
+    def _note(self) -> Callable[[Any, str], Any]:
+        def get(instance: Any, name: str) -> Any:
+            value = object.__getattribute__(instance, name)
+            if isinstance(value, (Tensor, *PLAIN)) and self.recorder.here and name in vars(instance):
+                self.read.setdefault((id(instance), name), (instance, name, value))
+            return value
+
+        return get
 
     def _watching(self, owner: type, name: str) -> property:
         """The attribute as it is, its first reading and what is assigned to it noted."""
@@ -249,8 +272,11 @@ def active() -> Recording | None:
 
 
 def watch(owner: type, name: str) -> None:
-    """Have captured functions take note of the attribute ``name`` of instances of ``owner``: another value is another way."""
+    """Have captured functions take note of attributes of instances of ``owner``, since another value is another way: of the one
+    called ``name``, and of all tensors, numbers and texts that are found there.
+    """
     watched.append((owner, name))
+    watched_whole.append(owner)
 
 
 def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -455,7 +455,8 @@ def modules() -> dict[str, ModuleType]:
     pool = _namespace("pool", used_bytes=lambda: 0, total_bytes=lambda: 0)
     cupy = _namespace(
         "cupy", __version__="14.fake", cuda=cuda, linalg=linalg, lib=_namespace("cupy.lib", stride_tricks=tricks),
-        random=_namespace("cupy.random", Generator=Generator, XORWOW=lambda seed: seed), get_default_memory_pool=lambda: pool, **functions,
+        random=_namespace("cupy.random", Generator=Generator, XORWOW=lambda seed: seed), get_default_memory_pool=lambda: pool,
+        **functions,
     )  # fmt: skip
     special = _namespace("cupyx.scipy.special", erf=_erf)
     scipy = _namespace("cupyx.scipy", special=special)
