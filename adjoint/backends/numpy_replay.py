@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import numpy_chains
-from .numpy import as_product
+from .numpy import as_product, extent
 from .numpy_chains import Chain, Step, in_two
 from .program import Op, Program, Value, is_basic, kept_an_array, mapped, overlap, values_in
 from .standard import BINARY, OLD_NAMES, UNARY
@@ -93,6 +93,8 @@ class Replay:
                         self._arrays[out] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
                 elif self._line_of(op) is not None:
                     target = written.of(op, self._array)
+                    if target is not None and op in within and not self._meets(within[op], *target):
+                        target = None
                     if target is None and op in within and out in within[op].inner:
                         continue
                     if target is not None:
@@ -118,6 +120,17 @@ class Replay:
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
+
+    def _meets(self, chain: Chain, part: Any, write: Op) -> bool:
+        """Whether a chain that writes to ``part`` of an array meets it in place wherever it reads that array."""
+        assert write.writes is not None
+        first, last = extent(part.ctypes.data, part)
+        for op in chain.ops:
+            for value in op.values():
+                apart = value.extent is not None and (value.extent[1] <= first or last <= value.extent[0])
+                if value.memory is write.writes.memory and not apart and not _same(part, self._arrays.get(value)):
+                    return False
+        return True
 
     def _reused(self, op: Op, i: int, last: dict[Any, int], place: dict[Any, Any]) -> Any:
         """The place of an operand that an elementwise operation is the last to need, and that has its result's form."""
