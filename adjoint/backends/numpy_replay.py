@@ -97,8 +97,11 @@ class Replay:
         place: dict[Any, _Block] = {}
         ends: dict[int, list[_Block]] = {}
         self._skipped: set[Op] = set()
+        begun = False
         for i, op in enumerate(ops):
             out = op.out
+            if op in within:
+                begun = op is not within[op].ops[-1]
             if out is not None and out not in self._arrays:
                 if op.is_view:
                     if out.base in self._arrays:
@@ -117,8 +120,8 @@ class Replay:
                         block.until = last[out.memory]
                         ends.setdefault(block.until, []).append(block)
                         self._arrays[out] = block.array(out)
-            if op in within and op is not within[op].ops[-1]:
-                continue  # a chain is done at once: nothing that it reads is free before its end
+            if begun:
+                continue  # a chain is done at once: nothing that it reads is free before its end, whatever views lie between
             for until in [until for until in ends if until <= i]:
                 for block in ends.pop(until):
                     if block.until == until:

@@ -56,7 +56,9 @@ class Replay:
         self.tensors, self.names = list(recording.tensors.values()), names
         self.attributes, self.assigned = recording.kept_attributes(), recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
-        self.steps = _steps(recording)
+        self.steps, self.after = _steps(recording), []
+        while self.steps and self.steps[-1][1] is None:  # what no number depends on is for the end, when nothing can fail any more
+            self.after.insert(0, self.steps.pop()[0])
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
@@ -88,6 +90,8 @@ class Replay:
         self.stamp()
         for instance, name, value in self.assigned:
             setattr(instance, name, value)
+        for function in self.after:
+            function()
         return _filled(self.result, [Tensor(out, self.backend) for out in outputs])
 
     def _check(self) -> None:

@@ -250,6 +250,29 @@ def test_an_index_out_of_range_raises_on_a_replay(pick: Any) -> None:
     assert (captured(ad.tensor([1, 2])) == pick(ad.tensor([1, 2]), table)).all()
 
 
+def test_an_error_on_the_way_of_a_replay_counts_no_step() -> None:
+    table = ad.randn(4, 3).requires_grad_()
+    optimizer = optim.Adam([table], lr=0.1)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 2)
+
+    @ad.capture
+    def step(i: Any) -> Any:
+        optimizer.zero_grad()
+        loss = table[i].square().sum()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        return loss
+
+    for _ in range(3):
+        step(ad.tensor([0, 3]))
+    before = repr((table, optimizer.state_dict(), scheduler.state_dict()))
+    with pytest.raises(IndexError):
+        step(ad.tensor([0, 4]))
+    assert repr((table, optimizer.state_dict(), scheduler.state_dict())) == before
+    assert step.stats[:2] == (1, 2)
+
+
 class Stop(Exception):
     pass
 
