@@ -98,7 +98,9 @@ class ndarray(np.ndarray):
         refuse("an allocation")
         if memptr is None:
             return np.ndarray.__new__(cls, shape, dtype, None, 0, strides, order)
-        return np.ndarray.__new__(cls, shape, dtype, memptr.array.view(np.ndarray), 0, strides, order)
+        plain = memptr.array.view(np.ndarray)
+        memory = (ctypes.c_char * plain.nbytes).from_buffer(plain)  # of which the new array is no view
+        return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides, order)
 
     @property
     def data(self) -> Any:
@@ -107,7 +109,9 @@ class ndarray(np.ndarray):
     @property
     def base(self) -> Any:
         base = super().base
-        return base if isinstance(base, ndarray) else None
+        while base is not None and not isinstance(base, ndarray):
+            base = getattr(base, "base", None)
+        return base
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         refuse(f"{ufunc.__name__} through CuPy")
