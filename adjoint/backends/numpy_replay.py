@@ -85,8 +85,11 @@ class Replay:
         place: dict[Any, _Block] = {}
         ends: dict[int, list[_Block]] = {}
         self._skipped: set[Op] = set()
+        at, busy = {op: i for i, op in enumerate(ops)}, 0
         for i, op in enumerate(ops):
             out = op.out
+            if op in within:
+                busy = at[within[op].ops[-1]]
             if out is not None and out not in self._arrays:
                 if op.is_view:
                     if out.base in self._arrays:
@@ -105,7 +108,7 @@ class Replay:
                         block.until = last[out.memory]
                         ends.setdefault(block.until, []).append(block)
                         self._arrays[out] = block.array(out)
-            if op in within and op is not within[op].ops[-1]:
+            if i < busy:
                 continue  # a chain is done at once: nothing that it reads is free before its end
             for until in [until for until in ends if until <= i]:
                 for block in ends.pop(until):
