@@ -16,12 +16,11 @@ import numpy as np
 from . import numpy_chains
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step, in_two
-from .program import Op, Program, Value, is_basic, kept_an_array, mapped, overlap, values_in
-from .standard import BINARY, CREATION, OLD_NAMES, UNARY
+from .numpy_layout import UFUNCS, Block, Destinations, Pool, bytes_of, model_of, same_place
+from .program import Op, Program, Value, is_basic, kept_an_array, mapped, values_in
+from .standard import CREATION
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
-_FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
-UFUNCS: dict[str, Any] = {name: found for name, found in _FOUND.items() if isinstance(found, np.ufunc)}
 # NumPy warns where the place for the result of these two is given by position.
 UFUNCS["maximum"] = lambda x, y, out: np.maximum(x, y, out=out)
 UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
@@ -33,7 +32,6 @@ SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "negative": "-", "less": "<", "less_equal": "<=", "greater": ">",
     "greater_equal": ">=",
 }  # fmt: skip
-ALIGNMENT = 64
 
 
 def compile(program: Program, numbers: list[Value]) -> Replay:
@@ -82,7 +80,7 @@ class Replay:
         """Give every value that a line can write to a place."""
         ops = self.program.ops
         for value in self.program.arguments:
-            self._arrays[value] = np.empty_like(_model(value))
+            self._arrays[value] = np.empty_like(model_of(value))
         for value in self.program.values():
             if value.array is not None and value.kind != "argument":
                 self._arrays[value] = value.array
@@ -90,12 +88,12 @@ class Replay:
         for i, op in enumerate(ops):
             for value in [*op.values(), *([op.out] if op.out else [])]:
                 last[value.memory] = max(i, last.get(value.memory, 0))
-        written = _Destinations(ops, last)
+        written = Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
         within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
-        pool = _Pool()
-        place: dict[Any, _Block] = {}
-        ends: dict[int, list[_Block]] = {}
+        pool = Pool()
+        place: dict[Any, Block] = {}
+        ends: dict[int, list[Block]] = {}
         self._skipped: set[Op] = set()
         begun = False
         for i, op in enumerate(ops):
@@ -115,7 +113,7 @@ class Replay:
                         self._arrays[out] = target[0]
                         self._skipped.add(target[1])
                     else:
-                        block = self._reused(op, i, last, place) or pool.take(_bytes(out))
+                        block = self._reused(op, i, last, place) or pool.take(bytes_of(out))
                         place[out.memory] = block
                         block.until = last[out.memory]
                         ends.setdefault(block.until, []).append(block)
@@ -300,7 +298,7 @@ class Replay:
         return f"{lines}{self._bound(np.multiply)}({source}, {chosen}, {into})"
 
     def _copy(self, op: Op) -> str:
-        if self._name(op.made) == self._name(op.args[0]) or _same(self._arrays[op.made], self._arrays.get(op.args[0])):
+        if self._name(op.made) == self._name(op.args[0]) or same_place(self._arrays[op.made], self._arrays.get(op.args[0])):
             return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
@@ -526,22 +524,8 @@ class Replay:
         return f"{name}.copy()" if value.shape else f"{name}[()]"
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether two arrays are the same stretch of memory in the same form."""
-    return b is not None and a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-
-
 def _copied(target: Any, source: Any) -> None:
     np.copyto(target, source, "unsafe")
-
-
-def _model(value: Value) -> Any:
-    """An array of the value's form that takes no memory."""
-    return np.lib.stride_tricks.as_strided(np.empty((), value.dtype), value.shape, value.strides)
-
-
-def _bytes(value: Value) -> int:
-    return value.size * int(value.dtype.itemsize)
 
 
 def _picks(op: Op) -> bool:
@@ -555,91 +539,3 @@ def _picks(op: Op) -> bool:
         and out.dtype.kind == "f" and out.dtype.itemsize in (4, 8) and numbers.dtype == out.dtype
         and condition.shape == numbers.shape == out.shape and out.shape != ()
     )  # fmt: skip
-
-
-class _Destinations:
-    """Where a result can be made that is only written into another array: there."""
-
-    def __init__(self, ops: list[Op], last: dict[Any, int]) -> None:
-        self._ops, self._last = ops, last
-        self._at = {op: i for i, op in enumerate(ops)}
-        self._makers = {op.out: op for op in ops if op.out is not None}
-        self._writers: dict[Any, list[Op]] = {}
-        for op in ops:
-            if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and is_basic(op.args[2]):
-                self._writers.setdefault(op.args[1].memory, []).append(op)
-
-    def of(self, op: Op, first: Op, arrays: dict[Value, Any]) -> tuple[Any, Op] | None:
-        """The array to make the result of ``op`` in, and the write that is not needed then.
-
-        Nobody may meet that memory from ``op`` to the write; nor those from ``first`` on, which are done tile by tile with ``op``,
-        but where they meet it in place.
-        """
-        out = op.out
-        assert out is not None
-        writers = self._writers.get(out.memory, [])
-        if len(writers) != 1 or self._last[out.memory] != self._at[writers[0]]:
-            return None
-        write, begun = writers[0], self._at[op]
-        target, value, index = write.args
-        if target.kind != "outside" and not (target.memory.outside and target.extent):
-            return None
-        if target not in arrays:  # a view of memory that has no place
-            return None
-        part = arrays[target][index]
-        if not isinstance(part, np.ndarray) or part.shape != value.shape or part.dtype != out.dtype or part.size != out.size:
-            return None
-        for i in range(self._at[first], self._at[write]):
-            other = self._ops[i]
-            for used in other.values():
-                aligned = i <= begun and (other is not op or op.name in UFUNCS) and _same(part, arrays.get(used))
-                if used.memory is target.memory and overlap(used, target) and not aligned:
-                    return None
-        if value is not out and not (part.flags.c_contiguous and self._is_reshaped(value, out)):
-            return None
-        if value is out and (part.strides != out.strides and op.name not in UFUNCS):
-            return None
-        return part.reshape(out.shape) if value is not out else part, write
-
-    def _is_reshaped(self, value: Value, root: Value) -> bool:
-        while value is not root:
-            maker = self._makers[value]
-            if maker.name != "reshape" or value.base is None:
-                return False
-            value = value.base
-        return True
-
-
-class _Block:
-    """A piece of memory that values take in turn."""
-
-    def __init__(self, size: int) -> None:
-        self.size, self.until = size, 0
-        whole = np.empty(size + ALIGNMENT, np.uint8)
-        start = -whole.ctypes.data % ALIGNMENT
-        self._memory = whole[start : start + size]
-
-    def array(self, value: Value) -> Any:
-        """An array of the value's form in it."""
-        return np.ndarray(value.shape, value.dtype, self._memory, 0, value.strides)
-
-
-class _Pool:
-    """Blocks that are free again, the smallest that does taken first."""
-
-    def __init__(self) -> None:
-        self.blocks: list[_Block] = []
-        self._free: list[_Block] = []
-
-    def take(self, size: int) -> _Block:
-        fitting = [block for block in self._free if size <= block.size <= 4 * size + 4096]
-        if fitting:
-            block = min(fitting, key=lambda block: block.size)
-            self._free.remove(block)
-            return block
-        block = _Block(size)
-        self.blocks.append(block)
-        return block
-
-    def give_back(self, block: _Block) -> None:
-        self._free.append(block)

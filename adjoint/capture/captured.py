@@ -56,7 +56,8 @@ class Replay:
         self.tensors, self.names = list(recording.tensors.values()), names
         self.attributes, self.assigned = recording.kept_attributes(), recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
-        self.steps, self.after = _steps(recording), []
+        self.steps = _steps(recording)
+        self.after: list[Callable[[], Any]] = []
         while self.steps and self.steps[-1][1] is None:  # what no number depends on is for the end, when nothing can fail any more
             self.after.insert(0, self.steps.pop()[0])
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
@@ -67,7 +68,7 @@ class Replay:
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
         for instance, name, value in self.attributes:
-            if getattr(instance, name) is not value:
+            if getattr(instance, name, None) is not value:
                 return _MISSED
         self._check()
         if not self.run.ahead(arrays):
