@@ -86,6 +86,8 @@ class Replay:
         begun = False
         for i, op in enumerate(ops):
             out = op.out
+            if op in within:
+                begun = op is not within[op].ops[-1]
             if out is not None and out not in self._arrays:
                 if op.is_view:
                     if out.base in self._arrays:
@@ -101,13 +103,11 @@ class Replay:
                         self._arrays[out] = target[0]
                         self._skipped.add(target[1])
                     else:
-                        block = self._reused(op, i, last, place) or pool.take(_bytes(out))
+                        block = self._reused(op, i, last, place, within.get(op)) or pool.take(_bytes(out))
                         place[out.memory] = block
                         block.until = last[out.memory]
                         ends.setdefault(block.until, []).append(block)
                         self._arrays[out] = block.array(out)
-            if op in within:
-                begun = op is not within[op].ops[-1]
             if begun:
                 continue  # a chain is done at once: nothing that it reads is free before its end, whatever views lie between
             for until in [until for until in ends if until <= i]:
@@ -132,8 +132,11 @@ class Replay:
                     return False
         return True
 
-    def _reused(self, op: Op, i: int, last: dict[Any, int], place: dict[Any, Any]) -> Any:
-        """The place of an operand that an elementwise operation is the last to need, and that has its result's form."""
+    def _reused(self, op: Op, i: int, last: dict[Any, int], place: dict[Any, Any], chain: Chain | None) -> Any:
+        """The place of an operand that an elementwise operation is the last to need, and that has its result's form.
+
+        In a chain, whose other operations have still to come to the next tile, no view of the operand may be read.
+        """
         out = op.out
         assert out is not None
         if op.name not in UFUNCS and op.name not in COPIES:
@@ -141,7 +144,9 @@ class Replay:
         for value in op.values():
             fits = value.kind == "made" and value.base is None and last[value.memory] == i
             if fits and value.memory in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
-                return place[value.memory]
+                others = (other for one in (chain.ops if chain else ()) for other in one.values())
+                if all(other is value or other.memory is not value.memory for other in others):
+                    return place[value.memory]
         return None
 
     # --- chains --------------------------------------------------------------------------------------------------------------
