@@ -137,7 +137,8 @@ class _Writes:
 
         A stretch is an array, and the addresses between which it is written to.
         """
-        line, stretches = user_line(), {}
+        line = user_line()
+        stretches: dict[int, tuple[int, int, Array]] = {}
         for array, (low, high) in written:
             before = stretches.get(key := id(backend.owner(array)), (low, high, array))
             stretches[key] = (min(low, before[0]), max(high, before[1]), array)
