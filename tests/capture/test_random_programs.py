@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint.backends import Backend, numpy_chains
-from adjoint.errors import CaptureError
+from adjoint.errors import CaptureError, GraphError
 
 from .steps import bits
 
@@ -104,34 +104,34 @@ class Machine:
     def __call__(self, x: Any, y: Any) -> Any:
         self.p.grad = None
         made = [x * 1.0, y, self.p * x, self.buffer, self.p]
+        own = {0, 2}  # those that are the program's own memory
         for k, (kind, name, i, j, index) in enumerate(self.steps):
             a, b = made[i % len(made)], made[j % len(made)]
             try:
                 if kind == "value":
                     made.append(VALUES[name](a, b))
+                    own.add(len(made) - 1)
                 elif kind == "view":
                     made.append(VIEWS[name](a, index))
-                elif kind == "write" and a is not y and a is not self.p and a is not self.buffer:
+                    if i % (len(made) - 1) in own:
+                        own.add(len(made) - 1)
+                elif kind == "write" and i % len(made) in own:
                     WRITES[name](a, b, index)
                 elif kind == "buffer":
                     with ad.no_grad():
                         WRITES[name](self.buffer, b.detach(), index)
-            except CaptureError as error:
-                if "writes to an argument" not in str(error):  # by way of a view of it
-                    raise
-                raise Refused from error
+            except CaptureError:
+                raise
             except (ValueError, TypeError, IndexError, RuntimeError) as error:
                 self.failed.append((k, type(error).__name__))
-        loss = sum(part.mean() for part in made)
+        results = [part.detach() for part in made[:8]]
         try:
+            loss = sum(part.mean() for part in made)
+            results.append(loss.detach())
             loss.backward()
-        except RuntimeError as error:
+        except GraphError as error:  # of a tensor detached from one that was written to since
             self.failed.append((-1, type(error).__name__))
-        return [loss.detach(), *(part.detach().clone() for part in made[:8])]
-
-
-class Refused(Exception):
-    """The program writes to an argument."""
+        return results
 
 
 @contextmanager
@@ -157,10 +157,7 @@ def check(steps: list[Any], shape: tuple[int, ...], dtype: Any, size: int | None
             function: Any = ad.capture(machine.__call__) if captured else machine
             results = []
             for call in calls:
-                try:
-                    results.append(bits([*function(*call), machine.buffer, *([] if machine.p.grad is None else [machine.p.grad])]))
-                except Refused:
-                    return
+                results.append(bits([*function(*call), machine.buffer, *([] if machine.p.grad is None else [machine.p.grad])]))
             found.append((results, bits([ad.rand(2)])))
             if not captured:
                 failed = machine.failed
