@@ -56,7 +56,8 @@ def manual_seed(seed: int) -> None:
     global _seed
     Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
     _seed = seed
-    _default.clear()
+    for generator in _default.values():
+        generator.manual_seed(seed)
 
 
 def get_states() -> dict[Backend, dict[str, Any]]:
@@ -70,7 +71,7 @@ def set_states(states: dict[Backend, dict[str, Any]]) -> None:
         if backend in states:
             _default[backend].set_state(states[backend])
         else:
-            del _default[backend]
+            _default[backend].manual_seed(_seed)
 
 
 def default_generator(device: Any = None) -> Generator:

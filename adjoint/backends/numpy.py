@@ -55,8 +55,9 @@ def reduction(ufunc: Any) -> Any:
     return reduce
 
 
-#: Rows of at most so many are added up by a product with ones: it does not add pairwise, so that longer ones would lose digits.
-LONGEST_ROW = 1024
+#: So many at most are added up by a product with ones, along a row and over rows: it does not add pairwise, so that more of them
+#: would lose digits, as they do where NumPy itself adds rows to each other.
+LONGEST_ROW, MOST_ROWS = 1024, 1 << 14
 plain_sum: Any = np.add.reduce
 _ones: dict[Any, Array] = {}
 
@@ -81,12 +82,13 @@ def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
         return x if ndim == 2 else x.reshape(-1, x.shape[-1]), ones(x.shape[-1], x.dtype)
     if axes == tuple(range(len(axes))) and len(axes) < ndim:
         rows = x if ndim == 2 else x.reshape(-1, math.prod(x.shape[len(axes) :]))
-        return ones(len(rows), x.dtype), rows
+        if len(rows) <= (LONGEST_ROW if rows.shape[1] == 1 else MOST_ROWS):
+            return ones(len(rows), x.dtype), rows
     return None
 
 
 def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """``np.sum``; as BLAS's product with ones in a fifth of the time, where that is as exact."""
+    """``np.sum``; as BLAS's product with ones in a fifth of the time, where few are added up."""
     factors = as_product(x, axis)
     if factors is None:
         return plain_sum(x, axis, None, None, keepdims)

@@ -34,6 +34,15 @@ def threads() -> int:
     )
 
 
+def _forget_thread() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has the pool, but not its thread
+    os.register_at_fork(after_in_child=_forget_thread)
+
+
 def in_two(run: Callable[[Any], Any], first: Any, second: Any) -> None:
     """``run`` on both, at the same time."""
     global _pool

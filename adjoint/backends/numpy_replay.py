@@ -85,6 +85,7 @@ class Replay:
             if value.array is not None and value.kind != "argument":
                 self._arrays[value] = value.array
         last: dict[Any, int] = {value.memory: len(ops) for value in self.program.outputs}
+        last |= {check.condition.memory: len(ops) for check in self.program.checks}  # looked at after all that comes ahead
         for i, op in enumerate(ops):
             for value in [*op.values(), *([op.out] if op.out else [])]:
                 last[value.memory] = max(i, last.get(value.memory, 0))
@@ -191,6 +192,8 @@ class Replay:
             return [Step(clip, *self._limited(op), target)]
         if op.name in UFUNCS and op.name != "pow" and not op.kwargs:
             like = next((v.dtype for v in op.values() if v.kind != "number"), None)
+            if any(v.kind == "number" for v in op.values()) and (like is None or like.kind != "f"):
+                return None
             return [Step(UFUNCS[op.name], *(self._single(part, like) for part in op.args), target)]
         if op.name in COPIES and self._line_of(op) is not None:
             return [Step(_copied, target, op.args[0])]
@@ -452,7 +455,7 @@ class Replay:
     def _single(self, part: Any, like: Any) -> Any:
         """A single number as an array of dtype ``like``, which NumPy takes sooner than Python's; anything else as it is."""
         number = isinstance(part, Value) and part.kind == "number"
-        if not (number or (type(part) in (int, float) and like is not None and like.kind == "f")):
+        if not (number or type(part) in (int, float)) or like is None or like.kind != "f":
             return part
         key = (part if number else repr(part), like)
         if key not in self._scalars:
@@ -466,7 +469,7 @@ class Replay:
     def _text(self, part: Any) -> str:
         """An argument as source."""
         if isinstance(part, Value):
-            return self._held(self._single(part, np.dtype(np.float64))) if part.kind == "number" else self._name(part)
+            return f"numbers[{self.numbers.index(part)}]" if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
             return (
                 repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._held(part)

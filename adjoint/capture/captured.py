@@ -6,6 +6,8 @@ import functools
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from threading import Lock
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from .. import backends
@@ -19,12 +21,14 @@ from ..backends.program import Program
 from ..errors import CaptureError
 from . import passes
 from .recorder import Recorded
-from .recording import Feed, Recording, active
+from .recording import Feed, Recording, active, is_as_it_was
 
 #: So many recordings of a function are kept, the latest.
 MOST = 16
 
+_PACKAGE = __name__.partition(".")[0]
 _PLAIN = (bool, int, float, str, type(None))
+_NAMES = {"inf": float("inf"), "nan": float("nan")}
 _MISSED: Any = object()  #: what a replay gives whose recording does not hold for this call
 
 
@@ -60,6 +64,8 @@ class Replay:
         self.after: list[Callable[[], Any]] = []
         while self.steps and self.steps[-1][1] is None:  # what no number depends on is for the end, when nothing can fail any more
             self.after.insert(0, self.steps.pop()[0])
+        self.mixed = any(prefix is None for _, prefix, _, _ in self.steps)
+        self.lock = Lock()
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
@@ -67,33 +73,47 @@ class Replay:
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
+        with self.lock:  # its memory is one thread's at a time
+            return self._call(arrays)
+
+    def _call(self, arrays: list[Any]) -> Any:
         for instance, name, value in self.attributes:
-            if getattr(instance, name, None) is not value:
+            if not is_as_it_was(getattr(instance, name, None), value):
                 return _MISSED
         self._check()
         if not self.run.ahead(arrays):
             return _MISSED
-        numbers: dict[str, Any] = {}
-        done = False
-        for function, prefix, decisions, outcomes in self.steps:
-            if prefix is None:
-                function()
-                done = True
-                continue
-            for name, value in function().items():
-                numbers[prefix + name] = value
-            if decisions is not None and eval(decisions, numbers) != outcomes:
-                if done:
-                    raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
-                return _MISSED
+        if self.mixed and self._numbers(effects=False) is None:  # foreseen, before anything is done
+            return _MISSED
+        numbers = self._numbers(effects=True)
+        if numbers is None:
+            return _MISSED
         with self.backend.quiet():
-            outputs = self.run.body(eval(self.compute, numbers))
+            outputs = self.run.body(eval(self.compute, _NAMES | numbers))
         self.stamp()
         for instance, name, value in self.assigned:
             setattr(instance, name, value)
         for function in self.after:
             function()
         return _filled(self.result, [Tensor(out, self.backend) for out in outputs])
+
+    def _numbers(self, effects: bool) -> dict[str, Any] | None:
+        """The numbers of a call by name, with what is to be done in between; None where they decide otherwise than recorded."""
+        numbers: dict[str, Any] = {}
+        done = False
+        for function, prefix, decisions, outcomes in self.steps:
+            if prefix is None:
+                if effects:
+                    function()
+                    done = True
+                continue
+            for name, value in function().items():
+                numbers[prefix + name] = value
+            if decisions is not None and eval(decisions, _NAMES | numbers) != outcomes:
+                if done:
+                    raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
+                return None
+        return numbers
 
     def _check(self) -> None:
         """Raise :class:`CaptureError` where a tensor was given other memory, or a name stands for something else."""
@@ -309,7 +329,7 @@ def _form(part: Any, tensors: list[Tensor]) -> Any:
     if isinstance(part, _PLAIN):
         return type(part), repr(part)
     if backends.of_array(part) is not None:
-        return _form(as_tensor(part), tensors)
+        return "array", _form(as_tensor(part), tensors)
     return type(part), id(part)
 
 
@@ -360,16 +380,23 @@ def _as(kind: type, parts: list[Any]) -> Any:
 # --- what a function finds by name ---------------------------------------------------------------------------------------------
 
 
-def _names(function: Any) -> list[tuple[Any, str, Any]]:
-    """The numbers, arrays and tensors that a function finds by name: where, by which, and what it is now."""
-    inner = getattr(function, "__func__", function)
+def _names(function: Any, seen: set[int] | None = None) -> list[tuple[Any, str, Any]]:
+    """What a function, and those that it calls by name, find by name: where, by which, and what it is now."""
+    seen = set() if seen is None else seen
+    inner = function
+    while hasattr(inner, "func") or hasattr(inner, "__func__"):
+        inner = inner.func if hasattr(inner, "func") else inner.__func__
     code = getattr(inner, "__code__", None)
-    if code is None:
+    if code is None or id(inner) in seen or inner.__module__.partition(".")[0] == _PACKAGE:
         return []
+    seen.add(id(inner))
     spaces: list[tuple[Any, str]] = list(zip(inner.__closure__ or (), code.co_freevars, strict=True))
     spaces += [(inner.__globals__, name) for name in _globals_of(code) if name in inner.__globals__]
     found = [(space, name, _named(space, name)) for space, name in spaces]
-    return [entry for entry in found if isinstance(entry[2], (*_PLAIN, Tensor)) or backends.of_array(entry[2]) is not None]
+    for _, _, value in list(found):
+        if isinstance(value, FunctionType):
+            found += _names(value, seen)
+    return found
 
 
 def _globals_of(code: Any) -> Iterator[str]:

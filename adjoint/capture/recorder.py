@@ -95,34 +95,48 @@ for _name, _short in BINARY.items():
     setattr(Recorded, f"__i{_short}__", _in_place(_name, *_pair))
 
 
-class Number(float):
+class Number:
     """A Python number that is computed anew at each call, from ``expression``; what is made of it with others is one too.
 
-    How it compares is a decision: the recorded way is taken again only where the comparison comes out the same.
+    How it compares is a decision: the recorded way is taken again only where the comparison comes out the same. What else may be
+    done with a float is refused, since a replay would not do it again.
     """
 
-    expression: str
-    recorder: Recorder
+    __slots__ = ("expression", "recorder", "value")
 
-    @classmethod
-    def of(cls, value: float, expression: str, recorder: Recorder) -> Number:
-        number = cls(value)
-        number.expression, number.recorder = expression, recorder
-        return number
+    def __init__(self, value: float, expression: str, recorder: Recorder) -> None:
+        self.value, self.expression, self.recorder = value, expression, recorder
+
+    def __neg__(self) -> Number:
+        return Number(-self.value, f"(-{self.expression})", self.recorder)
+
+    def __bool__(self) -> bool:
+        return bool(self.__ne__(0.0))
+
+    __hash__ = object.__hash__
+
+    def _refused(self, *_: Any) -> Any:
+        raise CaptureError(
+            f"capture: a number that changes from call to call ({self.expression}) is given to a function of numbers, which a "
+            "replay would not call again; compute it where the numbers come from (an optimizer's numbers())"
+        )
+
+    __float__ = __int__ = __index__ = __abs__ = __round__ = __trunc__ = __floor__ = __ceil__ = _refused
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refused
+
+
+def _parts(number: Any) -> tuple[float, str]:
+    return (number.value, number.expression) if type(number) is Number else (number, repr(number))
 
 
 def _number_operator(short: str, sign: str, reflected: bool) -> Any:
     function = getattr(operator, f"__{short}__")
 
     def method(self: Number, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
+        if type(other) not in (int, float, Number):
             return NotImplemented
-        texts = [self.expression, getattr(other, "expression", repr(other))]
-        numbers = [float(self), float(other)]
-        if reflected:
-            texts.reverse()
-            numbers.reverse()
-        return Number.of(function(*numbers), f"({texts[0]} {sign} {texts[1]})", self.recorder)
+        (a, text_a), (b, text_b) = (_parts(other), _parts(self)) if reflected else (_parts(self), _parts(other))
+        return Number(function(a, b), f"({text_a} {sign} {text_b})", self.recorder)
 
     return method
 
@@ -131,10 +145,11 @@ def _decision(short: str, sign: str) -> Any:
     function = getattr(operator, f"__{short}__")
 
     def method(self: Number, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
+        if type(other) not in (int, float, bool, Number):
             return NotImplemented
-        outcome = function(float(self), float(other))
-        self.recorder.decisions[f"{self.expression} {sign} {getattr(other, 'expression', repr(other))}"] = outcome
+        value, text = _parts(other)
+        outcome = function(self.value, value)
+        self.recorder.decisions[f"{self.expression} {sign} {text}"] = outcome
         return outcome
 
     return method
@@ -145,9 +160,6 @@ for _short, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow":
     setattr(Number, f"__r{_short}__", _number_operator(_short, _sign, True))
 for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
     setattr(Number, f"__{_short}__", _decision(_short, _sign))
-Number.__neg__ = lambda self: 0.0 - self  # type: ignore[method-assign]
-Number.__bool__ = lambda self: self != 0.0  # type: ignore[method-assign]
-Number.__hash__ = float.__hash__  # type: ignore[method-assign]
 
 
 class Recorder:
@@ -168,6 +180,8 @@ class Recorder:
         self.arguments: list[Value] = []
         self._outside: dict[int, Recorded] = {}
         self._memories: dict[int, Memory] = {}
+        self._stretches: list[tuple[int, int, Memory]] = []
+        self._owners: list[Any] = []  # kept, so that their identities stay theirs
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
         self.xp: Any = self._namespace()
@@ -176,6 +190,7 @@ class Recorder:
         """Let go of all that was recorded: nothing can be, after that."""
         self.paused, self.xp = True, None
         self._outside.clear()
+        self._owners.clear()
 
     @property
     def here(self) -> bool:
@@ -205,7 +220,7 @@ class Recorder:
             return part.array
         if kind is tuple or kind is list:
             return kind(map(self.real, part))
-        return float(part) if kind is Number else part
+        return part.value if kind is Number else part
 
     def valued(self, part: Any) -> Any:
         """Nested arguments with each array, and each number that is computed anew, as its value."""
@@ -222,7 +237,7 @@ class Recorder:
 
     def _number(self, number: Number) -> Value:
         if number.expression not in self._numbers:
-            value = self._numbers[number.expression] = Value("number", self.plain.asarray(float(number)))
+            value = self._numbers[number.expression] = Value("number", self.plain.asarray(number.value))
             value.expression = number.expression
         return self._numbers[number.expression]
 
@@ -230,12 +245,21 @@ class Recorder:
         """What stands for an array that was there before the call."""
         held = self._outside.get(id(array))
         if held is None:
-            owner = self.backend.owner(array)
-            memory = self._memories.setdefault(id(owner), Memory(True, owner))
-            value = Value("outside", array, memory)
+            value = Value("outside", array, self._memory_of(array))
             value.array, value.extent = array, self.backend.extent(array)
             held = self._outside[id(array)] = Recorded(array, value, self)
         return held
+
+    def _memory_of(self, array: Array) -> Memory:
+        """The memory of an array from outside: its owner's, and that of other owners of the same bytes."""
+        owner: Any = self.backend.owner(array)
+        if id(owner) not in self._memories:
+            low, high = self.backend.extent(owner if hasattr(owner, "shape") else array)
+            same = [memory for first, last, memory in self._stretches if first < high and low < last]
+            memory = self._memories[id(owner)] = same[0] if same else Memory(True, owner)
+            self._stretches.append((low, high, memory))
+            self._owners.append(owner)
+        return self._memories[id(owner)]
 
     def argument(self, array: Array) -> Recorded:
         """What stands for an array that is given anew at each call."""

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor
@@ -27,10 +27,32 @@ _lock = threading.RLock()  # one recording at a time: what is patched is everybo
 _active: list[Recording] = []
 
 #: Attributes of objects that the way of a call may depend on: what was read of them has to be the same again. Of the types in the
-#: second list, all that are tensors, numbers or texts.
+#: second list, all that :func:`told_apart` tells.
 watched: list[tuple[type, str]] = [(Tensor, "grad")]
 watched_whole: list[type] = []
 PLAIN = (bool, int, float, str)
+
+
+UNTOLD: Any = object()
+
+
+def told_apart(value: Any) -> Any:
+    """What has to be the same of an attribute: itself, or what is in a list or a dict; :data:`UNTOLD` where nothing is compared."""
+    if isinstance(value, (Tensor, *PLAIN, *watched_whole, FunctionType)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    if isinstance(value, dict):  # a module's own among them, whose numbers are looked at where they are read
+        return tuple([part for part in value.values() if isinstance(part, (Tensor, *watched_whole))])
+    return UNTOLD
+
+
+def is_as_it_was(value: Any, seen: Any) -> bool:
+    """Whether an attribute is what :func:`told_apart` gave of it, each thing itself."""
+    if type(seen) is not tuple:
+        return value is seen
+    now = told_apart(value)
+    return type(now) is tuple and len(now) == len(seen) and all(a is b for a, b in zip(now, seen, strict=True))
 
 
 class Feed(NamedTuple):
@@ -77,7 +99,9 @@ class Recording:
         self._slot: Any = vars(Tensor)["_array"]
         self._set(Tensor, _array=property(self._array_of, self._put_array))
         self._set(Generator, stream=property(self._stream_of, lambda generator, new: vars(generator).update(stream=new)))
-        self._set(GradientBuffer, free=lambda buffer: True)  # what is held of it now is held by the recorder
+        free = GradientBuffer.free  # what is held of it in this call is held by the recorder
+        self._set(GradientBuffer, free=lambda buffer: self.recorder.here or free(buffer))
+        self._set(Generator, manual_seed=self._seeding(Generator.manual_seed))
         for owner, name in watched:
             self._set(owner, **{name: self._watching(owner, name)})
         for owner in watched_whole:
@@ -197,6 +221,16 @@ class Recording:
 
     # --- what Python remembers -------------------------------------------------------------------------------------------------
 
+    def _seeding(self, manual_seed: Callable[..., Any]) -> Callable[..., Any]:
+        def seeded(generator: Generator, seed: int) -> Any:
+            if self.recorder.here and "stream" in vars(generator):
+                raise CaptureError(
+                    "capture: a generator is seeded while the function is recorded, which a replay would not do again"
+                )
+            return manual_seed(generator, seed)
+
+        return seeded
+
     def _stream_of(self, generator: Generator) -> Any:
         return _Drawing(self.recorder, generator) if self.recorder.here else vars(generator)["stream"]
 
@@ -204,11 +238,17 @@ class Recording:
     def _note(self) -> Callable[[Any, str], Any]:
         def get(instance: Any, name: str) -> Any:
             value = object.__getattribute__(instance, name)
-            if isinstance(value, (Tensor, *PLAIN)) and self.recorder.here and name in vars(instance):
-                self.read.setdefault((id(instance), name), (instance, name, value))
+            if self.recorder.here and (name == "__dict__" or name in object.__getattribute__(instance, "__dict__")):
+                seen = told_apart(value)
+                if seen is not UNTOLD:
+                    self.read.setdefault((id(instance), name), (instance, name, seen))
             return value
 
         return get
+
+    def _is_new(self, instance: Any) -> bool:
+        """Whether it is a tensor that the call itself made."""
+        return isinstance(instance, Tensor) and type(self._slot.__get__(instance)) is Recorded
 
     def _watching(self, owner: type, name: str) -> property:
         """The attribute as it is, its first reading and what is assigned to it noted."""
@@ -224,12 +264,12 @@ class Recording:
             else:
                 value = vars(instance).get(name, slot)
             key = (id(instance), name)
-            if self.recorder.here and key not in self.written:
+            if self.recorder.here and key not in self.written and not self._is_new(instance):
                 self.read.setdefault(key, (instance, name, value))
             return value
 
         def put(instance: Any, value: Any) -> None:
-            if self.recorder.here and not (owner is Tensor and type(self._slot.__get__(instance)) is Recorded):
+            if self.recorder.here and not self._is_new(instance):
                 self.written[id(instance), name] = (instance, name, value)
             if descriptor:
                 slot.__set__(instance, value)
@@ -273,25 +313,10 @@ def active() -> Recording | None:
 
 def watch(owner: type, name: str) -> None:
     """Have captured functions take note of attributes of instances of ``owner``, since another value is another way: of the one
-    called ``name``, and of all tensors, numbers and texts that are found there.
+    called ``name``, and of all tensors, numbers, parts and functions that are found there.
     """
     watched.append((owner, name))
     watched_whole.append(owner)
-
-
-def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``function`` gives: numbers by name. In a captured function it is called before each replay, for that one's numbers."""
-    numbers, recording = function(), active()
-    if recording is None:
-        return numbers
-    prefix, recorder = f"f{len(recording.feeds)}_", recording.recorder
-    recording.feeds.append(Feed(function, prefix))
-    for name, value in numbers.items():
-        if type(value) is float:
-            numbers[name] = Number.of(value, prefix + name, recorder)
-        else:
-            recorder.decisions[f"{prefix}{name} == {value!r}"] = True
-    return numbers
 
 
 @contextmanager
@@ -306,6 +331,23 @@ def aside() -> Iterator[None]:
         yield
     finally:
         recording.recorder.paused = False
+
+
+def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``function`` gives: numbers by name. In a captured function it is called before each replay, for that one's numbers."""
+    recording = active()
+    with aside():
+        numbers = function()
+    if recording is None:
+        return numbers
+    prefix, recorder = f"f{len(recording.feeds)}_", recording.recorder
+    recording.feeds.append(Feed(function, prefix))
+    for name, value in numbers.items():
+        if type(value) is float:
+            numbers[name] = Number(value, prefix + name, recorder)
+        else:
+            recorder.decisions[f"{prefix}{name} == {value!r}"] = True
+    return numbers
 
 
 def piece_by_piece(function: Callable[[slice], Any], start: int, stop: int) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from inspect import getattr_static
 from typing import Any, TypeAlias
 from weakref import proxy
 
 from ..autograd import Tensor, enable_grad
 from ..autograd.creation import tensor
+from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
 from ..capture.captured import Captured
-from ..capture.recording import effect, fed
+from ..capture.recording import active, effect, fed
+from ..errors import CaptureError
 from .flat import Flat
 
 Group: TypeAlias = dict[str, Any]
@@ -56,7 +59,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
-        self._captured: dict[Any, Captured] = {}
+        self._captured: dict[Any, tuple[Any, Captured | None]] = {}  # for each run of parameters, and the gradients it was for
         groups: list[Any] = list(self._ordered(params))
         if not groups:
             raise ValueError(f"{type(self).__name__}: the parameter list is empty")
@@ -175,40 +178,62 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        work = [(group, self._runs(i)) for i, group in enumerate(self.param_groups)]  # all are checked before any is changed
-        for group, found in work:
+        work = [self._runs(i) for i in range(len(self.param_groups))]  # all are checked before any is changed
+        for index, found in enumerate(work):
             for flat, runs in found:
-                kept = self.kept(group)
                 for first, last in runs:
-                    key = (id(flat), id(flat.gradients), first, last, kept)
-                    if key not in self._captured:
-                        this: Any = proxy(self)  # not a reference to what holds the dict
-                        update = partial(type(self)._update, this, group, flat, first, last)
-                        self._captured[key] = Captured(update, self._title, flat.backend)
-                    captured, before = self._captured[key], flat.held()
-                    known = captured.recordings
-                    captured()
-                    if captured.recordings > known:
-                        flat.allow(flat.held() - before)  # the recording refers to the gradients for good
+                    self._captured_update(index, flat, first, last)
         return loss
 
-    def _update(self, group: Group, flat: Flat, first: int, last: int) -> None:
-        """Apply the rule to the parameters from ``first`` up to ``last``: recorded at the first step, and replayed after that."""
-        states = self._states(group, flat)
-        numbers = partial(self.__class__._numbers, self, group, flat, first)  # a method of a proxy would hold what it stands for
-        flat.update(self.update, first, last, states, fed(numbers))
+    def _captured_update(self, index: int, flat: Flat, first: int, last: int) -> None:
+        """:meth:`_update`, recorded at the first step and replayed after that; as it is where its formula can not be recorded."""
+        key = (id(flat), first, last)
+        gradients, captured = self._captured.get(key, (None, None))
+        if gradients is not flat.gradients:  # a recording is of these
+            this: Any = proxy(self)  # not a reference to what holds the dict
+            captured = Captured(partial(type(self)._update, this, index, flat, first, last), self._title, flat.backend)
+            self._captured[key] = flat.gradients, captured
+        before, known = flat.held(), captured.recordings if captured else 0
+        try:
+            if captured is None or not isinstance(getattr_static(self, "update"), staticmethod):
+                raise CaptureError("the formula reads the optimizer")
+            captured()
+            recordings = captured.recordings
+        except CaptureError:
+            if active() is not None:
+                raise
+            self._captured[key] = flat.gradients, None
+            self._update(index, flat, first, last)
+            self._note(flat, first, last)
+            return
+        if recordings > known:
+            flat.allow(flat.held() - before)  # what a recording refers to for good, less what one that it replaced did
+
+    def _update(self, index: int, flat: Flat, first: int, last: int) -> None:
+        """Apply the rule to the parameters from ``first`` up to ``last``."""
+        group = self.param_groups[index]
+        numbers = fed(
+            partial(self.__class__._numbers, self, index, flat, first)
+        )  # a method of a proxy would hold what it stands for
+        kept = numbers.pop("kept")
+        states = {name: flat.state(name, self.initial(group)) for name in kept}
+        flat.update(self.update, first, last, states, numbers)
         if states:
             effect(partial(flat.count, first, last, self.counts_steps))
+
+    def _note(self, flat: Flat, first: int, last: int) -> None:
+        writes.note(flat.backend, flat.values._array[flat.bounds[first][0] : flat.bounds[last - 1][1]], self._title)
 
     @property
     def _title(self) -> str:
         """What is said to have written to the parameters."""
         return f"{type(self).__name__}.step"
 
-    def _numbers(self, group: Group, flat: Flat, first: int) -> dict[str, Any]:
-        """:meth:`numbers` at the next step of the parameters from ``first`` on."""
+    def _numbers(self, index: int, flat: Flat, first: int) -> dict[str, Any]:
+        """:meth:`numbers` at the next step of the parameters from ``first`` on, and which states are kept."""
+        group = self.param_groups[index]
         numbers = self.numbers(group, flat.steps[first] + 1)
-        return {key: x if type(x) is bool else float(x) for key, x in numbers.items()}
+        return {key: x if type(x) is bool else float(x) for key, x in numbers.items()} | {"kept": self.kept(group)}
 
     def _runs(self, index: int) -> list[tuple[Flat, list[tuple[int, int]]]]:
         """What there is to update in a group, after a new layout where parameters have moved."""
@@ -225,7 +250,8 @@ class Optimizer:
     def _lay_out_again(self, index: int) -> None:
         """New buffers by the dtypes and devices that a group's parameters have now; their state goes along."""
         states = {id(p): self._state_of(flat, i) for flat in self._flats[index] for i, p in enumerate(flat.params)}
-        self._captured.clear()
+        gone = {id(flat) for flat in self._flats[index]}
+        self._captured = {key: held for key, held in self._captured.items() if key[0] not in gone}
         group = self.param_groups[index]
         self._flats[index] = self._lay_out(group)
         self._put_states(index, {id(p): _read(p, states[id(p)]) for p in group["params"]})
@@ -324,8 +350,9 @@ class Optimizer:
                 read[i][id(p)] = _read(p, state)
         for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
             group.update({**other, "params": group["params"]})
-            self._captured.clear()
-            self._flats[i] = self._lay_out(group)
+            for flat in self._flats[i]:  # in the same memory, where captured functions find it
+                for buffer in flat.states.values():
+                    buffer._array[...] = self.initial(group)
             self._put_states(i, read[i])
 
     def __getstate__(self) -> dict[str, Any]:
