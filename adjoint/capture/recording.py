@@ -60,8 +60,17 @@ class Recording:
         if _active:
             _lock.release()
             raise CaptureError("capture: a captured function is called while another one is recorded; capture the outer one alone")
-        _active.append(self)
         self.recorder = Recorder(self.backend)
+        try:
+            self._patch()
+            _active.append(self)  # the last, since other threads ask it
+        except BaseException:  # an interrupt, which may come at any time
+            self._put_back()
+            _lock.release()
+            raise
+        return self
+
+    def _patch(self) -> None:
         backend: Any = self.backend
         plain_numpy = backend.to_numpy
         self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
@@ -73,14 +82,16 @@ class Recording:
         self._set(GradientBuffer, free=lambda buffer: True)  # what is held of it now is held by the recorder
         for owner, name in watched:
             self._set(owner, **{name: self._watching(owner, name)})
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _put_back(self) -> None:
         for owner, name, value in reversed(self._before):
             if value is _MISSING:
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._put_back()
         _active.remove(self)
         self._still_held = [tensor for reference in self._made if (tensor := reference()) is not None]
         self._recorded = {id(tensor): self._slot.__get__(tensor) for tensor in self._still_held}
@@ -233,7 +244,9 @@ class Draw:
 
 def active() -> Recording | None:
     """The recording that this thread is in."""
-    return _active[0] if _active and _active[0].recorder.here else None
+    for recording in _active:  # one at most, which another thread may take away at any time
+        return recording if recording.recorder.here else None
+    return None
 
 
 def watch(owner: type, name: str) -> None:
