@@ -167,7 +167,7 @@ def normal(
     if bool(tensors) is (size is not None):
         raise TypeError("normal: the shape is that of mean and std where one is a tensor, else size; give one of them")
     if std.backend.truth((std < 0).any()._array) if isinstance(std, Tensor) else std < 0:
-        raise ValueError(f"normal: std is a standard deviation, from 0, not {std}")
+        raise ValueError(f"normal: std is a standard deviation, from 0, not {'negative' if isinstance(std, Tensor) else std}")
     if tensors:
         size = broadcast_shapes(*(part.shape for part in tensors))
         dtype, device = result_type(*tensors), tensors[0].backend

@@ -78,7 +78,8 @@ class Replay:
 
     def _call(self, arrays: list[Any]) -> Any:
         for instance, name, value in self.attributes:
-            if not is_as_it_was(getattr(instance, name, None), value):
+            now = getattr(instance, name, None)
+            if now is not value and not is_as_it_was(now, value):
                 return _MISSED
         self._check()
         if not self.run.ahead(arrays):

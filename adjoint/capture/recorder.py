@@ -103,6 +103,7 @@ class Number:
     """
 
     __slots__ = ("expression", "recorder", "value")
+    __array_ufunc__ = None  # NumPy's arrays, which are not recorded, do not take it
 
     def __init__(self, value: float, expression: str, recorder: Recorder) -> None:
         self.value, self.expression, self.recorder = value, expression, recorder

@@ -38,7 +38,7 @@ UNTOLD: Any = object()
 
 def told_apart(value: Any) -> Any:
     """What has to be the same of an attribute: itself, or what is in a list or a dict; :data:`UNTOLD` where nothing is compared."""
-    if isinstance(value, (Tensor, *PLAIN, *watched_whole, FunctionType)):
+    if value is None or isinstance(value, (Tensor, *PLAIN, *watched_whole, FunctionType)):
         return value
     if isinstance(value, (list, tuple)):
         return tuple(value)
@@ -89,8 +89,17 @@ class Recording:
         if _active:
             _lock.release()
             raise CaptureError("capture: a captured function is called while another one is recorded; capture the outer one alone")
-        _active.append(self)
         self.recorder = Recorder(self.backend)
+        try:
+            self._patch()
+            _active.append(self)  # the last, since other threads ask it
+        except BaseException:  # an interrupt, which may come at any time
+            self._put_back()
+            _lock.release()
+            raise
+        return self
+
+    def _patch(self) -> None:
         backend: Any = self.backend
         plain_numpy = backend.to_numpy
         self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
@@ -106,15 +115,17 @@ class Recording:
             self._set(owner, **{name: self._watching(owner, name)})
         for owner in watched_whole:
             self._set(owner, __getattribute__=self._note)
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _put_back(self) -> None:
         for owner, name, value in reversed(self._before):
             if value is _MISSING:
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
         self._before.clear()  # what was set refers to this
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._put_back()
         _active.remove(self)
         self._still_held = [tensor for reference in self._made if (tensor := reference()) is not None]
         self._recorded = {id(tensor): self._slot.__get__(tensor) for tensor in self._still_held}
@@ -238,7 +249,8 @@ class Recording:
     def _note(self) -> Callable[[Any, str], Any]:
         def get(instance: Any, name: str) -> Any:
             value = object.__getattribute__(instance, name)
-            if self.recorder.here and (name == "__dict__" or name in object.__getattribute__(instance, "__dict__")):
+            own = name == "__dict__" or value is None or name in object.__getattribute__(instance, "__dict__")
+            if own and self.recorder.here:
                 seen = told_apart(value)
                 if seen is not UNTOLD:
                     self.read.setdefault((id(instance), name), (instance, name, seen))
@@ -308,7 +320,9 @@ class Draw:
 
 def active() -> Recording | None:
     """The recording that this thread is in."""
-    return _active[0] if _active and _active[0].recorder.here else None
+    for recording in _active:  # one at most, which another thread may take away at any time
+        return recording if recording.recorder.here else None
+    return None
 
 
 def watch(owner: type, name: str) -> None:
@@ -350,20 +364,21 @@ def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return numbers
 
 
-def piece_by_piece(function: Callable[[slice], Any], start: int, stop: int) -> None:
-    """Call ``function`` with pieces of start:stop, where it does the same to each element of vectors.
+def piece_by_piece(function: Callable[[slice, dict[str, Any]], Any], start: int, stop: int, numbers: dict[str, Any]) -> None:
+    """Call ``function`` with pieces of start:stop, and ``numbers``, where it does the same to each element of vectors.
 
     One piece is recorded, as done to all at once; so a recording takes no more memory than a piece does.
     """
     recording = active()
     first = slice(start, min(start + PIECE, stop))
     begun = 0 if recording is None else len(recording.recorder.ops)
-    function(first)
+    function(first, numbers)
     if recording is not None and first.stop < stop:
         recording.recorder.widen(begun, first, slice(start, stop))
+    plain = {name: number.value if type(number) is Number else number for name, number in numbers.items()}
     with aside():
         for at in range(first.stop, stop, PIECE):
-            function(slice(at, min(at + PIECE, stop)))
+            function(slice(at, min(at + PIECE, stop)), plain)
 
 
 def effect(function: Callable[[], Any]) -> None:

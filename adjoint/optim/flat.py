@@ -151,7 +151,7 @@ class Flat:
         """Replace values and ``states`` of the parameters from ``first`` up to ``last`` by what ``rule`` makes of them."""
         start, stop = self.bounds[first][0], self.bounds[last - 1][1]
 
-        def on(part: slice) -> None:
+        def on(part: slice, numbers: dict[str, Any]) -> None:
             values, gradients = self.values._array, self.gradients._array
             held = {name: buffer._array for name, buffer in states.items()}
             now = {name: array[part] for name, array in held.items()}
@@ -160,4 +160,4 @@ class Flat:
                 for name, array in new.items():
                     held[name][part] = array
 
-        piece_by_piece(on, start, stop)
+        piece_by_piece(on, start, stop, numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -349,9 +350,14 @@ def test_threads_record_one_after_another(backend: Backend) -> None:
         with ad.use_backend(backend):
             found[i] = [captured[i](ad.full((3,), float(k))).item() for k in range(5)]
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert found == {i: [3.0 * k * i for k in range(5)] for i in range(8)}
