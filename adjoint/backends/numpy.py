@@ -80,7 +80,7 @@ def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
     axes = (axis,) if isinstance(axis, int) else axis
     if len(axes) == 1 and axes[0] in (-1, ndim - 1) and x.shape[-1] <= LONGEST_ROW:
         return x if ndim == 2 else x.reshape(-1, x.shape[-1]), ones(x.shape[-1], x.dtype)
-    if axes == tuple(range(len(axes))) and len(axes) < ndim:
+    if axes and axes == tuple(range(len(axes))) and len(axes) < ndim:
         rows = x if ndim == 2 else x.reshape(-1, math.prod(x.shape[len(axes) :]))
         if len(rows) <= (LONGEST_ROW if rows.shape[1] == 1 else MOST_ROWS):
             return ones(len(rows), x.dtype), rows

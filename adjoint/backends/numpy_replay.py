@@ -340,7 +340,8 @@ class Replay:
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
-        if not target.shape and target in self._arrays and is_basic(index):
+        single = not target.shape and not (isinstance(value, Value) and value.shape)
+        if single and target in self._arrays and is_basic(index):
             return f"{self._name(target)}[()] = {source}"
         if target in self._arrays and is_basic(index):
             found = self._arrays[target]

@@ -29,9 +29,10 @@ def capture(function: Callable[..., Any]) -> Captured:
     put them, and the next call writes them anew: ``.clone()`` what is to stay.
 
     Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay would silently leave out: reading a value (``item()``,
-    ``if loss > 1``, a print), a Python number, array or tensor that the function finds by name and that has changed, a parameter
-    that was given other memory, a tensor that is kept anywhere but in what is returned. What else it does in Python (counting,
-    appending to a list) happens at the first call only.
+    ``if loss > 1``, a print), what the function finds by name and what stands for something else by now, a parameter that was given
+    other memory, a tensor that is kept anywhere but in what is returned. What a module holds is looked at, and recorded anew where
+    it is another. What else there is in Python happens at the first call only (counting, appending to a list), or is as it was
+    then (a number in a dict, or in an object that is no module; ``numpy.random``). Threads take turns.
 
     Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings.
 

@@ -269,11 +269,15 @@ class Captured:
         backend = recording.backend
         names = _names(self.function)
         with recording:
-            given = iter([recording.argument(tensor) for tensor in tensors])
-            new_args, new_kwargs = _replaced((args, kwargs), given)
-            del given
+            given = [recording.argument(tensor) for tensor in tensors]
+            new_args, new_kwargs = _replaced((args, kwargs), iter(given))
             result = self.function(*new_args, **new_kwargs)
-            del new_args, new_kwargs
+            if any(tensor.grad is not None for tensor in given):
+                raise CaptureError(
+                    "capture: the gradient by an argument is left in its grad, where the caller would not find it; return it "
+                    "(ad.grad, ad.autograd.grad), or take the gradient by a tensor that the function finds by name"
+                )
+            del given, new_args, new_kwargs
             outputs: list[Tensor] = []
             template = _emptied(result, outputs)
             for tensor in outputs:
@@ -388,7 +392,7 @@ def _names(function: Any, seen: set[int] | None = None) -> list[tuple[Any, str, 
     while hasattr(inner, "func") or hasattr(inner, "__func__"):
         inner = inner.func if hasattr(inner, "func") else inner.__func__
     code = getattr(inner, "__code__", None)
-    if code is None or id(inner) in seen or inner.__module__.partition(".")[0] == _PACKAGE:
+    if code is None or id(inner) in seen or (inner.__module__ or "").partition(".")[0] == _PACKAGE:
         return []
     seen.add(id(inner))
     spaces: list[tuple[Any, str]] = list(zip(inner.__closure__ or (), code.co_freevars, strict=True))

@@ -255,7 +255,7 @@ class Recorder:
         """The memory of an array from outside: its owner's, and that of other owners of the same bytes."""
         owner: Any = self.backend.owner(array)
         if id(owner) not in self._memories:
-            low, high = self.backend.extent(owner if hasattr(owner, "shape") else array)
+            low, high = self.backend.extent(owner if isinstance(owner, self.backend.array_types) else array)
             same = [memory for first, last, memory in self._stretches if first < high and low < last]
             memory = self._memories[id(owner)] = same[0] if same else Memory(True, owner)
             self._stretches.append((low, high, memory))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
-from ..autograd.random import Generator
+from ..autograd.random import Generator, default_generator
 from ..backends import Array, Backend
 from ..errors import CaptureError
 from .recorder import MEND, Number, Recorded, Recorder
@@ -89,6 +89,7 @@ class Recording:
         if _active:
             _lock.release()
             raise CaptureError("capture: a captured function is called while another one is recorded; capture the outer one alone")
+        default_generator(self.backend)  # which is to be there before what it draws is recorded
         self.recorder = Recorder(self.backend)
         try:
             self._patch()

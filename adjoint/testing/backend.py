@@ -89,6 +89,7 @@ CALLS: dict[str, list[Call]] = {
     **{name: [_on(name, WHOLE, axis=axis, keepdims=keep) for axis in (None, 0, -1) for keep in (False, True)]
        for name in "argmax argmin".split()},
     "acosh": [_on("acosh", [1.0, 1.5, 30.0])],
+    "are_indices": [lambda xp, a, n=n: xp.are_indices(a(OTHER_WHOLE), n) for n in (3, 4)] + [_on("are_indices", WHOLE, 9)],
     "bitwise_invert": [_on("bitwise_invert", WHOLE), _on("bitwise_invert", TRUTHS)],
     "logical_not": [_on("logical_not", TRUTHS)],
     "pow": [_on("pow", POSITIVE, [[-2.0], [0.0], [0.5]]), _on("pow", ANY, 2.0)],
