@@ -100,8 +100,12 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """``np.matmul``; of two matrices by ``dot``, which takes less time to get to BLAS and knows what to do with single columns."""
-    return x.dot(y) if x.ndim == y.ndim == 2 and x.dtype in BITS else np.matmul(x, y)
+    """``np.matmul``; of two matrices by ``dot``, which takes less time to get to BLAS and knows what to do with single columns.
+
+    Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
+    """
+    by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
+    return x.dot(y) if by_dot else np.matmul(x, y)
 
 
 BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}

@@ -281,7 +281,7 @@ class Replay:
 
     def _matmul(self, op: Op) -> str:
         x, y = op.args
-        by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS
+        by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
         x, y, out = (self._name(value) for value in (x, y, op.out))
         return f"{x}.dot({y}, {out})" if by_dot else f"{self._bound(np.matmul)}({x}, {y}, {out})"
 

@@ -285,10 +285,12 @@ def agrees_with_numpy(name: str, inputs: list[Any], params: Any, other: Backend,
         there = [ad.tensor(x) if data is None else data.draw(laid_out(x)).detach() for x in inputs]
         found = value_and_derivatives(name, there, {key: elsewhere(value, other) for key, value in params.items()})
     assert len(found) == len(wanted)
+    # What does not bring its inputs to one dtype computes in that of each: no result has more digits than the least of them.
+    single = not BUILT_IN[name].promotes and any(x.dtype == np.float32 for x in inputs)
     for a, b in zip(found, wanted, strict=True):
         assert (a is None) == (b is None)
         if a is not None:
-            double = a.dtype is ad.float64
+            double = a.dtype is ad.float64 and not single
             assert_close(a.cpu(), b.cpu(), rtol=1e-10 if double else 1e-4, atol=1e-10 if double else 1e-4, equal_nan=True)
 
 
