@@ -56,7 +56,7 @@ def run(row: Row, peers: list[str] | None, seconds: float) -> tuple[dict, bool]:
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the main rows, beside PyTorch and JAX, in under two minutes")
+    parser.add_argument("--quick", action="store_true", help="the main rows, beside PyTorch and JAX, for a shorter time")
     parser.add_argument("--rows", type=lambda text: text.split(","), help=f"of {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--peers", type=lambda text: text.split(","), help="for example torch,jax; 'none' is adjoint alone")
     parser.add_argument("--seconds", type=float, help="measured time a row (15; 2 with --quick)")
