@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import CaptureError
@@ -252,11 +252,3 @@ def overlap(a: Value, b: Value) -> bool:
     if a.extent is None or b.extent is None:
         return True
     return a.extent[0] < b.extent[1] and b.extent[0] < a.extent[1]
-
-
-def touched(ops: Iterable[Op]) -> Iterator[Value]:
-    """All that the operations read, make or write to."""
-    for op in ops:
-        yield from op.values()
-        if op.out is not None:
-            yield op.out

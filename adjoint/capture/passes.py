@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.program import Memory, Op, Program, Value, values_in
+from ..backends.program import Memory, Program, Value
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
@@ -140,6 +140,3 @@ def check_first(program: Program) -> None:
             ahead |= wanted
     program.ops = [program.ops[i] for i in sorted(ahead)] + [op for i, op in enumerate(program.ops) if i not in ahead]
     program.ahead = len(ahead)
-
-
-__all__ = ["Op", "check_first", "drop", "fold", "improve", "share", "values_in"]
