@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -49,6 +50,12 @@ class Extras(Protocol):
         """1 / (1 + exp(-x)), without a warning."""
 
     block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
+
+    def lanes(self, function: Callable[[list[Any]], Any], parts: list[Any], in_turn: bool = False) -> list[Any]:
+        """``function`` of the first half of the parts and of the others, or of all; what each gives, in order.
+
+        They may be done at the same time, so that none may read what the other writes; but not where they are to be ``in_turn``.
+        """
 
     def sliding_windows(self, x: Array, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
         """Every window along the last axes, (…, *size) to (…, *count, *window), as a view that is not written to.

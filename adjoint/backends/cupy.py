@@ -96,6 +96,7 @@ def namespace() -> Namespace:
 
     xp.solve = solve_broadcast
     xp.block_bytes = 1 << 28  # enough to keep a GPU busy, and little of its memory
+    xp.lanes = special.lanes
     xp.sliding_windows = sliding_windows
     xp.overlap_add = partial(special.overlap_add, xp)
     return xp

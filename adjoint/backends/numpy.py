@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
-from . import special
+from . import numpy_threads, special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
+from .numpy_threads import dot, lanes
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
@@ -92,7 +93,7 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     factors = as_product(x, axis)
     if factors is None:
         return plain_sum(x, axis, None, None, keepdims)
-    total = factors[0].dot(factors[1])
+    total = dot(*factors)
     if x.ndim == 2 and not keepdims:
         return total
     gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
@@ -105,7 +106,7 @@ def matmul(x: Array, y: Array) -> Array:
     Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
     """
     by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
-    return x.dot(y) if by_dot else np.matmul(x, y)
+    return dot(x, y) if by_dot else numpy_threads.matmul(x, y)
 
 
 BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
@@ -220,7 +221,7 @@ def namespace() -> Namespace:
     xp.index_put = partial(special.index_put, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
-    xp.block_bytes = 2 << 20  # what stays in a core's cache
+    xp.block_bytes, xp.lanes = 2 << 20, lanes  # what stays in a core's cache
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
     xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp

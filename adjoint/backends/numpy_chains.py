@@ -1,61 +1,27 @@
 """Chains: neighbouring elementwise operations of a program, done together on a few rows at a time, which stay in the cache.
 
 What is needed inside a chain alone has no memory of its own but that of one tile. Long chains run on two threads, half of the
-tiles each: NumPy lets go of Python's lock while it computes.
+tiles each.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from .numpy_threads import threads
 from .program import Op, Value, overlap
 
 #: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
 TILE = 1 << 16
 #: From this many bytes of results on it is worth a second thread.
-LONG = 1 << 23
+LONG = 1 << 21
 
 #: The ufuncs whose output has to be given by name: a third operand by position is deprecated since NumPy 2.4.
 NAMED = (np.maximum, np.minimum)
-
-_pool: ThreadPoolExecutor | None = None
-
-
-def threads() -> int:
-    """How many threads long chains run on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
-    return int(
-        os.environ.get("ADJOINT_NUM_THREADS") or min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-    )
-
-
-def _forget_thread() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has the pool, but not its thread
-    os.register_at_fork(after_in_child=_forget_thread)
-
-
-def in_two(run: Callable[[Any], Any], first: Any, second: Any) -> None:
-    """``run`` on both, at the same time."""
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(1, "adjoint-chain")
-    other = _pool.submit(_quietly, run, second)
-    run(first)
-    other.result()
-
-
-def _quietly(run: Callable[[Any], Any], tiles: Any) -> None:
-    with np.errstate(all="ignore"):  # which each thread has for itself
-        run(tiles)
 
 
 class Step:
@@ -125,7 +91,8 @@ class Chain:
         return self.rows() * prod(self.shape[1:]) * 8
 
     def _long(self) -> bool:
-        return threads() > 1 and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
+        alone = self.ops[0].lane is None and threads() > 1
+        return alone and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
 
     def compiled(self, array_of: Callable[[Value], Any]) -> tuple[Callable[[Any], None], list[Any]]:
         """A function that works through a list of tiles, and such a list, or two, for a thread each."""

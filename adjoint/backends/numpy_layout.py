@@ -31,7 +31,7 @@ def bytes_of(value: Value) -> int:
 class Destinations:
     """Where a result can be made that is only written into another array: there."""
 
-    def __init__(self, ops: list[Op], last: dict[Any, int]) -> None:
+    def __init__(self, ops: list[Op], last: dict[Any, float]) -> None:
         self._ops, self._last = ops, last
         self._at = {op: i for i, op in enumerate(ops)}
         self._makers = {op.out: op for op in ops if op.out is not None}

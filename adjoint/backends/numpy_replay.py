@@ -7,16 +7,19 @@ NumPy gives only as a new array (picking by index, sorting) is one here too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import groupby
 from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
-from . import numpy_chains
+from . import numpy_chains, numpy_threads
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
-from .numpy_chains import Chain, Step, in_two
+from .numpy_chains import Chain, Step
 from .numpy_layout import UFUNCS, Block, Destinations, Pool, bytes_of, model_of, same_place
+from .numpy_threads import at_once, dot, in_two, shared
 from .program import Op, Program, Value, is_basic, kept_an_array, mapped, values_in
 from .standard import CREATION
 
@@ -84,17 +87,24 @@ class Replay:
         for value in self.program.values():
             if value.array is not None and value.kind != "argument":
                 self._arrays[value] = value.array
-        last: dict[Any, int] = {value.memory: len(ops) for value in self.program.outputs}
+        last: dict[Any, float] = {value.memory: len(ops) for value in self.program.outputs}
         last |= {check.condition.memory: len(ops) for check in self.program.checks}  # looked at after all that comes ahead
+        made: dict[Any, Op] = {}
         for i, op in enumerate(ops):
             for value in [*op.values(), *([op.out] if op.out else [])]:
                 last[value.memory] = max(i, last.get(value.memory, 0))
+                made.setdefault(value.memory, op)
+        behind = {op.lane[0]: i + 0.5 for i, op in enumerate(ops) if op.lane}
+        for memory, end in last.items():
+            lane = ops[int(end)].lane if end < len(ops) else None
+            if lane and made[memory].lane != lane:  # until all that is done at once with what needs it last
+                last[memory] = behind[lane[0]]
         written = Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
         within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
-        pool = Pool()
+        pools = {None: Pool(), 0: Pool(), 1: Pool()}  # what lives within a lane is in the lane's own
         place: dict[Any, Block] = {}
-        ends: dict[int, list[Block]] = {}
+        ends: dict[float, list[tuple[Pool, Block]]] = {}
         self._skipped: set[Op] = set()
         begun = False
         for i, op in enumerate(ops):
@@ -114,19 +124,22 @@ class Replay:
                         self._arrays[out] = target[0]
                         self._skipped.add(target[1])
                     else:
+                        end = last[out.memory]
+                        pool = pools[op.lane[1] if op.lane and end < behind[op.lane[0]] else None]
                         block = self._reused(op, i, last, place) or pool.take(bytes_of(out))
                         place[out.memory] = block
-                        block.until = last[out.memory]
-                        ends.setdefault(block.until, []).append(block)
+                        block.until = end
+                        ends.setdefault(end, []).append((pool, block))
                         self._arrays[out] = block.array(out)
             if begun:
                 continue  # a chain is done at once: nothing that it reads is free before its end, whatever views lie between
             for until in [until for until in ends if until <= i]:
-                for block in ends.pop(until):
+                for pool, block in ends.pop(until):
                     if block.until == until:
                         pool.give_back(block)
-        self.buffers = len(pool.blocks) + sum(chain.places()[1] for chain in self._chains.values())
-        self.bytes = sum(block.size for block in pool.blocks) + sum(chain.scratch() for chain in self._chains.values())
+        blocks = [block for pool in pools.values() for block in pool.blocks]
+        self.buffers = len(blocks) + sum(chain.places()[1] for chain in self._chains.values())
+        self.bytes = sum(block.size for block in blocks) + sum(chain.scratch() for chain in self._chains.values())
 
     def _has_place(self, value: Value) -> bool:
         return value in self._arrays or value in self._known
@@ -134,7 +147,7 @@ class Replay:
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
 
-    def _reused(self, op: Op, i: int, last: dict[Any, int], place: dict[Any, Any]) -> Any:
+    def _reused(self, op: Op, i: int, last: dict[Any, float], place: dict[Any, Any]) -> Any:
         """The place of an operand that an elementwise operation is the last to need, and that has its result's form."""
         out = op.out
         assert out is not None
@@ -152,7 +165,7 @@ class Replay:
 
     # --- chains --------------------------------------------------------------------------------------------------------------
 
-    def _chained(self, last: dict[Any, int]) -> list[Chain]:
+    def _chained(self, last: dict[Any, float]) -> list[Chain]:
         """The runs of elementwise operations that are large enough to be done tile by tile."""
         known = self._known
         known |= {value for value in self.program.values() if value in self._arrays or value.kind == "number"}
@@ -171,7 +184,7 @@ class Replay:
             if steps is None or prod(target.shape) * 4 < 2 * numpy_chains.TILE or not all(value in known for value in op.values()):
                 chain = None
                 continue
-            if chain is None or chain.shape != target.shape or not chain.takes(op):
+            if chain is None or chain.shape != target.shape or chain.ops[0].lane != op.lane or not chain.takes(op):
                 chain = Chain(target.shape)
                 chains.append(chain)
             chain.add(op, steps)
@@ -240,9 +253,8 @@ class Replay:
 
     def _chain(self, chain: Chain) -> str:
         run, tiles = chain.compiled(self._array)
-        if len(tiles) == 1:
-            return f"{self._held(run)}({self._held(tiles[0])})"
-        return f"{self._held(in_two)}({self._held(run)}, {self._held(tiles[0])}, {self._held(tiles[1])})"
+        calls = [partial(run, some) for some in tiles]
+        return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(tiles) > 1 else f"{self._held(calls[0])}()"
 
     def _ufunc(self, op: Op) -> str:
         if self._is_limit(op):
@@ -273,8 +285,8 @@ class Replay:
         axis, keepdims = op.kwargs.get("axis"), op.kwargs.get("keepdims", False)
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
-            a, b = map(self._held, factors)
-            return f"{a}.dot({b}, {self._held(self._arrays[op.made].reshape(-1))})"
+            out = self._held(self._arrays[op.made].reshape(-1))
+            return self._dot(*factors, *map(self._held, factors), out)
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"
@@ -282,8 +294,12 @@ class Replay:
     def _matmul(self, op: Op) -> str:
         x, y = op.args
         by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
-        x, y, out = (self._name(value) for value in (x, y, op.out))
-        return f"{x}.dot({y}, {out})" if by_dot else f"{self._bound(np.matmul)}({x}, {y}, {out})"
+        names = [self._name(value) for value in (x, y, op.out)]
+        return self._dot(x, y, *names) if by_dot else f"{self._bound(numpy_threads.matmul)}({', '.join(names)})"
+
+    def _dot(self, x: Any, y: Any, *names: str) -> str:
+        first, second, out = names
+        return f"{self._bound(dot)}({first}, {second}, {out})" if shared(x, y) else f"{first}.dot({second}, {out})"
 
     def _where(self, op: Op) -> str:
         """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""
@@ -485,26 +501,11 @@ class Replay:
         ahead = [f"copyto({self._name(v)}, a{i})" for i, v in enumerate(program.arguments)]
         body: list[str] = []
         self.calls = 0
-        for i, op in enumerate(program.ops):
-            if op in self._skipped or (op.is_view and op.out in self._arrays):
-                continue
-            if op in self._within:
-                line = self._chain(self._chains[op]) if op in self._chains else ""
-            elif op.writes is not None:
-                line = self._write(op)
-            elif op.out in self._arrays:
-                line = self._line_of(op)(op)  # type: ignore[misc]
-            else:
-                line = self._fresh(op)
-            if i + 1 == program.ahead or op.writes is not None or op in self._within or self._makes_in_place(op):
-                self._read = {}
-            if line:
-                line, self._before = "; ".join([*self._before, line]), []
-                self.calls += line.count(";") + 1
-                (ahead if i < program.ahead else body).append(line)
-            for check in program.checks:
-                if check.late and check.condition is op.out:
-                    body.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
+        first = program.ops[: program.ahead]
+        for lines, ops, scope in ((ahead, first, "global"), (body, program.ops[program.ahead :], "nonlocal")):
+            for region, together in groupby(ops, lambda op: op.lane and op.lane[0]):
+                written = self._lines if region is None else partial(self._at_once, scope)
+                lines += written(together)
         for check in program.checks:
             if not check.late:
                 ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
@@ -520,6 +521,48 @@ class Replay:
         lines = [f"def ahead({arguments}):", *everywhere, *ahead, "return True\n\ndef body(numbers):", *numbers, *body]
         self.source = "\n    ".join([*lines, f"return [{outputs}]"])
         exec(self.source, self._names)
+
+    def _lines(self, ops: Iterable[Op]) -> list[str]:
+        """A line for each operation that takes one."""
+        lines = []
+        self._read = {}
+        for op in ops:
+            if op in self._skipped or (op.is_view and op.out in self._arrays):
+                continue
+            if op in self._within:
+                line = self._chain(self._chains[op]) if op in self._chains else ""
+            elif op.writes is not None:
+                line = self._write(op)
+            elif op.out in self._arrays:
+                line = self._line_of(op)(op)  # type: ignore[misc]
+            else:
+                line = self._fresh(op)
+            if op.writes is not None or op in self._within or self._makes_in_place(op):
+                self._read = {}
+            if line:
+                line, self._before = "; ".join([*self._before, line]), []
+                self.calls += line.count(";") + 1
+                lines.append(line)
+            for check in self.program.checks:
+                if check.late and check.condition is op.out:
+                    lines.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
+        return lines
+
+    def _at_once(self, scope: str, ops: Iterable[Op]) -> list[str]:
+        """A function for the operations of each lane, and the line that calls both; what they make is named in that scope."""
+        lines: list[str] = []
+        functions: list[str] = []
+        picked = self._picked
+        for _, lane in groupby(ops, lambda op: op.lane):
+            self._picked = {}  # what is found in one is not known in the other
+            inner = self._lines(lane)
+            made = [name for name in self._of.values() if any(f"{name} = " in line.split("; ")[-1] for line in inner)]
+            functions.append(f"lane{len(functions)}")
+            lines += [f"{' = '.join(made)} = None"] if made else []
+            lines += [f"def {functions[-1]}():", *([f"    {scope} {', '.join(made)}"] if made else [])]
+            lines += [f"    {line}" for line in inner or ["pass"]]
+        self._picked = picked
+        return [*lines, f"{self._bound(at_once)}({', '.join(functions)})"]
 
     def _output(self, value: Value) -> str:
         name = self._name(value)

@@ -64,15 +64,18 @@ class Op:
         out: what it makes, or None.
         writes: what it changes in place, or None. It has then the name of the function whose result is written.
         draws: whether it draws random numbers, so that it must happen, and in this order.
+        lane: None, or a pair of numbers: of operations with the same first one, which stand together, those with another second
+            one may be done at the same time.
     """
 
-    __slots__ = ("args", "draws", "function", "kwargs", "name", "out", "writes")
+    __slots__ = ("args", "draws", "function", "kwargs", "lane", "name", "out", "writes")
 
     def __init__(
         self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, out: Value | None = None, writes: Value | None = None
     ) -> None:
         self.name, self.function, self.args, self.kwargs = name, function, args, kwargs
         self.out, self.writes, self.draws = out, writes, False
+        self.lane: tuple[int, int] | None = None
 
     def values(self) -> Iterator[Value]:
         """The arrays it reads or is told of, those it writes to among them."""

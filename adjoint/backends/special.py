@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -227,3 +228,14 @@ def overlap_add(xp: Any, x: Any, shape: Any, stride: Any, dilation: Any) -> Any:
             taken += xp.getitem(x, (*(slice(None),) * last, *offset))
         x = result
     return x
+
+
+def halves(parts: Sequence[Any]) -> list[Sequence[Any]]:
+    """The first half and the second; all in one, where there are no two."""
+    half = (len(parts) + 1) // 2
+    return [parts[:half], parts[half:]] if len(parts) > 1 else [parts]
+
+
+def lanes(function: Callable[[Any], Any], parts: Sequence[Any], in_turn: bool = False) -> list[Any]:
+    """One half after the other."""
+    return [function(some) for some in halves(parts)]

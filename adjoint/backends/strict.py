@@ -82,7 +82,7 @@ def namespace() -> Namespace:
     xp.sigmoid = silently(partial(special.sigmoid, xp))
     xp.index_put = partial(special.index_put, xp)
     vars(xp).update(factorizations(xp, strict.linalg))
-    xp.block_bytes = 1024  # so that there are several parts in the smallest test
+    xp.block_bytes, xp.lanes = 1024, special.lanes  # so that there are several parts in the smallest test
     xp.sliding_windows, xp.overlap_add = windows, partial(special.overlap_add, xp)
     return xp
 

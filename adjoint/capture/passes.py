@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.program import Memory, Program, Value
+from ..backends.program import Memory, Op, Program, Value
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
@@ -49,7 +49,7 @@ def share(program: Program) -> None:
     """Compute once what was computed twice from the same."""
     written = program.written()
     versions: dict[Memory, int] = {}
-    found: dict[Any, Value] = {}
+    found: dict[Any, Op] = {}
     same: dict[Value, Value] = {}
     kept = []
     for op in program.ops:
@@ -64,18 +64,24 @@ def share(program: Program) -> None:
             continue
         state = tuple(versions.get(value.memory, 0) for value in op.values())
         kind = op.function if op.name == "pow" else op.name  # the operator and the function differ in the last bit
-        key = (kind, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
-        if key in found:
-            same[op.out] = found[key]
+        key = (kind, op.lane is None, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
+        before = found.get(key)
+        if before is not None and not _at_once(before, op):
+            same[op.out] = before.made
             if op.out.memory not in written:
-                _moved(program, op.out.memory, found[key].memory)
+                _moved(program, op.out.memory, before.made.memory)
         else:
-            found[key] = op.out
+            found[key] = op
             kept.append(op)
     program.ops = kept
     program.outputs = [same.get(value, value) for value in program.outputs]
     for check in program.checks:
         check.condition = same.get(check.condition, check.condition)
+
+
+def _at_once(a: Op, b: Op) -> bool:
+    """Whether the two may be done at the same time."""
+    return a.lane is not None and b.lane is not None and a.lane[0] == b.lane[0] and a.lane != b.lane
 
 
 def _moved(program: Program, before: Memory, after: Memory) -> None:

@@ -6,6 +6,7 @@ import operator
 import threading
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
@@ -76,7 +77,7 @@ def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) 
         function(self.array, recorder.real(other))
         if recorder.is_alone(self, other):  # as good as a new array, which is easier to tell about
             self.value = Value("made", self.array)
-            recorder.ops.append(Op(name, new, (before, recorder.valued(other)), {}, self.value))
+            recorder.log(Op(name, new, (before, recorder.valued(other)), {}, self.value))
         else:
             recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
         return self
@@ -185,6 +186,8 @@ class Recorder:
         self._owners: list[Any] = []  # kept, so that their identities stay theirs
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
+        self._lane: tuple[int, int] | None = None
+        self._regions = 0
         self.xp: Any = self._namespace()
 
     def close(self) -> None:
@@ -209,7 +212,7 @@ class Recorder:
                 setattr(made, name, partial(self.call_named, name, member))
             else:
                 setattr(made, name, member)
-        made.setitem = self.setitem
+        made.setitem, made.lanes = self.setitem, self.lanes
         return made
 
     # --- arrays in and out ---------------------------------------------------------------------------------------------------
@@ -311,7 +314,7 @@ class Recorder:
                         value.extent = self.backend.extent(out)
         op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
         op.draws = draws
-        self.ops.append(op)
+        self.log(op)
         return Recorded(out, value, self)
 
     def _is_same(self, a: Any, b: Any) -> bool:
@@ -347,7 +350,27 @@ class Recorder:
             raise CaptureError(
                 f"capture: '{op.name}' writes to an argument of the captured function in place; close over the tensor instead"
             )
+        self.log(op)
+
+    def log(self, op: Op) -> None:
+        op.lane = self._lane
         self.ops.append(op)
+
+    def lanes(self, function: Callable[[Any], Any], parts: Any) -> Any:
+        """``xp.lanes``, one after the other, and each operation told whose it is."""
+        if len(parts) < 2 or self._lane is not None:
+            return self.plain.lanes(function, parts, True)
+        self._regions += 1
+        lanes = count()
+
+        def told(some: Any) -> Any:
+            self._lane = self._regions, next(lanes)
+            try:
+                return function(some)
+            finally:
+                self._lane = None
+
+        return self.plain.lanes(told, parts, True)
 
     def widen(self, begun: int, part: slice, whole: slice) -> None:
         """What was recorded from operation ``begun`` on, of vectors as long as ``part``, is what is done to all of ``whole``."""

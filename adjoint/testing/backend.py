@@ -149,6 +149,7 @@ CALLS: dict[str, list[Call]] = {
     "svd": [lambda xp, a: xp.abs(xp.svd(a(MATRIX)))],
     "contiguous": [lambda xp, a: xp.contiguous(xp.matrix_transpose(a(MATRIX)))],
     "diagonal": [_on("diagonal", MATRIX, k) for k in (0, 1, -1, 9)],
+    "lanes": [lambda xp, a: xp.stack(xp.lanes(sum, [a(ANY), a(ANY), a(ROUGH)])), lambda xp, a: xp.lanes(sum, [a(ANY)])[0]],
     "block_bytes": [lambda xp, a: xp.asarray(xp.block_bytes > 0)],
     "sliding_windows": [_on("sliding_windows", ANY, (1, 2), (1, 2), (1, 1)), _on("sliding_windows", ANY, (2,), (1,), (2,))],
     "overlap_add": [lambda xp, a: xp.overlap_add(xp.sliding_windows(a(ANY), (2,), (1,), (2,)), (2, 4), (1,), (2,))],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from itertools import accumulate, product
 from math import prod
+from operator import add
 from typing import Any, NamedTuple
 
 from ...backends import Array
@@ -50,11 +51,13 @@ def on(xp: Any, operation: Primitive) -> Any:
     return getattr(xp, operation.name, partial(operation.kernel, xp))
 
 
-def _samples_at_a_time(xp: Any, x: Any, *size: int) -> Iterator[slice]:
-    """Slices of as many samples as make arrays of ``size`` a sample that are quick to work on."""
-    each = prod(size) * (8 if x.dtype == xp.float64 else 4)
-    step = max(1, xp.block_bytes // max(1, each))
-    return (slice(start, start + step) for start in range(0, x.shape[0], step))
+def _by_samples(xp: Any, function: Callable[[list[slice]], Any], x: Any, *size: int) -> list[Any]:
+    """``function`` in lanes, of slices of as many samples as make arrays of ``size`` a sample that are quick to work on."""
+    n, each = x.shape[0], prod(size) * (8 if x.dtype == xp.float64 else 4)
+    count = -(-n * each // xp.block_bytes)
+    step = max(1, -(-n // (count + count % 2) if count > 1 else n))
+    result: list[Any] = xp.lanes(function, [slice(start, start + step) for start in range(0, n, step)])
+    return result
 
 
 # --- windows -----------------------------------------------------------------------------------------------------------------
@@ -109,12 +112,16 @@ def window_argmax(xp: Any, x: Array, out: Array, *, windows: Windows) -> Array:
     count, elements = out.shape[out.ndim - len(windows.shape) :], prod(windows.shape)
     integers = xp.int8 if elements < 128 else xp.int32
     result = xp.empty(out.shape, dtype=integers)
-    for part in _samples_at_a_time(xp, x, *x.shape[1:]):
-        largest = xp.getitem(out, part)
-        each = [xp.contiguous(xp.getitem(x, (part, *windows.at(offset, count)))) for offset in windows.offsets()]
-        before = _how_many_until(xp, integers, (element != largest for element in each))
-        behind = _how_many_until(xp, integers, (element == element for element in each[::-1]))
-        xp.setitem(result, xp.where(before == elements, elements - 1 - behind, before), part)
+
+    def find(parts: list[slice]) -> None:
+        for part in parts:
+            largest = xp.getitem(out, part)
+            each = [xp.contiguous(xp.getitem(x, (part, *windows.at(offset, count)))) for offset in windows.offsets()]
+            before = _how_many_until(xp, integers, (element != largest for element in each))
+            behind = _how_many_until(xp, integers, (element == element for element in each[::-1]))
+            xp.setitem(result, xp.where(before == elements, elements - 1 - behind, before), part)
+
+    _by_samples(xp, find, x, *x.shape[1:])
     return result
 
 
@@ -128,15 +135,18 @@ def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Window
     """Zeros to which ``x`` was added at the element ``which`` of each window: (N, …, *count) twice to ``shape``, (N, …, *size)."""
     count = x.shape[x.ndim - len(windows.shape) :]
     result = xp.zeros(shape, dtype=x.dtype)
-    for part in _samples_at_a_time(xp, x, *shape[1:]):
-        added, at = xp.getitem(x, part), xp.getitem(which, part)
-        for i, offset in enumerate(windows.offsets()):
-            value, index = xp.where(at == i, added, 0.0), (part, *windows.at(offset, count))
+
+    def put(parts: list[slice]) -> None:
+        for part, (i, offset) in product(parts, enumerate(windows.offsets())):
+            value = xp.where(xp.getitem(which, part) == i, xp.getitem(x, part), 0.0)
+            index = (part, *windows.at(offset, count))
             if windows.apart():
                 xp.setitem(result, value, index)
             else:
                 taken = xp.getitem(result, index)
                 taken += value
+
+    _by_samples(xp, put, x, *shape[1:])
     return result
 
 
@@ -220,11 +230,15 @@ def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windo
     if hasattr(bias, "shape"):
         bias = xp.reshape(bias, (channels, *(1,) * (1 + len(count))))
     result = xp.empty((x.shape[0], channels, *count), dtype=x.dtype)
-    for part in _samples_at_a_time(xp, x, groups * matrix.shape[2] + channels, prod(count)):
-        some = _padded(xp, xp.getitem(x, part), padding)
-        found = xp.reshape(xp.matmul(matrix, _as_columns(xp, some, windows, groups)), (channels, some.shape[0], *count))
-        found += bias
-        xp.setitem(result, xp.permute_dims(found, (1, 0, *range(2, found.ndim))), part)
+
+    def multiply(parts: list[slice]) -> None:
+        for part in parts:
+            some = _padded(xp, xp.getitem(x, part), padding)
+            found = xp.reshape(xp.matmul(matrix, _as_columns(xp, some, windows, groups)), (channels, some.shape[0], *count))
+            found += bias
+            xp.setitem(result, xp.permute_dims(found, (1, 0, *range(2, found.ndim))), part)
+
+    _by_samples(xp, multiply, x, groups * matrix.shape[2] + channels, prod(count))
     return result
 
 
@@ -241,13 +255,17 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
     whole = tuple(s * (n - 1) + r for n, s, r in zip(count, windows.stride, windows.reach(), strict=True))
     size = (n - a - b for n, (a, b) in zip(whole, padding, strict=True))
     result = xp.empty((x.shape[0], channels, *size), dtype=x.dtype)
-    for part in _samples_at_a_time(xp, x, groups * matrix.shape[1] + weight.shape[0], prod(count)):
-        some = xp.getitem(x, part)
-        columns = xp.matmul(matrix, _channels_first(xp, some, groups))
-        columns = xp.reshape(columns, (channels, *windows.shape, some.shape[0], *count))
-        columns = xp.permute_dims(columns, (1 + k, 0, *range(2 + k, 2 + 2 * k), *range(1, 1 + k)))
-        added = xp.overlap_add(columns, (some.shape[0], channels, *whole), *windows[1:])
-        xp.setitem(result, _padded(xp, added, tuple((-a, -b) for a, b in padding)), part)
+
+    def spread(parts: list[slice]) -> None:
+        for part in parts:
+            some = xp.getitem(x, part)
+            columns = xp.matmul(matrix, _channels_first(xp, some, groups))
+            columns = xp.reshape(columns, (channels, *windows.shape, some.shape[0], *count))
+            columns = xp.permute_dims(columns, (1 + k, 0, *range(2 + k, 2 + 2 * k), *range(1, 1 + k)))
+            added = xp.overlap_add(columns, (some.shape[0], channels, *whole), *windows[1:])
+            xp.setitem(result, _padded(xp, added, tuple((-a, -b) for a, b in padding)), part)
+
+    _by_samples(xp, spread, x, groups * matrix.shape[1] + weight.shape[0], prod(count))
     return result
 
 
@@ -257,10 +275,15 @@ def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding
     (N, C, *size) and (N, O, *count) to (O, C / groups, *window).
     """
     rows, channels = x.shape[1] // groups * prod(windows.shape), y.shape[1]
-    total = xp.zeros((groups, rows, channels // groups), dtype=x.dtype)
-    for part in _samples_at_a_time(xp, x, groups * rows + channels, prod(y.shape[2:])):
-        columns = _as_columns(xp, _padded(xp, xp.getitem(x, part), padding), windows, groups)
-        total += xp.matmul(columns, xp.matrix_transpose(_channels_first(xp, xp.getitem(y, part), groups)))
+
+    def add_up(parts: list[slice]) -> Any:
+        total = xp.zeros((groups, rows, channels // groups), dtype=x.dtype)
+        for part in parts:
+            columns = _as_columns(xp, _padded(xp, xp.getitem(x, part), padding), windows, groups)
+            total += xp.matmul(columns, xp.matrix_transpose(_channels_first(xp, xp.getitem(y, part), groups)))
+        return total
+
+    total = reduce(add, _by_samples(xp, add_up, x, groups * rows + channels, prod(y.shape[2:])))
     return xp.reshape(xp.matrix_transpose(total), (channels, x.shape[1] // groups, *windows.shape))
 
 

@@ -1,0 +1,187 @@
+"""Two threads for what is large: NumPy lets go of Python's lock while it computes.
+
+BLAS stays on the thread that calls it. Its own threads wait for each other in loops: where another program has the second
+processor, each product takes until that lets go of it, and between products they are in the way of these threads here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from .base import Array
+from .special import halves
+
+#: From so many multiplications on OpenBLAS has several threads do a product of matrices, and of a matrix and a vector.
+SHARED, SHARED_BY_VECTOR = 1 << 18, 9216
+#: So many are worth two of ours.
+LARGE = 1 << 22
+
+_jobs: SimpleQueue[Any] | None = None  # of the second thread, once there is one
+_within = threading.local()  #: ``at_work``: this thread is one of two already
+
+
+def threads() -> int:
+    """How many threads large work is done on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
+    return int(
+        os.environ.get("ADJOINT_NUM_THREADS") or min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    )
+
+
+def _forget_thread() -> None:
+    global _jobs
+    _jobs = None
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no second thread
+    os.register_at_fork(after_in_child=_forget_thread)
+
+
+def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
+    """What both give, done at the same time where this is not one of two already. What one raises is raised when both are done."""
+    global _jobs
+    if threads() < 2 or getattr(_within, "at_work", False):
+        return [first(), second()]
+    if _jobs is None:
+        _jobs = SimpleQueue()
+        threading.Thread(target=_work, args=(_jobs,), name="adjoint", daemon=True).start()
+    other = _Job(second)
+    _jobs.put(other)
+    _within.at_work = True
+    try:
+        found = first()
+    finally:
+        _within.at_work = False
+        other.done.acquire()
+    if other.error is not None:
+        raise other.error
+    return [found, other.found]
+
+
+class _Job:
+    """Something for the second thread to do; its lock is free when it is done."""
+
+    __slots__ = ("done", "error", "found", "run", "warnings")
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        self.run, self.warnings, self.done = run, np.geterr(), threading.Lock()
+        self.found: Any = None
+        self.error: BaseException | None = None
+        self.done.acquire()
+
+
+def _work(jobs: SimpleQueue[Any]) -> None:
+    _within.at_work = True
+    while True:
+        job = jobs.get()
+        try:
+            with np.errstate(**job.warnings):  # which each thread has for itself
+                job.found = job.run()
+        except BaseException as error:
+            job.error = error
+        job.done.release()
+        del job  # whose arrays would stay until the next one comes
+
+
+def lanes(function: Callable[[Any], Any], parts: Sequence[Any], in_turn: bool = False) -> list[Any]:
+    """Both halves at the same time."""
+    if len(parts) < 2:
+        return [function(parts)]
+    return at_once(*(partial(function, some) for some in halves(parts)), in_turn=in_turn)
+
+
+def at_once(*functions: Callable[[], Any], in_turn: bool = False) -> list[Any]:
+    """One or two functions, with BLAS on the threads that these are on."""
+    with blas_alone:
+        return in_two(*functions) if len(functions) > 1 and not in_turn else [function() for function in functions]
+
+
+# --- BLAS --------------------------------------------------------------------------------------------------------------------
+
+
+class BlasAlone:
+    """A context in which BLAS is on the thread that calls it alone, if it is an OpenBLAS; others have ways of their own."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        if found := _openblas():
+            get, put = found
+            with self._lock:
+                self._inside += 1
+                if self._inside == 1:
+                    self._before = get()
+                    put(1)
+
+    def __exit__(self, *error: object) -> None:
+        if found := _openblas():
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    found[1](self._before)
+
+
+blas_alone = BlasAlone()
+
+
+@cache
+def _openblas() -> tuple[Any, Any] | None:
+    """The functions that tell and set how many threads NumPy's OpenBLAS has."""
+    try:
+        library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]  # its dependencies are searched too
+    except (AttributeError, OSError, TypeError):
+        return None
+    for form in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        if hasattr(library, form.format("set")):
+            return getattr(library, form.format("get")), getattr(library, form.format("set"))
+    return None
+
+
+def shared(x: Any, y: Any) -> bool:
+    """Whether OpenBLAS has several threads multiply the two, of which one may be a vector."""
+    if len(x.shape) == len(y.shape):
+        return bool(x.size * y.shape[-1] > SHARED)
+    return bool(max(x.size, y.size) >= SHARED_BY_VECTOR)
+
+
+def dot(x: Array, y: Array, out: Array | None = None) -> Array:
+    """``x.dot(y)`` of matrices, or of one and a vector: a large one in halves, whoever does them."""
+    if not shared(x, y):
+        return x.dot(y, out)
+    with blas_alone:
+        if x.ndim != y.ndim or x.size * y.shape[1] < LARGE:
+            return x.dot(y, out)
+        rows, columns = x.shape[0], y.shape[1]
+        out = np.empty((rows, columns), x.dtype) if out is None else out
+        if rows < columns:
+            in_two(*(partial(np.matmul, x, y[:, half], out[:, half]) for half in _halves(columns)))
+        else:
+            in_two(*(partial(x[half].dot, y, out[half]) for half in _halves(rows)))
+    return out
+
+
+def matmul(x: Array, y: Array, out: Array | None = None) -> Array:
+    """``np.matmul``, of many matrices in halves where it is large."""
+    work = x.size * y.shape[-1]
+    if work <= SHARED or y.ndim < 2:
+        return np.matmul(x, y, out)
+    with blas_alone:
+        if work < LARGE or x.ndim != y.ndim or x.ndim < 3 or not x.shape[0] == y.shape[0] > 1:
+            return np.matmul(x, y, out)
+        if out is None:
+            batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+            out = np.empty((*batch, x.shape[-2], y.shape[-1]), np.result_type(x, y))
+        in_two(*(partial(np.matmul, x[half], y[half], out[half]) for half in _halves(x.shape[0])))
+    return out
+
+
+def _halves(n: int) -> tuple[slice, slice]:
+    return slice(0, (n + 1) // 2), slice((n + 1) // 2, n)

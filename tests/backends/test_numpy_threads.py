@@ -1,0 +1,137 @@
+"""Two threads for what is large, and BLAS on one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adjoint.backends import numpy_threads
+from adjoint.backends.numpy_threads import blas_alone, dot, in_two, lanes, matmul
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SHARED", "SHARED_BY_VECTOR", "LARGE"):
+        monkeypatch.setattr(numpy_threads, name, 0)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOINT_NUM_THREADS", "2")
+
+
+def whole(*shape: int, seed: int = 0, dtype: Any = np.float32, order: Any = "C") -> Any:
+    """Small whole numbers, whose products and sums are exact in whatever order."""
+    return np.asarray(np.random.default_rng(seed).integers(-8, 9, shape), dtype, order=order)
+
+
+SIZES = st.integers(1, 9)
+
+
+@pytest.mark.usefixtures("everything_is_large", "two")
+@given(SIZES, SIZES, SIZES, st.sampled_from(["CC", "CF", "FC", "FF"]), st.booleans(), st.sampled_from([np.float32, np.float64]))
+def test_a_product_in_halves_is_the_product(m: int, k: int, n: int, orders: str, into: bool, dtype: Any) -> None:
+    x, y = whole(m, k, dtype=dtype, order=orders[0]), whole(k, n, seed=1, dtype=dtype, order=orders[1])
+    expected = np.einsum("mk,kn->mn", x, y)
+    place = np.full((m, n), 7, dtype) if into else None
+    found = dot(x, y, place)
+    assert found.dtype == dtype
+    assert place is None or found is place
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(dot(x, y[:, 0]), expected[:, 0])
+    np.testing.assert_array_equal(dot(x[0], y), expected[0])
+
+
+@pytest.mark.usefixtures("everything_is_large", "two")
+@given(st.lists(SIZES, max_size=2), SIZES, SIZES, SIZES, st.booleans(), st.sampled_from(["same", "one", "none"]))
+def test_products_of_many_matrices_in_halves_are_the_products(
+    batch: list[int], m: int, k: int, n: int, into: bool, other: str
+) -> None:
+    x = whole(*batch, m, k)
+    y = whole(*{"same": batch, "one": [1] * len(batch), "none": []}[other], k, n, seed=1)
+    place = np.empty((*batch, m, n), np.float32) if into else None
+    found = matmul(x, y, place)
+    assert found.dtype == np.float32
+    assert place is None or found is place
+    np.testing.assert_array_equal(found, np.einsum("...mk,...kn->...mn", x, y))
+
+
+@pytest.mark.usefixtures("two")
+def test_both_run_at_the_same_time_and_what_they_give_comes_in_order() -> None:
+    meet = threading.Barrier(2, timeout=10)
+    found = in_two(lambda: (meet.wait(), "first")[1], lambda: (meet.wait(), "second")[1])
+    assert found == ["first", "second"]
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_one_of_them_raises_is_raised_when_both_are_done(which: int) -> None:
+    done = []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    both = [fail, lambda: done.append(1)]
+    with pytest.raises(ValueError, match="no"):
+        in_two(both[which], both[1 - which])
+    assert done == [1]
+    assert in_two(lambda: 1, lambda: 2) == [1, 2]
+
+
+@pytest.mark.usefixtures("two")
+def test_one_of_two_that_asks_for_two_more_does_both_itself() -> None:
+    here = threading.get_ident
+    nested = in_two(lambda: in_two(here, here), lambda: in_two(here, here))
+    assert nested[0][0] == nested[0][1] == here()
+    assert nested[1][0] == nested[1][1] != here()
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("mode", ["raise", "ignore"])
+def test_both_threads_treat_overflow_alike(mode: Any) -> None:
+    large = np.full(3, 1e38, np.float32)
+    with np.errstate(over=mode):
+        if mode == "raise":
+            with pytest.raises(FloatingPointError):
+                in_two(lambda: None, lambda: large * large)
+        else:
+            assert np.isinf(in_two(lambda: None, lambda: large * large)[1]).all()
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_lanes_do_the_first_half_and_the_others(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOINT_NUM_THREADS", count)
+    assert lanes(list, [1, 2, 3, 4, 5]) == [[1, 2, 3], [4, 5]]
+    assert lanes(list, [1]) == [[1]]
+    assert lanes(list, []) == [[]]
+    order: list[Any] = []
+    lanes(lambda some: order.append((threading.get_ident(), some)), [1, 2], in_turn=True)
+    assert order == [(threading.get_ident(), [1]), (threading.get_ident(), [2])]
+
+
+def test_blas_has_its_threads_back_afterwards() -> None:
+    found = numpy_threads._openblas()
+    if found is None:
+        pytest.skip("this NumPy is not built with OpenBLAS, or its library can not be reached")
+    get, put = found
+    before = get()
+    put(2)
+
+    def fail() -> None:
+        with blas_alone:
+            assert get() == 1
+            raise KeyError
+
+    try:
+        with blas_alone:
+            with pytest.raises(KeyError):
+                fail()
+            assert get() == 1
+        assert get() == 2
+    finally:
+        put(before)

@@ -1,0 +1,103 @@
+"""What is done in lanes is recorded as such, and replayed on two threads with the bits of the function itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint import nn, optim
+from adjoint.backends import numpy_threads
+
+SIZE = st.integers(1, 4)
+
+
+def backwards(first: Any, second: Any) -> list[Any]:
+    """Two at the same time, such that the second is done before the first begins."""
+    found = second()
+    return [first(), found]
+
+
+@ad.primitive(differentiable=False)
+def entangled(xp: Any, x: Any, y: Any) -> Any:
+    """Lanes that share what they read, compute the same things, need their own and each other's results later."""
+    shared, total = xp.exp(x), xp.zeros(x.shape, dtype=x.dtype)
+
+    def work(rows: list[int]) -> Any:
+        kept = []
+        for i in rows:
+            own = xp.sin(xp.getitem(shared, (i,)) + xp.cos(y))
+            xp.setitem(total, own * own, (i,))
+            kept.append(xp.tanh(own + 1.0))
+        return kept[0] + xp.exp(kept[-1])
+
+    some = xp.lanes(work, list(range(x.shape[0])))
+    return total + some[0] * some[-1] + xp.cos(y)
+
+
+@pytest.mark.parametrize("order", ["backwards", "at once"])
+@settings(max_examples=20)
+@given(SIZE, st.integers(1, 7))
+def test_nothing_in_a_lane_depends_on_how_far_the_other_is(order: str, rows: int, columns: int) -> None:
+    def function(x: Any, y: Any) -> Any:
+        z = x * 3.0
+        for _ in range(3):
+            z = entangled(z, y * 2.0) - z
+        return z
+
+    captured = ad.capture(function)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADJOINT_NUM_THREADS", "2")
+        if order == "backwards":
+            patch.setattr(numpy_threads, "in_two", backwards)
+        for _ in range(4):
+            x, y = ad.randn(rows, columns), ad.randn(columns)
+            assert captured(x, y).tolist() == function(x, y).tolist()
+    assert captured.stats[:2] == (1, 3)
+    assert rows == 1 or captured.all()[0].run.source.count("def lane1") == 3
+
+
+def trained(capture: bool, layers: list[Any], batch: int, channels: int, bias: bool) -> tuple[list[bytes], Any]:
+    """The bits of the losses and parameters of four steps of a small network of convolutions and pooling, and the step."""
+    ad.manual_seed(0)
+    model = nn.Sequential()
+    width = 1
+    for i, (kernel, stride, pool) in enumerate(layers):
+        model.append(nn.Conv2d(width, channels, kernel, stride, padding=kernel // 2, bias=bias))
+        model.append(nn.ReLU() if i % 2 else nn.Tanh())
+        width = channels
+        if pool:
+            model.append(nn.MaxPool2d(2, 1, 1))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = ad.capture(step) if capture else step
+    found = [run(ad.randn(batch, 1, 8, 8)).numpy(force=True).tobytes() for _ in range(4)]
+    return found + [p.numpy(force=True).tobytes() for p in model.parameters()], run
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@settings(max_examples=12)
+@given(st.lists(st.tuples(st.sampled_from([1, 3]), st.sampled_from([1, 2]), st.booleans()), min_size=1, max_size=3),
+       st.integers(1, 9), SIZE, st.booleans(), st.sampled_from([256, 1024, 4096]))  # fmt: skip
+def test_a_step_of_convolutions_in_lanes_has_the_same_bits(
+    threads: str, layers: list[Any], batch: int, channels: int, bias: bool, block: int
+) -> None:
+    xp: Any = ad.backends.get("numpy").xp
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xp, "block_bytes", block)
+        patch.setenv("ADJOINT_NUM_THREADS", threads)
+        eager, _ = trained(False, layers, batch, channels, bias)
+        captured, step = trained(True, layers, batch, channels, bias)
+        assert captured == eager
+        assert step.stats[:2] == (2, 2)  # without gradients at first
+        assert batch == 1 or block > 256 or "def lane1" in step.all()[0].run.source
