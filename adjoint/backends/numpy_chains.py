@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from . import numpy_threads
 from .numpy_threads import threads
 from .program import Op, Value, overlap
 
-#: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
-TILE = 1 << 16
 #: From this many bytes of results on it is worth a second thread.
 LONG = 1 << 21
 
@@ -65,7 +64,7 @@ class Chain:
     def rows(self) -> int:
         """How many rows are worked on at a time."""
         widest = max(value.dtype.itemsize for value, _ in self._used if value.shape == self.shape)
-        return max(1, TILE // (widest * max(1, prod(self.shape[1:]))))
+        return max(1, numpy_threads.TILE // (widest * max(1, prod(self.shape[1:]))))
 
     def places(self) -> tuple[dict[Value, int], int]:
         """For each inner value the piece of scratch memory that it lies in, and how many pieces there are."""

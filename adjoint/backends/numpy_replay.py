@@ -181,7 +181,7 @@ class Replay:
                 known.add(out)
             target = op.target
             steps = self._steps(op) if i >= self.program.ahead and target in known else None
-            if steps is None or prod(target.shape) * 4 < 2 * numpy_chains.TILE or not all(value in known for value in op.values()):
+            if steps is None or prod(target.shape) * 4 < 2 * numpy_threads.TILE or not all(value in known for value in op.values()):
                 chain = None
                 continue
             if chain is None or chain.shape != target.shape or chain.ops[0].lane != op.lane or not chain.takes(op):

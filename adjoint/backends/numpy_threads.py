@@ -19,6 +19,8 @@ import numpy as np
 from .base import Array
 from .special import halves
 
+#: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
+TILE = 1 << 16
 #: From so many multiplications on OpenBLAS has several threads do a product of matrices, and of a matrix and a vector.
 SHARED, SHARED_BY_VECTOR = 1 << 18, 9216
 #: So many are worth two of ours.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint.backends import Backend, numpy_chains
+from adjoint.backends import Backend, numpy_chains, numpy_threads
 from adjoint.errors import CaptureError, GraphError
 
 from .steps import bits
@@ -137,13 +137,13 @@ class Machine:
 @contextmanager
 def tiles(size: int | None) -> Iterator[None]:
     """Have arrays of so many bytes taken for large, and done on two threads."""
-    before = numpy_chains.TILE, numpy_chains.LONG
+    before = numpy_threads.TILE, numpy_chains.LONG
     if size is not None:
-        numpy_chains.TILE, numpy_chains.LONG = size, 2 * size
+        numpy_threads.TILE, numpy_chains.LONG = size, 2 * size
     try:
         yield
     finally:
-        numpy_chains.TILE, numpy_chains.LONG = before
+        numpy_threads.TILE, numpy_chains.LONG = before
 
 
 def check(steps: list[Any], shape: tuple[int, ...], dtype: Any, size: int | None, backend: Backend) -> None:
