@@ -17,6 +17,7 @@ import numpy as np
 from . import cuda_kernels as cuda
 from . import replay
 from .cuda_kernels import Elementwise, Kernel, Operand, Unsupported
+from .layout import Block, arrange
 from .program import Op, Program, Value, mapped, overlap, values_in
 
 #: Numbers of this many replays may wait to be copied to the GPU.
@@ -134,38 +135,31 @@ class Replay:
     def _lay_out(self) -> None:
         """Give every value memory, but those that a kernel alone knows."""
         program, arrays = self.program, self._arrays
-        pool = Pool()
-        for value in program.arguments:
-            arrays[value] = pool.take(_bytes(value)).array(value)
         for value in program.values():
             if value.array is not None and value.kind != "argument":
                 arrays[value] = value.array
         self._staged = Staged(len(self.numbers))
         for value, array in zip(self.numbers, self._staged.singles, strict=True):
             arrays[value] = array
-        ends: dict[int, list[Block]] = {}
-        for op in program.ops:
-            if op.draws:  # before all others
-                arrays[op.out] = pool.take(_bytes(op.out)).array(op.out)  # type: ignore[index,arg-type]
+        blocks = {value: Block(_bytes(value), 0, len(program.ops)) for value in program.arguments}
         at = {op: i for i, op in enumerate(program.ops)}
-        end_of = {op: at[chain[-1]] for chain in self._chains for op in chain}
-        busy = 0
+        done = {i: at[chain[-1]] for chain in self._chains for i in range(at[chain[0]], at[chain[-1]] + 1)}
         for i, op in enumerate(program.ops):
-            out, busy = op.out, max(busy, end_of.get(op, i))
-            if out is not None and out not in arrays and out not in self._inner:
-                if op.is_view:
-                    kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
-                    arrays[out] = op.function(*mapped(op.args, self._array), **kwargs)
-                else:
-                    block = pool.take(_bytes(out))
-                    arrays[out] = block.array(out)
-                    ends.setdefault(self._last[out.memory], []).append(block)
-            if i < busy:
-                continue  # a chain is done at once: nothing that it reads is free before its end
-            for until in [until for until in ends if until <= i]:
-                for block in ends.pop(until):
-                    pool.give_back(block)
-        self.buffers, self.bytes = len(pool.blocks), sum(block.size for block in pool.blocks)
+            out = op.out
+            if op.draws:  # before all others
+                blocks[op.made] = Block(_bytes(op.made), 0, len(program.ops))
+            elif out is not None and out not in arrays and out not in self._inner and not op.is_view:
+                last = self._last[out.memory]
+                blocks[out] = Block(_bytes(out), i, max(last, done.get(last, 0)))  # a chain is done at once
+        self.buffers, self.bytes = len(blocks), arrange(list(blocks.values()), ALIGNMENT)
+        memory = cp.empty(self.bytes, np.uint8)
+        for value, block in blocks.items():
+            place = memory[block.offset : block.offset + block.size]
+            arrays[value] = cp.ndarray(value.shape, value.dtype, place.data, value.strides)
+        for op in program.ops:
+            if op.is_view and op.made not in arrays and op.made not in self._inner:
+                kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
+                arrays[op.made] = op.function(*mapped(op.args, self._array), **kwargs)
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
@@ -380,40 +374,6 @@ def _part(array: Any, index: Any) -> Any:
 
 def _bytes(value: Value) -> int:
     return value.size * int(value.dtype.itemsize)
-
-
-class Block:
-    """A piece of memory that values take in turn."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._memory = cp.empty(size, np.uint8)
-
-    def array(self, value: Value) -> Any:
-        """An array of the value's form in it."""
-        return cp.ndarray(value.shape, value.dtype, self._memory.data, value.strides)
-
-
-class Pool:
-    """Blocks that are free again, the smallest that does taken first."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self._free: list[Block] = []
-
-    def take(self, size: int) -> Block:
-        size = max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT)
-        fitting = [block for block in self._free if size <= block.size <= 4 * size + 4096]
-        if fitting:
-            block = min(fitting, key=lambda block: block.size)
-            self._free.remove(block)
-            return block
-        block = Block(size)
-        self.blocks.append(block)
-        return block
-
-    def give_back(self, block: Block) -> None:
-        self._free.append(block)
 
 
 class Staged:

@@ -83,19 +83,19 @@ class Chain:
         return place, count
 
     def scratch(self) -> int:
-        """How much scratch memory it takes."""
-        return self.places()[1] * self._piece() * (2 if self._long() else 1)
+        """How much scratch memory each thread takes."""
+        return self.places()[1] * self._piece()
 
     def _piece(self) -> int:
-        return self.rows() * prod(self.shape[1:]) * 8
+        return -(-self.rows() * prod(self.shape[1:]) // 8) * 64
 
     def _long(self) -> bool:
         alone = self.ops[0].lane is None and threads() > 1
         return alone and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
 
-    def compiled(self, array_of: Callable[[Value], Any]) -> tuple[Callable[[Any], None], list[Any]]:
-        """A function that works through a list of tiles, and such a list, or two, for a thread each."""
-        place, count = self.places()
+    def compiled(self, array_of: Callable[[Value], Any], scratch: list[Any]) -> tuple[Callable[[Any], None], list[Any]]:
+        """A function that works through a list of tiles, and such a list, or two, for a thread each, with their scratch memory."""
+        place, _ = self.places()
         names: dict[Any, str] = {}
         bound: dict[str, Any] = {}
         sliced: list[tuple[str, Any, bool]] = []  # a name for each operand that each tile has its own part of
@@ -128,13 +128,12 @@ class Chain:
         share = -(-len(starts) // parts)
         tiles = []
         for t in range(parts):
-            scratch = [np.empty(self._piece(), np.uint8) for _ in range(count)]
 
-            def tile(a: int, scratch: Any = scratch) -> Iterator[Any]:
+            def tile(a: int, scratch: Any = scratch[t]) -> Iterator[Any]:
                 b = min(a + rows, n)
                 for _, part, bits in sliced:
                     if part in place:
-                        array = np.ndarray((b - a, *self.shape[1:]), part.dtype, scratch[place[part]])
+                        array = np.ndarray((b - a, *self.shape[1:]), part.dtype, scratch, place[part] * self._piece())
                     else:
                         array = array_of(part)[a:b]
                     yield _as_bits(array) if bits else array

@@ -1,4 +1,4 @@
-"""Where the results of a program lie on NumPy: in pieces of memory that they take in turn, or where they are written to anyway."""
+"""Where the results of a program lie on NumPy: in one piece of memory, or where they are written to anyway."""
 
 from __future__ import annotations
 
@@ -81,36 +81,14 @@ class Destinations:
         return True
 
 
-class Block:
-    """A piece of memory that values take in turn."""
+class Arena:
+    """A piece of memory that holds blocks."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.until = size, 0
-        whole = np.empty(size + ALIGNMENT, np.uint8)
+        self.size, whole = size, np.empty(size + ALIGNMENT, np.uint8)
         start = -whole.ctypes.data % ALIGNMENT
         self._memory = whole[start : start + size]
 
-    def array(self, value: Value) -> Any:
+    def array(self, value: Value, offset: int) -> Any:
         """An array of the value's form in it."""
-        return np.ndarray(value.shape, value.dtype, self._memory, 0, value.strides)
-
-
-class Pool:
-    """Blocks that are free again, the smallest that does taken first."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self._free: list[Block] = []
-
-    def take(self, size: int) -> Block:
-        fitting = [block for block in self._free if size <= block.size <= 4 * size + 4096]
-        if fitting:
-            block = min(fitting, key=lambda block: block.size)
-            self._free.remove(block)
-            return block
-        block = Block(size)
-        self.blocks.append(block)
-        return block
-
-    def give_back(self, block: Block) -> None:
-        self._free.append(block)
+        return np.ndarray(value.shape, value.dtype, self._memory, offset, value.strides)

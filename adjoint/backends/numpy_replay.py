@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from . import numpy_chains, numpy_threads
+from .layout import Block, arrange
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step
-from .numpy_layout import UFUNCS, Block, Destinations, Pool, bytes_of, model_of, same_place
+from .numpy_layout import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
 from .numpy_threads import at_once, dot, in_two, shared
 from .program import Op, Program, Value, is_basic, kept_an_array, mapped, values_in
 from .standard import CREATION
@@ -95,6 +96,7 @@ class Replay:
                 last[value.memory] = max(i, last.get(value.memory, 0))
                 made.setdefault(value.memory, op)
         behind = {op.lane[0]: i + 0.5 for i, op in enumerate(ops) if op.lane}
+        before = {op.lane[0]: i for i, op in reversed(list(enumerate(ops))) if op.lane}
         for memory, end in last.items():
             lane = ops[int(end)].lane if end < len(ops) else None
             if lane and made[memory].lane != lane:  # until all that is done at once with what needs it last
@@ -102,44 +104,51 @@ class Replay:
         written = Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
         within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
-        pools = {None: Pool(), 0: Pool(), 1: Pool()}  # what lives within a lane is in the lane's own
+        at = {op: i for i, op in enumerate(ops)}
+        done = {i: at[chain.ops[-1]] for chain in self._chains.values() for i in range(at[chain.ops[0]], at[chain.ops[-1]] + 1)}
         place: dict[Any, Block] = {}
-        ends: dict[float, list[tuple[Pool, Block]]] = {}
+        held: dict[Value, Block] = {}
         self._skipped: set[Op] = set()
-        begun = False
         for i, op in enumerate(ops):
             out = op.out
-            if op in within:
-                begun = op is not within[op].ops[-1]
-            if out is not None and out not in self._arrays:
-                if op.is_view:
-                    if out.base in self._arrays:
-                        args = mapped(op.args, self._array)
-                        self._arrays[out] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
-                elif self._line_of(op) is not None:
-                    target = written.of(op, within[op].ops[0] if op in within else op, self._arrays)
-                    if target is None and op in within and out in within[op].inner:
-                        continue
-                    if target is not None:
-                        self._arrays[out] = target[0]
-                        self._skipped.add(target[1])
-                    else:
-                        end = last[out.memory]
-                        pool = pools[op.lane[1] if op.lane and end < behind[op.lane[0]] else None]
-                        block = self._reused(op, i, last, place) or pool.take(bytes_of(out))
-                        place[out.memory] = block
-                        block.until = end
-                        ends.setdefault(end, []).append((pool, block))
-                        self._arrays[out] = block.array(out)
-            if begun:
-                continue  # a chain is done at once: nothing that it reads is free before its end, whatever views lie between
-            for until in [until for until in ends if until <= i]:
-                for pool, block in ends.pop(until):
-                    if block.until == until:
-                        pool.give_back(block)
-        blocks = [block for pool in pools.values() for block in pool.blocks]
-        self.buffers = len(blocks) + sum(chain.places()[1] for chain in self._chains.values())
-        self.bytes = sum(block.size for block in blocks) + sum(chain.scratch() for chain in self._chains.values())
+            if out is None or out in self._arrays:
+                continue
+            if op.is_view:
+                self._view(op)
+            elif self._line_of(op) is not None:
+                target = written.of(op, within[op].ops[0] if op in within else op, self._arrays)
+                if target is None and op in within and out in within[op].inner:
+                    continue
+                if target is not None:
+                    self._arrays[out] = target[0]
+                    self._skipped.add(target[1])
+                    continue
+                end = max(last[out.memory], done.get(int(last[out.memory]), 0))  # a chain is done at once
+                own = op.lane if op.lane and end < behind[op.lane[0]] else None
+                block = self._reused(op, i, last, place)
+                if block is None:
+                    block = Block(bytes_of(out), i, end, own, own and (before[own[0]], behind[own[0]]))
+                elif own is None:
+                    block.lane = block.region = None
+                block.end = end
+                place[out.memory] = held[out] = block
+                self._arrays[out] = model_of(out)
+        blocks = list(dict.fromkeys(held.values()))
+        arena = Arena(arrange(blocks))
+        for op in ops:
+            if op.out in held:
+                self._arrays[op.out] = arena.array(op.out, held[op.out].offset)
+            elif op.is_view and op.made.kind == "made":
+                self._view(op)
+        size = max((chain.scratch() for chain in self._chains.values()), default=0)
+        self._scratch = [np.empty(size, np.uint8) for _ in range(2)]  # of each thread, for one chain after another
+        self.buffers, self.bytes = len(blocks), arena.size + 2 * size
+
+    def _view(self, op: Op) -> None:
+        """Know the array that a view is, where what it is a view of is known."""
+        if op.made.base in self._arrays:
+            args = mapped(op.args, self._array)
+            self._arrays[op.made] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
 
     def _has_place(self, value: Value) -> bool:
         return value in self._arrays or value in self._known
@@ -252,7 +261,8 @@ class Replay:
         return None
 
     def _chain(self, chain: Chain) -> str:
-        run, tiles = chain.compiled(self._array)
+        lane = chain.ops[0].lane
+        run, tiles = chain.compiled(self._array, self._scratch[lane[1] :] if lane else self._scratch)
         calls = [partial(run, some) for some in tiles]
         return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(tiles) > 1 else f"{self._held(calls[0])}()"
 

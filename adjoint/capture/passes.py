@@ -8,8 +8,9 @@ from ..backends.program import Memory, Op, Program, Value
 
 #: What gives new arrays of no values, or of none that are foreseen.
 _NEW = {"empty", "empty_like"}
-#: What only copies. More than so many elements are sooner copied again than kept until they are needed again.
-_COPIES, LARGE = {"reshape", "asarray", "astype", "contiguous", "concat", "permute_dims"}, 1 << 16
+#: What copies, or computes next to nothing. More than so many elements are sooner made again than kept until they are needed again.
+_CHEAP = {"reshape", "asarray", "astype", "contiguous", "concat", "permute_dims", "add", "subtract", "multiply", "negative"}
+LARGE = 1 << 16
 
 
 def improve(program: Program) -> None:
@@ -59,7 +60,7 @@ def share(program: Program) -> None:
         if op.out is None or op.draws or op.name in _NEW or op.out.memory.outside or (op.out.memory in written and not op.is_view):
             kept.append(op)
             continue
-        if op.name in _COPIES and not op.is_view and op.out.size > LARGE:
+        if op.name in _CHEAP and not op.is_view and op.out.size > LARGE:
             kept.append(op)
             continue
         state = tuple(versions.get(value.memory, 0) for value in op.values())
