@@ -97,6 +97,19 @@ def test_importing_the_package_brings_in_few_modules_and_none_of_the_slow_ones()
     assert len(new) < 64, "import adjoint has a limit on its time, and each module takes some of it"
 
 
+def test_numpy_is_not_imported_from_within_the_engine_which_is_so_deep_that_it_takes_longer() -> None:
+    code = """if True:
+        import sys
+        seen = []
+        sys.addaudithook(lambda event, about: seen.append({*sys.modules}) if event == "import" and about[0] == "numpy" else None)
+        import adjoint
+        print(*seen[0])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    there = set(done.stdout.split())
+    assert "adjoint.backends.numpy" in there
+    assert "adjoint.autograd" not in there
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_opens_with_a_sentence_on_its_subject(path: Path) -> None:
     source = path.read_text()
