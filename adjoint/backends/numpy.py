@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
 from contextlib import AbstractContextManager
 from functools import partial
 from operator import attrgetter
@@ -248,6 +250,24 @@ def namespace() -> Namespace:
     return xp
 
 
+#: So many bytes that were let go of, and so large arrays, the C library keeps for the next ones.
+KEPT, KEPT_ARRAY = 256 << 20, 32 << 20
+
+
+def keep_memory() -> None:
+    """Have the GNU C library keep memory that was let go of, up to :data:`KEPT`, rather than give it back to the system.
+
+    A step ends with all its results let go of; to get that memory again, page by page, is a third of an eager step of a middling
+    model. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and with other C libraries.
+    """
+    if any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(-1, KEPT)  # M_TRIM_THRESHOLD
+        mallopt(-3, KEPT_ARRAY)  # M_MMAP_THRESHOLD, which would be found on the way otherwise
+
+
 class NumpyRandom(RandomState):
     """NumPy's PCG64 stream."""
 
@@ -365,6 +385,7 @@ def seed_global(seed: int) -> None:
 
 def create(index: int | None) -> NumpyBackend:
     """The backend's factory; the CPU has one device."""
+    keep_memory()
     if index not in (None, 0):
         raise BackendError(f"numpy: there is no device 'cpu:{index}', only 'cpu'")
     return NumpyBackend()
