@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import report  # noqa: E402
 from measure import Contender, LeftOut, interleave  # noqa: E402
-from rows import GPU_ROWS, ROWS, Row  # noqa: E402
+from rows import GPU_ROWS, QUICK, ROWS, Row  # noqa: E402
 
 
 def build(row: Row, peers: list[str] | None) -> tuple[dict[str, Contender], dict[str, str], bool]:
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="the main rows, beside PyTorch and JAX, for a shorter time")
     parser.add_argument("--rows", type=lambda text: text.split(","), help=f"of {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--peers", type=lambda text: text.split(","), help="for example torch,jax; 'none' is adjoint alone")
-    parser.add_argument("--seconds", type=float, help="measured time a row (15; 2 with --quick)")
+    parser.add_argument("--seconds", type=float, help="measured time a row (15; 1 with --quick)")
     parser.add_argument("--backend", default="numpy", help="numpy, or cupy for the training rows on a GPU")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="the folder of the JSON and the chart")
     return parser
@@ -83,9 +83,9 @@ def main(argv: list[str] | None = None) -> int:
             sys.exit(f"bench: there is no row {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in rows)}")
         rows = [row for row in rows if row.name in args.rows]
     elif args.quick:
-        rows = [row for row in rows if row.quick]
+        rows = [row for row in rows if row.name in QUICK]
     peers = args.peers or (["torch", "jax", "numpy", "micrograd"] if args.quick else None)
-    seconds = args.seconds or (2 if args.quick else 15)
+    seconds = args.seconds or (1 if args.quick else 15)
 
     facts = report.machine(args.backend)
     if (facts["load"] or 0) > 0.5:

@@ -23,7 +23,6 @@ class Row:
     Attributes:
         contenders: who takes part; each is built when its turn comes, and may be left out for a reason (``LeftOut``, a library
             or a layer that is missing).
-        quick: whether ``make bench-quick`` has it.
         unit: "s" for what is timed; otherwise the unit of what a step returns.
         trains: whether a step returns a loss, which has to fall.
         task: what is trained, where something is.
@@ -32,7 +31,6 @@ class Row:
     name: str
     title: str
     contenders: dict[str, Callable[[], Contender]]
-    quick: bool = True
     unit: str = "s"
     trains: bool = False
     task: Task | None = None
@@ -96,7 +94,6 @@ def predicting(names: tuple[str, ...]) -> list[Row]:
             f"predict-{name}",
             f"one row through {title.split(',')[0]}",
             {w: partial(f, t) for w, f in feeding.PREDICTORS.items()},
-            quick=name == "iris",
         )
         for name, title, t in TASKS
         if name in names
@@ -108,7 +105,7 @@ def memory(names: tuple[str, ...]) -> list[Row]:
         Row(
             f"memory-{name}", f"peak memory of training, {title}",
             {who: partial(processes.peak, name, who) for who in ("adjoint", "adjoint captured", "torch", "torch fused")},
-            quick=False, unit="MiB",
+            unit="MiB",
         )
         for name, title, _ in TASKS
         if name in names
@@ -141,4 +138,6 @@ ROWS: list[Row] = [
     ),
     *memory(("784-2048-2048-10", "cnn", "gpt")),
 ]  # fmt: skip
+#: What ``make bench-quick`` has.
+QUICK = ("sine", "iris", "717-30-10", "784-512-10", "cnn", "gpt", "lstm", "moons", "loader", "import")
 GPU_ROWS: list[Row] = trainings(ON_A_GPU)[4:]
