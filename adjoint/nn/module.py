@@ -8,7 +8,8 @@ tensor can be one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor
@@ -16,6 +17,14 @@ from ..autograd.tensor import destination
 from ..backends import as_dtype
 from ..capture.recording import watch
 from .parameter import Parameter
+
+#: Methods that a package above this one gives to all modules, which is imported when one of them is first asked for.
+ADDED = {
+    "adjoint.train": (
+        "compile", "fit", "evaluate", "predict", "predict_classes", "train_step", "test_step", "summary", "get_weights",
+        "set_weights", "save", "load",
+    ),
+}  # fmt: skip
 
 
 class IncompatibleKeys(NamedTuple):
@@ -65,6 +74,22 @@ class Module:
     tensor([2., 4.])
     """
 
+    if TYPE_CHECKING:
+        compile: Any
+        compiled: Any
+        stop_training: Any
+        fit: Any
+        evaluate: Any
+        predict: Any
+        predict_classes: Any
+        train_step: Any
+        test_step: Any
+        summary: Any
+        get_weights: Any
+        set_weights: Any
+        save: Any
+        load: Any
+
     training: bool = True
     _buffers: dict[str, bool] = {}  # from each buffer's name to whether it is persistent; an instance with any has its own
     _pre_hooks: list[Any] | None = None
@@ -105,9 +130,13 @@ class Module:
         if not name or "." in name:
             raise KeyError(f"{kind}: a name can not be empty or have a '.' in it, as {name!r}")
         held = self.__dict__.get(name)
-        if hasattr(self, name) and not isinstance(held, (Parameter, Module)) and name not in self._buffers:
+        if self._is_known(name) and not isinstance(held, (Parameter, Module)) and name not in self._buffers:
             raise KeyError(f"{kind}: {type(self).__name__} has an attribute '{name}' already")
         object.__setattr__(self, name, value)
+
+    def _is_known(self, name: str) -> bool:
+        """Whether it is an attribute already, but for the words of others that a part may well be called by."""
+        return hasattr(self, name) and (name in vars(self) or not any(name in names for names in ADDED.values()))
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set the attribute ``name`` to a parameter, or to None where the module does without it."""
@@ -408,3 +437,19 @@ def _bracketed(name: str, extra: list[str], parts: list[str]) -> str:
     if not parts and len(extra) <= 1:
         return f"{name}({''.join(extra)})"
     return f"{name}(\n  " + "\n  ".join(extra + parts) + "\n)"
+
+
+class _Added:
+    """Stands for a method of :data:`ADDED` until the package that it comes from is imported, which puts it here."""
+
+    def __init__(self, package: str, name: str) -> None:
+        self.package, self.name = package, name
+
+    def __get__(self, instance: Module | None, owner: type[Module]) -> Any:
+        import_module(self.package)
+        return getattr(owner if instance is None else instance, self.name)
+
+
+for _package, _names in ADDED.items():
+    for _name in _names:
+        setattr(Module, _name, _Added(_package, _name))

@@ -1,1 +1,40 @@
-"""Training: the loop, and the jobs of the command line."""
+"""Training in Keras' words: ``compile``, ``fit``, ``evaluate`` and ``predict`` of any module, callbacks, metrics and history.
+
+>>> import adjoint as ad
+>>> from adjoint import nn
+>>> ad.manual_seed(0)
+>>> x = ad.linspace(-1, 1, 100).unsqueeze(1)
+>>> model = nn.Sequential(nn.Linear(1, 1))
+>>> model.compile(optimizer="sgd", loss="mse")
+>>> history = model.fit(x, 5 * x + 3, epochs=100, verbose=0)
+>>> history.history["loss"][-1] < 0.1
+True
+"""
+
+from .. import nn
+from .callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
+from .checkpoint import resume, save_checkpoint
+from .history import History
+from .metrics import Metric
+from .names import initialized
+from .penalty import penalized, penalty
+from .summary import summary
+from .trainer import METHODS
+
+for _method in (*METHODS, summary):
+    setattr(nn.Module, _method.__name__, _method)
+
+__all__ = [
+    "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "Metric", "ModelCheckpoint",
+    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "penalized", "penalty", "resume", "save_checkpoint",
+]  # fmt: skip

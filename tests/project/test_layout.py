@@ -28,6 +28,7 @@ BELOW = {
     "capture": {"backends", "autograd"},
     "data": {"backends", "autograd", "nn", "optim"},
     "train": {"backends", "autograd", "capture", "nn", "optim", "data", "files"},
+    "sklearn": {"backends", "autograd", "nn", "train"},
     "cli": {"backends", "autograd", "capture", "nn", "optim", "data", "train", "files"},
 }
 

@@ -1,0 +1,104 @@
+"""Checkpoints: all that a training needs to go on as if it had not been stopped, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from .. import nn
+from ..autograd import Tensor
+from ..autograd.random import default_generator, get_states
+from ..errors import BackendError, FileFormatError
+from ..files import load, load_metadata, save
+from .history import History
+from .trainer import compiled_of
+
+
+def packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """``value`` as JSON can have it: its tensors go to ``tensors``, under names that begin with ``name``."""
+    if isinstance(value, Tensor):
+        while name in tensors:
+            name += "'"
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {"items": [[packed(k, f"{name}.key", tensors), packed(v, f"{name}.{k}", tensors)] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"tuple" if isinstance(value, tuple) else "list": [packed(v, f"{name}.{i}", tensors) for i, v in enumerate(value)]}
+    if hasattr(value, "item") and not getattr(value, "shape", ()):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"save_checkpoint: {name} is a {type(value).__name__}, which a checkpoint can not hold")
+
+
+def unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """What :func:`packed` was given."""
+    if not isinstance(value, dict):
+        return value
+    (kind, held), *_ = value.items()
+    if kind == "tensor":
+        return tensors[held]
+    if kind == "items":
+        return {unpacked(k, tensors): unpacked(v, tensors) for k, v in held}
+    parts = [unpacked(v, tensors) for v in held]
+    return tuple(parts) if kind == "tuple" else parts
+
+
+def save_checkpoint(path: Any, model: nn.Module) -> None:
+    """Write weights, the optimizer's state, history, callbacks' states and the random generators' to a file, whole or not at all.
+
+    :class:`~adjoint.train.ModelCheckpoint` does it after epochs. Raises ``RuntimeError`` before ``compile`` and what
+    :func:`adjoint.save` raises.
+    """
+    compiled = compiled_of(model, "save_checkpoint")
+    history, told = getattr(model, "history", None) or History(), getattr(model, "callbacks", None)
+    tensors: dict[str, Tensor] = {}
+    state = {
+        "model": dict(model.state_dict()),
+        "optimizer": compiled.optimizer.state_dict(),
+        "history": {"epoch": history.epoch, "history": history.history},
+        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in (told.all if told else [])],
+        "generators": {backend.name: state for backend, state in get_states().items()},
+    }
+    text = json.dumps(packed(state, "", tensors))
+    save({name.removeprefix("."): tensor for name, tensor in tensors.items()}, path, {"checkpoint": text})
+
+
+def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
+    """Put model, optimizer, random generators and callbacks in the state of a checkpoint; the number of the next epoch.
+
+    The model is compiled as it was, and then goes on to the same bits:
+    ``model.fit(x, y, epochs=50, initial_epoch=train.resume("run.safetensors", model, callbacks), callbacks=callbacks)``.
+
+    Args:
+        callbacks: those that ``fit`` will be given, in the same order.
+
+    Raises:
+        RuntimeError: before ``compile``.
+        FileFormatError: the file is truncated, corrupt or no checkpoint.
+        ValueError: weights, optimizer or callbacks do not fit; nothing is changed by that of the weights.
+    """
+    compiled = compiled_of(model, "resume")
+    text = load_metadata(path).get("checkpoint")
+    if text is None:
+        raise FileFormatError(f"{path}: it has weights, but is no checkpoint; read it by model.load")
+    tensors = load(path)
+    state = unpacked(json.loads(text), {f".{name}": tensor for name, tensor in tensors.items()})
+    given = list(callbacks)
+    saved = [part for part in state["callbacks"] if part[1]]
+    present = [callback for callback in given if callback.state_dict()]
+    if [type(callback).__name__ for callback in present] != [name for name, _ in saved] and saved:
+        raise ValueError(f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {given}")
+    model.load_state_dict(state["model"])
+    compiled.optimizer.load_state_dict(state["optimizer"])
+    for callback, (_, held) in zip(present, saved, strict=bool(saved)):
+        callback.load_state_dict(held)
+    for name, held in state["generators"].items():
+        with suppress(BackendError):  # of a device that is not here, and so draws nothing
+            default_generator(name).set_state(held)
+    history = History()
+    history.epoch, history.history = state["history"]["epoch"], state["history"]["history"]
+    object.__setattr__(model, "history", history)
+    return len(history.epoch)

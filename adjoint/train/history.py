@@ -1,0 +1,83 @@
+"""``History``: what ``fit`` measured, epoch by epoch, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MissingExtra
+
+
+class History:
+    """What was measured in each epoch.
+
+    Attributes:
+        history: a list for each quantity, an entry an epoch: ``"loss"``, each metric, and ``"val_loss"``, … where there is a
+            validation.
+        epoch: the numbers of the epochs, from 0.
+        params: what the training was told: epochs, steps, …
+        interrupted: whether it was stopped by Ctrl-C.
+    """
+
+    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+        self.params = dict(params or {})
+        self.interrupted = False
+
+    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """Note what an epoch gave. A quantity that appears later has NaN for the epochs before."""
+        for name in logs:
+            self.history.setdefault(name, [float("nan")] * len(self.epoch))
+        for name, values in self.history.items():
+            values.append(float(logs.get(name, float("nan"))))
+        self.epoch.append(epoch)
+
+    def __repr__(self) -> str:
+        """The last epoch's numbers."""
+        if not self.epoch:
+            return "History of no epoch"
+        width = max(map(len, self.history))
+        lines = [f"{name:>{width}}: {values[-1]:.4g}" for name, values in self.history.items()]
+        return "\n".join([f"Last of {len(self.epoch)} epochs (plot() shows all):", *lines])
+
+    def plot(self, smooth: bool = False) -> Any:
+        """A figure: loss and each metric by epoch, training and validation together.
+
+        Args:
+            smooth: draw a smoothed line over the points: the mean of each epoch and its neighbours, with weights that fall by half
+                from one to the next.
+
+        Raises ``ValueError`` where there is no epoch, ``MissingExtra`` without matplotlib.
+        """
+        if not self.epoch:
+            raise ValueError("History.plot: no epoch has ended yet")
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise MissingExtra("matplotlib", "plot", "the learning curve") from error
+        names = [name for name in self.history if not name.startswith("val_") or name[4:] not in self.history]
+        figure = Figure(figsize=(4.5 * len(names), 3.4), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            for label, key in (("training", name), ("validation", f"val_{name}")):
+                if key not in self.history:
+                    continue
+                values, numbers = self.history[key], [number + 1 for number in self.epoch]
+                if smooth:
+                    (line,) = axes.plot(numbers, smoothed(values), label=label)
+                    axes.plot(numbers, values, ".", color=line.get_color(), alpha=0.5)
+                else:
+                    axes.plot(numbers, values, label=label, marker="." if len(values) < 3 else None)
+            axes.set(xlabel="epoch", ylabel=name)
+            axes.legend()
+        return figure
+
+
+def smoothed(values: list[float]) -> list[float]:
+    """Means of each value and the others, with weights that fall by half from one to the next."""
+    result = []
+    for i in range(len(values)):
+        weights = [0.5 ** abs(i - j) if values[j] == values[j] else 0.0 for j in range(len(values))]
+        total = sum(weights)
+        result.append(sum(w * v for w, v in zip(weights, values, strict=True) if w) / total if total else float("nan"))
+    return result

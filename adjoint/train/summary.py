@@ -1,0 +1,85 @@
+"""``summary``: a model's layers, what shapes they give and how many parameters they have."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .. import nn
+from ..autograd import Tensor, no_grad
+from ..autograd.creation import zeros
+from ..errors import MissingExtra
+from .feeding import device_and_dtype, keeps_integers
+
+
+class Line(NamedTuple):
+    """What the summary says of a layer."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...] | None  #: of its output, None for the batch; None where it was not run
+    parameters: int
+
+
+def lines(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[Line]:
+    """A line for each layer that has no layers of its own, in order; with shapes where ``input_shape`` is given or can be told."""
+    parts = [(name, part) for name, part in model.named_modules() if not list(part.children())] or [("", model)]
+    shapes: dict[int, Any] = {}
+    example = _example(model, input_shape, [part for _, part in parts])
+    if example is not None:
+        hooks = [part.register_forward_hook(lambda part, _, out: shapes.__setitem__(id(part), _shape(out))) for _, part in parts]
+        was_training = model.training
+        model.eval()
+        try:
+            with no_grad():
+                model(example)
+        finally:
+            model.train(was_training)
+            for hook in hooks:
+                hook.remove()
+    return [Line(name, type(part).__name__, shapes.get(id(part)), _count(part)) for name, part in parts]
+
+
+def _example(model: nn.Module, shape: tuple[int, ...] | None, parts: list[nn.Module]) -> Tensor | None:
+    if shape is None:
+        first = parts[0]
+        if not isinstance(first, nn.Linear):
+            return None
+        shape = (first.in_features,)
+    device, dtype = device_and_dtype(model)
+    return zeros(1, *shape, dtype="int64" if keeps_integers(model) else dtype, device=device)
+
+
+def _shape(out: Any) -> tuple[int | None, ...] | None:
+    out = out[0] if isinstance(out, tuple) else out
+    return (None, *out.shape[1:]) if isinstance(out, Tensor) else None
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def summary(self: nn.Module, input_shape: tuple[int, ...] | int | None = None) -> None:
+    """Print a table of the module's layers: name, kind, output shape and number of parameters, and the sums of these.
+
+    Args:
+        input_shape: a sample's shape, without the batch, to find the output shapes with; it can be left out where the first layer
+            is an ``nn.Linear``.
+
+    Raises ``MissingExtra`` without rich.
+    """
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError as error:
+        raise MissingExtra("rich", "cli", "the table of layers") from error
+    shape = (input_shape,) if isinstance(input_shape, int) else input_shape
+    table = Table("layer", "kind", "output shape", title=type(self).__name__)
+    table.add_column("parameters", justify="right")
+    for line in lines(self, shape):
+        text = "" if line.shape is None else str(line.shape).replace("None", "N", 1)
+        table.add_row(line.name, line.kind, text, f"{line.parameters:,}")
+    table.add_section()
+    total, learned = _count(self), sum(p.numel() for p in self.parameters() if p.requires_grad)
+    table.add_row("", "all", "", f"{total:,}")
+    table.add_row("", "learned", "", f"{learned:,}")
+    Console(markup=False, highlight=False).print(table)

@@ -1,0 +1,403 @@
+"""``compile``, ``fit``, ``evaluate`` and ``predict``: Keras' words, as methods of any module.
+
+``fit`` is a loop over public pieces: a :class:`~adjoint.data.DataLoader`, the module's ``train_step``, metrics and callbacks. A
+module that defines a ``train_step`` or ``test_step`` of its own has them called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import nn, optim
+from ..autograd import Tensor, no_grad
+from ..autograd.functions import concat
+from ..capture import capture as captured
+from ..data import DataLoader
+from ..files import load as load_tensors
+from ..files import save as save_tensors
+from . import losses as known_losses
+from . import metrics as known_metrics
+from .callbacks import Callbacks
+from .feeding import Batch, Samples, batches, is_dataset, samples, weighed_by_class
+from .history import History
+from .names import OPTIMIZERS, found
+from .penalty import penalty
+from .progress import Progress
+
+
+@dataclass
+class Compiled:
+    """How a module learns, and what is measured of it."""
+
+    optimizer: optim.Optimizer
+    loss: Callable[[Tensor, Tensor], Tensor]
+    metrics: list[known_metrics.Metric]
+
+    def loss_of(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The loss of a batch: the mean of its samples' losses, each multiplied by its weight where there are weights."""
+        if weight is None:
+            value = self.loss(output, target)
+            return value if not value.ndim else value.mean()
+        return (known_losses.per_sample(self.loss)(output, target) * weight).mean()
+
+
+def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = ()) -> None:
+    """Set how the module learns.
+
+    Args:
+        optimizer: a name with Keras' defaults (:data:`adjoint.train.names.OPTIMIZERS`), or an optimizer of the module's parameters.
+        loss: a name (:data:`adjoint.train.losses.LOSSES`), a module such as ``nn.CrossEntropyLoss()``, or a function of output and
+            target.
+        metrics: names (:data:`adjoint.train.metrics.METRICS`) or :class:`~adjoint.train.metrics.Metric` objects, one or several.
+
+    Raises:
+        ValueError: an unknown name; the message has the nearest known one.
+        TypeError: what is neither a name nor such an object, or an optimizer of other parameters.
+    """
+    if loss is None:
+        raise ValueError("compile: a loss is needed; give a name such as 'mse', or a function of output and target")
+    chosen = found("loss", loss, known_losses.LOSSES) if isinstance(loss, str) else loss
+    if not callable(chosen) or isinstance(chosen, type):
+        raise TypeError(f"compile: loss is a name or a function of output and target, not {loss!r}")
+    given = [metrics] if isinstance(metrics, (str, known_metrics.Metric)) else list(metrics or ())
+    measured = [known_metrics.metric(one, chosen) for one in given]
+    if isinstance(optimizer, str):
+        rule, defaults = found("optimizer", optimizer.lower(), OPTIMIZERS)
+        optimizer = rule(self.parameters(), **defaults)
+    elif not isinstance(optimizer, optim.Optimizer):
+        raise TypeError(f"compile: optimizer is a name or an optimizer of the model's parameters, not {optimizer!r}")
+    else:
+        own = {id(p) for p in self.parameters()}
+        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+            raise ValueError("compile: the optimizer has none of the model's parameters; make it of model.parameters()")
+    object.__setattr__(self, "compiled", Compiled(optimizer, chosen, measured))
+
+
+def compiled_of(model: nn.Module, who: str) -> Compiled:
+    """What :func:`compile` was told; ``RuntimeError`` before that."""
+    held = getattr(model, "compiled", None)
+    if not isinstance(held, Compiled):
+        raise RuntimeError(f"{who}: the model has no loss and no optimizer yet; call model.compile(optimizer=…, loss=…) first")
+    return held
+
+
+def forward(model: nn.Module, x: Any) -> Any:
+    """The model's output for what a batch has: several inputs come as a tuple."""
+    return model(*x) if isinstance(x, tuple) else model(x)
+
+
+def train_step(self: nn.Module, x: Any, y: Tensor, sample_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """One step of training on a batch: its loss, with the penalties, and the model's output. A model may define its own."""
+    compiled = compiled_of(self, "train_step")
+    compiled.optimizer.zero_grad()
+    output = forward(self, x)
+    loss = compiled.loss_of(output, y, sample_weight) + penalty(self)
+    loss.backward()
+    compiled.optimizer.step()
+    return loss.detach(), output.detach()
+
+
+def test_step(self: nn.Module, x: Any, y: Tensor, sample_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: PT028
+    """The loss of a batch, with the penalties, and the model's output, without learning. A model may define its own."""
+    with no_grad():
+        output = forward(self, x)
+        return compiled_of(self, "test_step").loss_of(output, y, sample_weight) + penalty(self), output
+
+
+def fit(
+    self: nn.Module,
+    x: Any,
+    y: Any = None,
+    *,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    callbacks: Iterable[Any] = (),
+    verbose: int | str = "auto",
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    capture: bool = False,
+) -> History:
+    """Train the module, pass after pass over the samples.
+
+    Args:
+        x, y: arrays, tensors or data frames whose first axes count the samples, ``x`` a tuple of them for several inputs; or in
+            ``x`` a dataset, or a :class:`~adjoint.data.DataLoader`, that gives (x, y) or (x, y, weight). Numbers are given to the
+            model in its parameters' dtype, class numbers as they are.
+        epochs: the number of the last epoch, counted from 1: with ``initial_epoch`` of 5 there are five fewer.
+        batch_size: samples a step (32); a loader has its own.
+        validation_split: the share of the samples, the last ones before any shuffling, that are not trained on but measured after
+            each epoch.
+        validation_data: (x, y) or (x, y, weight) to measure instead, a dataset or a loader.
+        shuffle: take the samples in another order in each epoch.
+        callbacks: objects of :class:`~adjoint.train.Callback`'s subclasses.
+        verbose: 0 silent, 1 a bar, 2 a line an epoch; "auto" is a bar in a terminal or notebook, and lines elsewhere.
+        class_weight: by what a sample's loss is multiplied, by class number.
+        sample_weight: by what each sample's loss is multiplied, (N,).
+        initial_epoch: the number of the first epoch, where a training goes on.
+        capture: record the step once and replay it (:func:`adjoint.capture`), for the same numbers sooner.
+
+    Returns:
+        The numbers of each epoch, also where Ctrl-C ended it (``history.interrupted``).
+
+    Raises:
+        RuntimeError: before :func:`compile`.
+        ValueError: lengths that differ, NaN or infinity in the data, labels out of range, an empty part, numbers out of range.
+        TypeError: what is no array of numbers, or labels that are not whole where class numbers are due.
+
+    The weights are as they were where one of these is raised.
+    """
+    compiled = compiled_of(self, "fit")
+    _check_numbers(epochs, initial_epoch, batch_size, validation_split)
+    training, held_out = _divided(self, x, y, validation_split, validation_data, class_weight, sample_weight)
+    train_loader, inputs, weighted = _loader(training, batch_size or 32, shuffle)
+    _rehearse(self, compiled, training, "y")
+    if isinstance(held_out, Samples):
+        _rehearse(self, compiled, held_out, "the validation's y")
+    steps = len(train_loader) if hasattr(train_loader, "__len__") else None
+    measured = ["loss", *(metric.name for metric in compiled.metrics)]
+    measured += [f"val_{name}" for name in measured] if held_out is not None else []
+    params = {"epochs": epochs, "initial_epoch": initial_epoch, "steps": steps, "verbose": verbose, "metrics": measured}
+    history = History(params)
+    before = getattr(self, "history", None)
+    if initial_epoch and isinstance(before, History):
+        for number, epoch in enumerate(before.epoch[:initial_epoch]):
+            history.append(epoch, {name: values[number] for name, values in before.history.items()})
+    told = Callbacks([*callbacks, Progress.of(verbose)], self, params)
+    for name, value in (("history", history), ("callbacks", told)):
+        object.__setattr__(self, name, value)
+    if initial_epoch and hasattr(train_loader, "epoch"):
+        train_loader.epoch = initial_epoch
+    step = captured(self.train_step) if capture else self.train_step
+    measure = captured(self.test_step) if capture else self.test_step
+    was_training, self.stop_training = self.training, False
+    try:
+        told.tell("on_train_begin", {})
+        for epoch in range(initial_epoch, epochs):
+            told.tell("on_epoch_begin", epoch, {})
+            self.train()
+            logs = _train_epoch(self, compiled, batches(train_loader, self, inputs, weighted), step, told)
+            if held_out is not None:
+                found = _measure(self, compiled, held_out, batch_size or 32, measure, told)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            history.append(epoch, logs)
+            told.tell("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        self.train(was_training)
+        told.tell("on_train_end", {})
+    return history
+
+
+def _train_epoch(
+    model: nn.Module, compiled: Compiled, feed: Iterable[Batch], step: Callable[..., Any], told: Callbacks
+) -> dict[str, float]:
+    """A pass of training: the mean of its loss, and the metrics."""
+    total = count = 0.0
+    for metric in compiled.metrics:
+        metric.reset()
+    for number, batch in enumerate(feed):
+        told.tell("on_train_batch_begin", number, {})
+        loss, output = _step(step, batch)
+        total, count = total + loss * len(batch), count + len(batch)
+        for metric in compiled.metrics:
+            metric.update(output, batch.y, batch.weight)
+        told.tell("on_train_batch_end", number, {"loss": loss, "size": len(batch)})
+        if model.stop_training == "now":
+            break
+    if not count:
+        raise ValueError("fit: the loader gave no batch; where it was iterated over before, give one that can be again")
+    return {"loss": total / count} | {metric.name: metric.result() for metric in compiled.metrics}
+
+
+def _step(step: Callable[..., Any], batch: Batch) -> tuple[float, Tensor]:
+    loss, output = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
+    return float(loss.item() if isinstance(loss, Tensor) else loss), output
+
+
+def _measure(
+    model: nn.Module, compiled: Compiled, data: Any, batch_size: int, step: Callable[..., Any], told: Callbacks
+) -> dict[str, float]:
+    """Loss and metrics of data that are not learned from."""
+    loader, inputs, weighted = _loader(data, batch_size, False)
+    was_training = model.training
+    told.tell("on_test_begin", {})
+    model.eval()
+    try:
+        total = count = 0.0
+        for metric in compiled.metrics:
+            metric.reset()
+        for batch in batches(loader, model, inputs, weighted):
+            loss, output = _step(step, batch)
+            total, count = total + loss * len(batch), count + len(batch)
+            for metric in compiled.metrics:
+                metric.update(output, batch.y, batch.weight)
+    finally:
+        model.train(was_training)
+    logs = {"loss": total / count if count else math.nan} | {metric.name: metric.result() for metric in compiled.metrics}
+    told.tell("on_test_end", logs)
+    return logs
+
+
+def evaluate(
+    self: nn.Module, x: Any, y: Any = None, *, batch_size: int = 32, sample_weight: Any = None, callbacks: Iterable[Any] = (),
+    capture: bool = False,
+) -> dict[str, float]:  # fmt: skip
+    """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
+    compiled = compiled_of(self, "evaluate")
+    data = x if is_dataset(x) or isinstance(x, DataLoader) else samples("evaluate", self, x, y, sample_weight)
+    if isinstance(data, Samples):
+        _rehearse(self, compiled, data, "y")
+    told = Callbacks(callbacks, self, {})
+    return _measure(self, compiled, data, batch_size, captured(self.test_step) if capture else self.test_step, told)
+
+
+def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = False) -> Tensor:
+    """The module's output for samples, given as to :func:`fit`, with the module as when it is used (``eval()``).
+
+    A module that was not compiled predicts too. Raises ``ValueError`` and ``TypeError`` on such data as :func:`fit` does.
+    """
+    data = x if is_dataset(x) or isinstance(x, DataLoader) else samples("predict", self, x, None)
+    loader, inputs, _ = _loader(data, batch_size, False)
+    was_training = self.training
+    run = captured(self) if capture else self
+    self.eval()
+    try:
+        with no_grad():
+            found = [run(*b.x) if isinstance(b.x, tuple) else run(b.x) for b in batches(loader, self, inputs, False)]
+    finally:
+        self.train(was_training)
+    return concat(found)
+
+
+def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
+    """The number of the largest output for each sample; of a single output, whether it is above 1/2 (0 for logits)."""
+    output = predict(self, x, batch_size=batch_size)
+    if output.ndim > 1 and output.shape[-1] > 1:
+        return output.argmax(dim=-1)
+    logits = known_losses.takes_logits(self.compiled.loss) if isinstance(getattr(self, "compiled", None), Compiled) else False
+    return (output > (0.0 if logits else 0.5)).long().squeeze(-1)
+
+
+def get_weights(self: nn.Module) -> list[Any]:
+    """Copies of all parameters and buffers as NumPy arrays, in the order of ``state_dict()``, in PyTorch's layout."""
+    return [t.numpy(force=True).copy() for t in self.state_dict().values()]
+
+
+def set_weights(self: nn.Module, weights: Iterable[Any]) -> None:
+    """Write arrays such as :func:`get_weights` gave into parameters and buffers.
+
+    Raises ``ValueError`` where their number or a shape differs; nothing is written then.
+    """
+    held, given = self.state_dict(), list(weights)
+    if len(given) != len(held):
+        raise ValueError(f"set_weights: {len(given)} arrays for {len(held)} weights ({', '.join(held)})")
+    for (name, t), array in zip(held.items(), given, strict=True):
+        if tuple(getattr(array, "shape", ())) != tuple(t.shape):
+            raise ValueError(f"set_weights: {name} has the shape {tuple(t.shape)}, and the array {getattr(array, 'shape', ())}")
+    from ..autograd.creation import as_tensor
+
+    self.load_state_dict({name: as_tensor(a).to(t.dtype) for (name, t), a in zip(held.items(), given, strict=True)})
+
+
+def save(self: nn.Module, path: Any) -> None:
+    """Write the weights to a safetensors file, whole or not at all; see :func:`adjoint.save`."""
+    save_tensors(self.state_dict(), path)
+
+
+def load(self: nn.Module, path: Any) -> None:
+    """Read weights that :func:`save`, or PyTorch through safetensors, wrote; see :func:`adjoint.load`."""
+    self.load_state_dict(load_tensors(path))
+
+
+# --- what is given ---------------------------------------------------------------------------------------------------------------
+
+
+def _check_numbers(epochs: int, initial_epoch: int, batch_size: int | None, validation_split: float) -> None:
+    for name, value, least in (("epochs", epochs, 1), ("initial_epoch", initial_epoch, 0), ("batch_size", batch_size, 1)):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ValueError(f"fit: {name} is a whole number from {least}, not {value!r}")
+    if not 0.0 <= validation_split < 1.0:
+        raise ValueError(f"fit: validation_split is a share from 0 to below 1, not {validation_split!r}")
+
+
+def _divided(
+    model: nn.Module, x: Any, y: Any, validation_split: float, validation_data: Any, class_weight: Any, sample_weight: Any
+) -> tuple[Any, Any]:
+    """What is trained on, and what is measured after each epoch."""
+    if is_dataset(x) or isinstance(x, DataLoader):
+        for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
+            if value is not None:
+                raise ValueError(f"fit: {name} comes with the samples of a dataset or loader, and is not given beside it")
+        if validation_split:
+            raise ValueError("fit: validation_split needs arrays; divide a dataset by data.random_split, and give validation_data")
+        training: Any = x
+    else:
+        if y is None:
+            raise ValueError("fit: y is missing")
+        training = samples("fit", model, x, y, sample_weight)
+    held_out: Any = None
+    if validation_data is not None:
+        if is_dataset(validation_data) or isinstance(validation_data, DataLoader):
+            held_out = validation_data
+        elif isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3):
+            held_out = samples("fit: validation_data", model, *validation_data)
+        else:
+            raise TypeError("fit: validation_data is (x, y), (x, y, weight), a dataset or a loader")
+    elif validation_split:
+        n = len(training)
+        at = int(n * (1.0 - validation_split))
+        if not 0 < at < n:
+            raise ValueError(f"fit: validation_split={validation_split:g} of {n} samples leaves one part empty")
+        training, held_out = training.part(slice(0, at)), training.part(slice(at, n))
+    return (weighed_by_class(training, class_weight) if class_weight else training), held_out
+
+
+def _loader(data: Any, batch_size: int, shuffle: bool) -> tuple[Any, int, bool]:
+    """A loader of the data, how many inputs its batches begin with, and whether weights end them."""
+    if isinstance(data, Samples):
+        return data.loader(batch_size, shuffle), len(data.x), data.weight is not None
+    if isinstance(data, DataLoader):
+        return data, 1, True
+    return DataLoader(data, batch_size=batch_size, shuffle=shuffle or None), 1, True
+
+
+def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> None:
+    """Raise where the model, the loss or the labels do not fit, before anything is learned: on two samples, without a trace."""
+    if not isinstance(data, Samples) or data.y is None:
+        return
+    was_training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            few = data.part(slice(0, 2))
+            output = forward(model, few.x if len(few.x) > 1 else few.x[0])
+            if known_losses.takes_class_numbers(compiled.loss, data.y):
+                _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name)
+            compiled.loss_of(output, data.y[:2], few.weight)
+    finally:
+        model.train(was_training)
+
+
+def _check_labels(y: Tensor, classes: int, name: str) -> None:
+    if y.dtype.is_floating_point:
+        raise TypeError(f"fit: {name} has dtype {y.dtype}, and the loss takes class numbers, which are whole; convert it: y.long()")
+    least, most = int(y.min().item()), int(y.max().item())
+    if least < 0 or most >= classes:
+        raise ValueError(
+            f"fit: {name} has class numbers from {least} to {most}, and the model has {classes} outputs, 0 to {classes - 1}"
+        )
+
+
+METHODS: list[Any] = [
+    compile, fit, evaluate, predict, predict_classes, train_step, test_step, get_weights, set_weights, save, load,
+]  # fmt: skip

@@ -1,0 +1,255 @@
+"""Callbacks do what they say at their moments, and a training that was stopped goes on to the same bits."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint import nn, optim, train
+from adjoint.errors import FileFormatError
+
+
+class Scripted(train.Callback):
+    """Puts given numbers into the place of what was measured, before the others see them."""
+
+    def __init__(self, **numbers: list[float]) -> None:
+        self.numbers = numbers
+
+    def on_epoch_end(self, epoch: int, logs: Any) -> None:
+        logs.update({name: values[epoch] for name, values in self.numbers.items()})
+
+
+def model(dropout: float = 0.0) -> nn.Sequential:
+    ad.manual_seed(0)
+    found = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(dropout), nn.Linear(4, 1))
+    found.compile("adam", "mse", metrics=["mae"])
+    return found
+
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((20, 3)).astype(np.float32)
+Y = X[:, :1] - X[:, 1:2] ** 2
+
+
+def bits(m: nn.Module) -> list[bytes]:
+    return [t.numpy(force=True).tobytes() for t in m.state_dict().values()]
+
+
+@given(
+    st.lists(st.sampled_from([1.0, 0.9, 0.8, 0.5, 0.2]), min_size=12, max_size=12), st.integers(1, 4), st.sampled_from([0.0, 0.15])
+)
+@settings(max_examples=25)
+def test_early_stopping_stops_where_nothing_has_become_better(losses: list[float], patience: int, min_delta: float) -> None:
+    stop = train.EarlyStopping("loss", min_delta=min_delta, patience=patience, restore_best_weights=True)
+    m, seen = model(), []
+    note = train.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(bits(m)))
+    history = m.fit(X, Y, epochs=12, callbacks=[Scripted(loss=losses), note, stop], verbose=0)
+    best, best_epoch, wait, expected = math.inf, 0, 0, 12
+    for epoch, value in enumerate(losses):
+        if value < best - min_delta:
+            best, best_epoch, wait = value, epoch, 0
+        else:
+            wait += 1
+            if wait >= patience:
+                expected = epoch + 1
+                break
+    assert len(history.epoch) == expected
+    assert bits(m) == seen[best_epoch]
+    assert stop.best_epoch == best_epoch
+
+
+def test_a_metric_that_is_better_when_larger_is_told_by_its_name_or_by_mode() -> None:
+    rising = [0.1, 0.2, 0.3, 0.4]
+    for monitor, mode, epochs in (("accuracy", "auto", 4), ("mae", "max", 4), ("mae", "auto", 2)):
+        m = model()
+        m.compile("adam", "mse", metrics=["mae", "accuracy"])
+        history = m.fit(X, (Y > 0).astype(np.float32), epochs=4, verbose=0,
+                        callbacks=[Scripted(**{monitor: rising}), train.EarlyStopping(monitor, patience=1, mode=mode)])  # fmt: skip
+        assert len(history.epoch) == epochs
+
+
+def test_the_learning_rate_falls_on_a_plateau_and_by_a_schedule() -> None:
+    m = model()
+    rates: list[float] = []
+    note = train.LambdaCallback(on_epoch_end=lambda epoch, logs: rates.append(m.compiled.optimizer.param_groups[0]["lr"]))
+    plateau = train.ReduceLROnPlateau("loss", factor=0.5, patience=2, min_lr=3e-4)
+    m.fit(X, Y, epochs=7, callbacks=[Scripted(loss=[1.0] * 7), plateau, note], verbose=0)
+    np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4, 5e-4, 3e-4, 3e-4, 3e-4])
+    rates.clear()
+    m.fit(X, Y, epochs=3, callbacks=[train.LearningRateScheduler(lambda epoch, lr: 0.1 / (epoch + 1)), note], verbose=0)
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0.1 / 3])
+    rates.clear()
+    step = optim.lr_scheduler.StepLR(m.compiled.optimizer, 1, 0.1)
+    m.fit(X, Y, epochs=2, callbacks=[note, train.LearningRateScheduler(step)], verbose=0)
+    np.testing.assert_allclose(rates[1], rates[0] * 0.1)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_at_once() -> None:
+    m = model()
+    m.compile(optim.SGD(m.parameters(), lr=1e30), "mse")
+    batches: list[int] = []
+    note = train.LambdaCallback(on_train_batch_end=lambda batch, logs: batches.append(batch))
+    with np.errstate(all="ignore"):
+        history = m.fit(X, Y, epochs=5, batch_size=2, callbacks=[train.TerminateOnNaN(), note], verbose=0)
+    assert len(history.epoch) == 1
+    assert len(batches) < 10
+
+
+def test_moments_come_in_order() -> None:
+    heard: list[str] = []
+    moments = train.callbacks.MOMENTS
+    callback = train.LambdaCallback(**{moment: lambda *args, moment=moment: heard.append(moment[3:]) for moment in moments})
+    model().fit(X, Y, epochs=2, batch_size=10, validation_split=0.5, callbacks=[callback], verbose=0)
+    epoch = ["epoch_begin", "train_batch_begin", "train_batch_end", "test_begin", "test_end", "epoch_end"]
+    assert heard == ["train_begin", *epoch, *epoch, "train_end"]
+
+
+def test_numbers_are_written_to_a_table_and_a_later_training_goes_on_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    m = model()
+    first = m.fit(X, Y, epochs=2, callbacks=[train.CSVLogger(path)], verbose=0)
+    m.fit(X, Y, epochs=1, callbacks=[train.CSVLogger(path, append=True)], verbose=0)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "0"]
+    assert [float(row["loss"]) for row in rows[:2]] == first.history["loss"]
+    m.fit(X, Y, epochs=1, callbacks=[train.CSVLogger(path)], verbose=0)
+    assert len(list(csv.DictReader(path.read_text().splitlines()))) == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_tensorboard_has_training_and_validation(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    model().fit(X, Y, epochs=2, validation_split=0.2, callbacks=[train.TensorBoard(tmp_path)], verbose=0)
+    assert {path.parent.name for path in tmp_path.rglob("events*")} == {"train", "validation"}
+
+
+def test_what_a_callback_raises_says_where_it_comes_from_and_the_others_end_well(tmp_path: Path) -> None:
+    log = train.CSVLogger(tmp_path / "log.csv")
+    with pytest.raises(ZeroDivisionError) as caught:
+        model().fit(X, Y, callbacks=[log, train.LambdaCallback(on_epoch_end=lambda *args: 1 / 0)], verbose=0)
+    assert caught.value.__notes__ == ["raised by the callback LambdaCallback in on_epoch_end"]
+    assert log._file is None
+    with pytest.raises(ValueError, match=r"unknown moment 'on_epoch_ends'.*did you mean 'on_epoch_end'"):
+        train.LambdaCallback(on_epoch_ends=print)
+
+
+class Interrupting(train.Callback):
+    """Ctrl-C at a batch of an epoch."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        self.at, self.now = (epoch, batch), 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any) -> None:
+        self.now = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any) -> None:
+        if (self.now, batch) == self.at:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_gives_the_history_so_far(tmp_path: Path) -> None:
+    m = model()
+    checkpoint = train.ModelCheckpoint(tmp_path / "last.safetensors")
+    history = m.fit(X, Y, epochs=9, batch_size=5, callbacks=[checkpoint, Interrupting(3, 1)], verbose=0)
+    assert history.interrupted
+    assert history.epoch == [0, 1, 2]
+    other = model()
+    assert train.resume(tmp_path / "last.safetensors", other) == 3
+    assert other.history.history == history.history
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": lambda p: optim.SGD(p, lr=0.05, momentum=0.9),
+    "adam": lambda p: optim.Adam(p, lr=0.01, amsgrad=True),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adamax": lambda p: optim.Adamax(p, lr=0.01),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1),
+}
+
+
+@pytest.mark.parametrize("capture", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(name: str, capture: bool, tmp_path: Path) -> None:
+    def run(epochs: int, stop: tuple[int, int] | None, resumed: bool) -> Any:
+        m = model(0.3)
+        m.append(nn.BatchNorm1d(1))
+        optimizer = OPTIMIZERS[name](m.parameters())
+        m.compile(optimizer, "mse", metrics=["mae"])
+        callbacks = [
+            train.EarlyStopping("val_loss", patience=3, restore_best_weights=False),
+            train.ReduceLROnPlateau("val_loss", factor=0.5, patience=1),
+            train.LearningRateScheduler(optim.lr_scheduler.ExponentialLR(optimizer, 0.9)),
+            train.ModelCheckpoint(tmp_path / "run.safetensors"),
+        ]
+        start = train.resume(tmp_path / "run.safetensors", m, callbacks) if resumed else 0
+        ad.manual_seed(start + 7) if not resumed else None
+        history = m.fit(X, Y, epochs=epochs, batch_size=6, validation_split=0.3, initial_epoch=start, capture=capture, verbose=0,
+                        callbacks=[*callbacks, *([Interrupting(*stop)] if stop else [])])  # fmt: skip
+        return history.history, bits(m), m.compiled.optimizer.param_groups[0]["lr"]
+
+    whole = run(6, None, False)
+    run(6, (3, 1), False)
+    ad.manual_seed(99)
+    assert run(6, None, True) == whole
+
+
+def test_the_best_alone_is_kept_under_a_name_with_its_numbers(tmp_path: Path) -> None:
+    m = model()
+    path = tmp_path / "sub" / "{epoch:02d}-{loss:.2f}.safetensors"
+    best = train.ModelCheckpoint(path, monitor="loss", save_best_only=True, save_weights_only=True)
+    m.fit(X, Y, epochs=4, callbacks=[Scripted(loss=[3.0, 4.0, 2.0, 2.5]), best], verbose=0)
+    assert sorted(p.name for p in (tmp_path / "sub").iterdir()) == ["01-3.00.safetensors", "03-2.00.safetensors"]
+    with pytest.raises(FileFormatError, match=r"no checkpoint; read it by model.load"):
+        train.resume(tmp_path / "sub" / "03-2.00.safetensors", m)
+    with pytest.raises(ValueError, match="filepath asks for 'accuracy'"):
+        m.fit(X, Y, callbacks=[train.ModelCheckpoint(str(tmp_path / "{accuracy}.safetensors"))], verbose=0)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    m, path = model(), tmp_path / "run.safetensors"
+    stop = train.EarlyStopping("loss", patience=3)
+    m.fit(X, Y, epochs=2, callbacks=[stop, train.ModelCheckpoint(path)], verbose=0)
+    other = nn.Sequential(nn.Linear(3, 9))
+    other.compile("adam", "mse")
+    before = bits(other)
+    with pytest.raises((ValueError, RuntimeError, KeyError)):
+        train.resume(path, other, [train.EarlyStopping("loss"), train.ModelCheckpoint(path)])
+    assert bits(other) == before
+    with pytest.raises(ValueError, match=r"has the states of \['EarlyStopping'\]"):
+        train.resume(path, model())
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(FileFormatError):
+        train.resume(path, model(), [stop])
+
+
+def test_a_history_shows_its_last_epoch_and_plots_all() -> None:
+    history = model().fit(X, Y, epochs=3, validation_split=0.2, verbose=0)
+    assert repr(history).startswith("Last of 3 epochs")
+    assert "val_mae" in repr(history)
+    for smooth in (False, True):
+        figure = history.plot(smooth=smooth)
+        assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mae"]
+        lines = [line for axes in figure.axes for line in axes.lines]
+        assert len(lines) == (8 if smooth else 4)
+    assert train.history.smoothed([1.0, 1.0, 1.0]) == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="no epoch has ended"):
+        train.History().plot()
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(0, 0), (2, 5), ("auto", 5)])
+def test_lines_are_shown_where_there_is_no_terminal(verbose: Any, shown: int, capsys: Any) -> None:
+    model().fit(X, Y, epochs=5, verbose=verbose)
+    assert capsys.readouterr().out.count("epoch ") == shown
+
+
+def test_a_bar_ends_with_the_numbers_of_the_last_epoch(capsys: Any) -> None:
+    history = model().fit(X, Y, epochs=2, batch_size=4, verbose=1)
+    assert f"loss: {history.history['loss'][-1]:.4g}" in capsys.readouterr().out.replace("\n", " ")

@@ -1,0 +1,306 @@
+"""``fit`` is the loop that one would write oneself, whatever it is given, and refuses what does not fit before it learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adjoint as ad
+from adjoint import data, nn, optim, train
+
+
+def network(inputs: int = 3, outputs: int = 2, seed: int = 0) -> nn.Sequential:
+    ad.manual_seed(seed)
+    return nn.Sequential(nn.Linear(inputs, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, outputs))
+
+
+def samples(n: int = 23, inputs: int = 3, classes: int = 2) -> tuple[Any, Any]:
+    rng = np.random.default_rng(n)
+    return rng.standard_normal((n, inputs)).astype(np.float32), rng.integers(0, classes, n)
+
+
+def bits(model: nn.Module) -> list[bytes]:
+    return [t.numpy(force=True).tobytes() for t in model.state_dict().values()]
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 30), st.integers(1, 12), st.booleans(), st.booleans())
+def test_fit_has_the_bits_of_the_loop_it_stands_for(n: int, batch_size: int, shuffle: bool, capture: bool) -> None:
+    x, y = samples(n)
+    model = network()
+    model.compile(optim.Adam(model.parameters(), lr=0.01), nn.CrossEntropyLoss())
+    ad.manual_seed(5)
+    history = model.fit(x, y, epochs=3, batch_size=batch_size, shuffle=shuffle, capture=capture, verbose=0)
+
+    other = network()
+    optimizer, loss_fn = optim.Adam(other.parameters(), lr=0.01), nn.CrossEntropyLoss()
+    ad.manual_seed(5)
+    loader = data.DataLoader(data.TensorDataset(ad.tensor(x), ad.tensor(y)), batch_size=batch_size, shuffle=shuffle)
+    means = []
+    for _ in range(3):
+        total = 0.0
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = loss_fn(other(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(inputs)
+        means.append(total / n)
+    assert bits(model) == bits(other)
+    assert history.history["loss"] == means
+    assert history.epoch == [0, 1, 2]
+
+
+class Pairs(data.Dataset):
+    def __init__(self, x: Any, y: Any) -> None:
+        self.x, self.y = ad.tensor(x), ad.tensor(y)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.x[index], self.y[index]
+
+
+GIVEN: dict[str, Any] = {
+    "arrays": lambda x, y: (x, y),
+    "doubles and whole numbers of another size": lambda x, y: (x.astype(np.float64), y.astype(np.int32)),
+    "lists": lambda x, y: (x.tolist(), y.tolist()),
+    "tensors": lambda x, y: (ad.tensor(x), ad.tensor(y)),
+    "pandas": lambda x, y: (pd.DataFrame(x, columns=list("abc")), pd.Series(y)),
+    "polars": lambda x, y: (pl.DataFrame(x, schema=list("abc")), pl.Series(y)),
+    "a dataset": lambda x, y: (Pairs(x, y),),
+    "a loader": lambda x, y: (data.DataLoader(Pairs(x, y), batch_size=7),),
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_whatever_the_samples_come_in_is_trained_on_alike(kind: str) -> None:
+    results = []
+    for given_as in ("arrays", kind):
+        model = network()
+        model.compile("adam", "cross_entropy")
+        ad.manual_seed(3)
+        model.fit(*GIVEN[given_as](*samples()), epochs=2, batch_size=7, shuffle=False, verbose=0)
+        results.append(bits(model))
+    assert results[0] == results[1]
+
+
+def test_validation_split_holds_out_the_last_rows_before_shuffling() -> None:
+    class Noting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(ad.zeros(1))
+            self.seen: Any = ([], [])
+
+        def forward(self, x: Any) -> Any:
+            self.seen[0 if self.training else 1].extend(x[:, 0].tolist())
+            return x * self.weight
+
+    model = Noting()
+    model.compile("sgd", "mse")
+    x = ad.arange(20).float().unsqueeze(1)
+    model.fit(x, x, epochs=1, batch_size=4, validation_split=0.25, verbose=0)
+    assert sorted(model.seen[0]) == list(range(15))
+    assert model.seen[0] != sorted(model.seen[0])
+    assert model.seen[1][-5:] == list(range(15, 20))
+
+
+@given(st.lists(st.floats(0, 3), min_size=10, max_size=10))
+def test_weights_multiply_the_losses_of_samples(weights: list[float]) -> None:
+    x, y = samples(10)
+    model = network().eval()
+    model.compile(optim.SGD(model.parameters(), lr=0.0), "cross_entropy")
+    each = ad.nn.functional.cross_entropy(model(ad.tensor(x)), ad.tensor(y), reduction="none").detach().numpy()
+    loss = model.evaluate(x, y, sample_weight=weights, batch_size=10)["loss"]
+    np.testing.assert_allclose(loss, float((each * weights).mean()), rtol=1e-5, atol=1e-6)
+
+
+def test_class_weight_is_a_weight_by_class() -> None:
+    x, y = samples(20)
+    results = []
+    for options in ({"class_weight": {0: 2.0, 1: 0.5}}, {"sample_weight": np.where(y == 0, 2.0, 0.5)}):
+        model = network()
+        model.compile("adam", nn.CrossEntropyLoss())
+        ad.manual_seed(1)
+        model.fit(x, y, epochs=2, verbose=0, **options)
+        results.append(bits(model))
+    assert results[0] == results[1]
+
+
+def test_a_column_of_outputs_takes_a_vector_of_targets() -> None:
+    x, _ = samples(12)
+    model = nn.Sequential(nn.Linear(3, 1))
+    model.compile("sgd", "mse")
+    y = x.sum(axis=1)
+    one, other = model.evaluate(x, y), model.evaluate(x, y[:, None])
+    assert one == other
+    np.testing.assert_allclose(one["loss"], float(((model.predict(x).numpy()[:, 0] - y) ** 2).mean()), rtol=1e-5)
+
+
+def test_a_train_step_of_ones_own_is_taken() -> None:
+    class Own(nn.Sequential):
+        def train_step(self, x: Any, y: Any) -> Any:
+            optimizer = self.compiled.optimizer
+            optimizer.zero_grad()
+            output = self(x)
+            loss = (output - y).abs().mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach(), output.detach()
+
+    ad.manual_seed(0)
+    model = Own(nn.Linear(3, 1))
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, _ = samples(16)
+    history = model.fit(x, x[:, :1], epochs=1, batch_size=16, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], history.history["mae"], rtol=1e-6)
+
+
+def test_penalties_are_part_of_the_loss() -> None:
+    layer = train.penalized(nn.Linear(3, 1), l1=0.1, l2=0.01)
+    model = nn.Sequential(layer)
+    model.compile("sgd", "mse")
+    x, _ = samples(8)
+    plain = float(((model.predict(x).numpy() - x[:, :1]) ** 2).mean())
+    w = layer.weight.numpy(force=True)
+    np.testing.assert_allclose(model.evaluate(x, x[:, :1])["loss"], plain + 0.1 * abs(w).sum() + 0.01 * (w**2).sum(), rtol=1e-5)
+    before, error = w.copy(), model.predict(x).numpy() - x[:, :1]
+    of_the_error = 2 * (error * x).mean(axis=0, keepdims=True)
+    model.fit(x, x[:, :1], epochs=1, batch_size=8, verbose=0)
+    gradient = (before - layer.weight.numpy(force=True)) / 0.01
+    np.testing.assert_allclose(gradient, of_the_error + 0.1 * np.sign(before) + 0.02 * before, rtol=1e-3, atol=1e-4)
+
+
+def test_several_inputs_come_as_a_tuple() -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, a: Any, b: Any) -> Any:
+            return self.layer(a) + self.layer(b)
+
+    model = Sum()
+    model.compile("adam", "cross_entropy", metrics=["accuracy"])
+    (a, y), (b, _) = samples(14), samples(14)
+    history = model.fit((a, b), y, epochs=2, validation_split=0.3, capture=True, verbose=0)
+    assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert model.predict((a, b)).shape == (14, 2)
+
+
+def test_predictions_are_of_the_model_as_it_is_used_and_leave_it_as_it_was() -> None:
+    model = network().train()
+    x, _ = samples(11)
+    first = model.predict(x, batch_size=3)
+    assert first.tolist() == model.predict(x, batch_size=3, capture=True).tolist()
+    assert model.training
+    assert not first.requires_grad
+    assert model.predict_classes(x).tolist() == first.argmax(dim=1).tolist()
+
+
+def test_classes_of_a_single_output_are_told_by_a_half_or_for_logits_by_zero() -> None:
+    model = nn.Sequential(nn.Linear(1, 1))
+    with ad.no_grad():
+        model[0].weight.fill_(1.0)
+        model[0].bias.fill_(0.0)
+    x = ad.tensor([[-1.0], [0.25], [0.75]])
+    assert model.predict_classes(x).tolist() == [0, 0, 1]
+    model.compile("sgd", "binary_cross_entropy_with_logits")
+    assert model.predict_classes(x).tolist() == [0, 1, 1]
+
+
+def test_weights_go_out_and_come_back(tmp_path: Any) -> None:
+    model, other = network(), network(seed=1)
+    other.set_weights(model.get_weights())
+    assert bits(other) == bits(model)
+    third = network(seed=2)
+    model.save(tmp_path / "model.safetensors")
+    third.load(tmp_path / "model.safetensors")
+    assert bits(third) == bits(model)
+    with pytest.raises(ValueError, match="set_weights: 1 arrays for 4 weights"):
+        other.set_weights(model.get_weights()[:1])
+    with pytest.raises(ValueError, match=r"0[.]weight has the shape"):
+        other.set_weights(model.get_weights()[::-1])
+
+
+X, Y = samples(12)
+BAD: dict[str, tuple[Any, type[Exception], str]] = {
+    "lengths": (lambda m: m.fit(X, Y[:-1]), ValueError, "x has 12 samples and y 11"),
+    "no samples": (lambda m: m.fit(X[:0], Y[:0]), ValueError, "no samples"),
+    "labels too large": (lambda m: m.fit(X, Y + 1), ValueError, "class numbers from 1 to 2, and the model has 2 outputs, 0 to 1"),
+    "labels negative": (lambda m: m.fit(X, Y - 1), ValueError, "from -1 to 0"),
+    "labels that are floats": (lambda m: m.fit(X, Y * 0.5), TypeError, "class numbers, which are whole"),
+    "validation labels": (lambda m: m.fit(X, Y, validation_data=(X, Y + 5)), ValueError, "the validation's y has class numbers"),
+    "NaN in a column": (
+        lambda m: m.fit(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, float("nan")], "c": [0.0, 0.0]}), Y[:2]),
+        ValueError, "x has NaN in row 1, column 'b'",
+    ),
+    "infinity": (lambda m: m.fit(np.where(X[3, 1] == X, np.inf, X), Y), ValueError, "infinity in row 3, column 1"),
+    "NaN in y": (lambda m: m.fit(X, pd.Series([float("nan")] * 12, name="price")), ValueError, "y has NaN in row 0 of 'price'"),
+    "text": (lambda m: m.fit(pd.DataFrame({"a": ["x"] * 12}), Y), TypeError, "x is no array of numbers.*its columns are a"),
+    "empty validation": (lambda m: m.fit(X, Y, validation_split=0.99), ValueError, "of 12 samples leaves one part empty"),
+    "split": (lambda m: m.fit(X, Y, validation_split=1.5), ValueError, "validation_split is a share"),
+    "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs is a whole number from 1"),
+    "no y": (lambda m: m.fit(X), ValueError, "y is missing"),
+    "monitor": (
+        lambda m: m.fit(X, Y, callbacks=[train.EarlyStopping("val_los")], validation_split=0.5),
+        ValueError, r"no 'val_los' to monitor \(did you mean 'val_loss'",
+    ),
+    "monitor without validation": (
+        lambda m: m.fit(X, Y, callbacks=[train.ReduceLROnPlateau("val_accuracy")]), ValueError, "there is no validation",
+    ),
+    "no callback": (lambda m: m.fit(X, Y, callbacks=[train.TerminateOnNaN]), TypeError, "is no callback"),
+    "verbose": (lambda m: m.fit(X, Y, verbose=7), ValueError, "verbose is 0"),
+    "features": (lambda m: m.fit(X[:, :2], Y), ValueError, "3|2"),
+    "weights": (lambda m: m.fit(X, Y, sample_weight=[[1.0]] * 12), ValueError, "sample_weight has the shape"),
+    "a dataset and y": (lambda m: m.fit(Pairs(X, Y), Y), ValueError, "y comes with the samples"),
+    "validation of another kind": (lambda m: m.fit(X, Y, validation_data=X), TypeError, "validation_data is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_fit_is_refused_before_anything_is_learned(case: str) -> None:
+    call, error, message = BAD[case]
+    model = network()
+    model.compile("adam", "cross_entropy", metrics=["accuracy"])
+    before, state = bits(model), ad.default_generator().get_state() if hasattr(ad, "default_generator") else None
+    with pytest.raises(error, match=message):
+        call(model)
+    assert bits(model) == before
+    assert model.training
+    assert state is None or ad.default_generator().get_state() == state
+
+
+def test_words_that_are_not_known_come_with_the_nearest_ones() -> None:
+    model = network()
+    for arguments, message in (
+        (("adm", "mse"), "unknown optimizer 'adm'.*did you mean 'adam'"),
+        (("adam", "categorical_crossentropi"), "unknown loss.*did you mean 'categorical_crossentropy'"),
+        (("adam", "mse", ["acuracy"]), "unknown metric 'acuracy'.*did you mean 'accuracy'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.compile(*arguments)
+    with pytest.raises(RuntimeError, match=r"fit: .*call model.compile"):
+        network().fit(X, Y)
+    with pytest.raises(ValueError, match="a loss is needed"):
+        model.compile("adam")
+    with pytest.raises(TypeError, match="optimizer is a name"):
+        model.compile(3, "mse")
+    with pytest.raises(ValueError, match="none of the model's parameters"):
+        model.compile(optim.SGD(network().parameters(), lr=0.1), "mse")
+
+
+def test_the_summary_tells_layers_shapes_and_parameters(capsys: Any) -> None:
+    network().summary()
+    shown = capsys.readouterr().out
+    for words in ("Linear", "Dropout", "(N, 8)", "(N, 2)", "32", "18", "50"):
+        assert words in shown
+    nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3)).summary((1, 8, 8))
+    assert "(N, 2, 6, 6)" in capsys.readouterr().out
