@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from . import __version__, backends
 from .errors import BackendError
-from .train.loop import ACTIVATIONS, OPTIMIZERS
+from .train.names import ACTIVATIONS, OPTIMIZERS
 
 OPTIONAL = ("cupy", "safetensors", "scikit-learn", "pooch", "matplotlib", "rich", "hypothesis")
 

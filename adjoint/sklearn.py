@@ -10,7 +10,7 @@ from . import nn, train
 from .autograd.random import get_states, manual_seed, set_states
 from .backends import default, use_backend
 from .errors import MissingExtra
-from .train.names import ACTIVATIONS, OPTIMIZERS, found
+from .train.names import OPTIMIZERS, found
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -61,20 +61,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _network(self, inputs: int, outputs: int) -> nn.Sequential:
-        """Hidden layers with the activation, and dropout after each, then a linear layer."""
-        hidden = (self.hidden_units,) if isinstance(self.hidden_units, int) else tuple(self.hidden_units)
-        activation = found("activation", self.activation, ACTIVATIONS)
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(inputs, width), activation()]
-            layers += [nn.Dropout(self.dropout)] if self.dropout else []
-            inputs = width
-        model = nn.Sequential(*layers, nn.Linear(inputs, outputs))
-        if self.penalty:
-            for layer in model:
-                if isinstance(layer, nn.Linear):
-                    train.penalized(layer, l2=self.penalty)
-        return model
+        hidden = (self.hidden_units,) if isinstance(self.hidden_units, int) else self.hidden_units
+        return train.mlp(inputs, hidden, outputs, self.activation, self.dropout, self.penalty)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -26,6 +26,7 @@ from .callbacks import (
 from .checkpoint import resume, save_checkpoint
 from .history import History
 from .metrics import Metric
+from .models import mlp
 from .names import initialized
 from .penalty import penalized, penalty
 from .summary import summary
@@ -36,5 +37,5 @@ for _method in (*METHODS, summary):
 
 __all__ = [
     "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "Metric", "ModelCheckpoint",
-    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "penalized", "penalty", "resume", "save_checkpoint",
+    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "mlp", "penalized", "penalty", "resume", "save_checkpoint",
 ]  # fmt: skip

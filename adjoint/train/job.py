@@ -5,25 +5,37 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import adjoint
 
-from .. import data
-from ..autograd import no_grad
+from .. import data, nn
+from ..autograd import Tensor
 from ..autograd.creation import arange
 from ..autograd.random import manual_seed
 from ..backends import default, use_backend
-from ..data.table import nearest
 from ..errors import MissingExtra
 from ..files import atomic_write, save
+from ..optim.lr_scheduler import CosineAnnealingLR
 from . import report
-from .loop import OPTIMIZERS, Split, fit, mlp
+from .callbacks import Callback, LearningRateScheduler, Logs
+from .history import History
+from .metrics import Accuracy, MeanAbsoluteError, Metric
+from .models import mlp
+from .names import OPTIMIZERS, found
+from .summary import layer_table
 from .tables import notes, read
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Rows = tuple[Tensor, Tensor]  #: features (n, inputs), and a target for each row: class numbers (n,), or values (n, 1)
 
 NEEDED = (
     ("rich", "cli", "the command line"),
@@ -54,9 +66,7 @@ def check_folder(folder: Path) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train on a table, show it happening, and write weights and learning curve to a folder."""
-    if options.optimizer not in OPTIMIZERS:
-        known = ", ".join(OPTIMIZERS)
-        raise ValueError(f"unknown optimizer {options.optimizer!r}{nearest(options.optimizer, OPTIMIZERS)}; use one of {known}")
+    found("optimizer", options.optimizer, OPTIMIZERS)
     folder = Path(options.out or Path("runs") / Path(options.data).stem)
     check_packages()
     check_folder(folder)
@@ -70,42 +80,89 @@ def train(options: argparse.Namespace) -> None:
         if dropped:
             screen.print(f"{dropped} of {dropped + len(table)} rows have missing values and are left out")
         encoder = data.Encoder(target, task=task)
-        parts = split(table, encoder, options)
+        rows, held_out = split(table, encoder, options)
         regression = encoder.task == "regression"
-        baseline = linear_error(encoder, *parts) if regression else 0.0
+        baseline = linear_error(encoder, rows, held_out) if regression else 0.0
         screen.print(
-            f"{encoder.task} of {target}: {len(parts[0].x)} rows to train on, {len(parts[1].x)} held out, "
-            f"{parts[0].x.shape[1]} features, penalty {options.penalty:g}, backend {backend.name}, seed {options.seed}"
+            f"{encoder.task} of {target}: {len(rows[0])} rows to train on, {len(held_out[0])} held out, "
+            f"{rows[0].shape[1]} features, penalty {options.penalty:g}, backend {backend.name}, seed {options.seed}"
         )
         if encoder.dropped:
             screen.print(f"constant columns, left out: {', '.join(encoder.dropped)}")
         if (folder / WEIGHTS).exists():
             screen.print(f"{folder} has the results of an earlier run; this run's will replace them")
-        model = mlp(parts[0].x.shape[1], options.hidden, encoder.n_outputs, options.activation)
-        score_name = "mean absolute error" if regression else "accuracy"
-        with report.progress(screen, options.epochs, len(parts[0].x), score_name) as watch:
-            history = fit(
-                model, *parts, optimizer=options.optimizer, lr=options.lr, penalty=options.penalty,
-                epochs=options.epochs, batch_size=options.batch_size, unit=encoder.scale[1],
-                capture=options.capture, watch=watch,
-            )  # fmt: skip
-        screen.print(report.layer_table(model))
+        model = mlp(rows[0].shape[1], options.hidden, encoder.n_outputs, options.activation)
+        score = ErrorInUnits(encoder.scale[1]) if regression else Accuracy()
+        history = learn(model, rows, held_out, score, options, screen)
+        reached = history.history[f"val_{score.name}"][-1]
+        screen.print(layer_table(model))
         if regression:
-            screen.print(f"held-out mean absolute error {history[-1].score:.4g}; a linear model's {baseline:.4g}")
+            screen.print(f"held-out {score.name} {reached:.4g}; a linear model's {baseline:.4g}")
         else:
-            with no_grad():
-                predicted = model(parts[1].x).argmax(dim=1)
+            x, y = held_out
             names = [str(value) for value in encoder.classes]
-            screen.print(report.confusion(parts[1].y.tolist(), predicted.tolist(), names, screen.width))
-            screen.print(f"held-out accuracy {history[-1].score:.4f}")
+            screen.print(report.confusion(y.tolist(), model.predict_classes(x).tolist(), names, screen.width))
+            screen.print(f"held-out {score.name} {reached:.4f}")
         description = {
             "adjoint": adjoint.__version__, "hidden": options.hidden, "activation": options.activation,
             "encoder": encoder.to_dict(),
         }  # fmt: skip
         with made(folder), atomic_write(folder / WEIGHTS) as weights, atomic_write(folder / CURVE) as curve:
             save(model.state_dict(), weights, {"model": json.dumps(description)})
-            report.learning_curve(history, score_name, f"{Path(options.data).stem}: {target}", curve)
+            report.learning_curve(history, f"{Path(options.data).stem}: {target}", curve)
         screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}")
+
+
+class ErrorInUnits(MeanAbsoluteError):
+    """The mean absolute error in the target's units, of which the encoder made values in multiples of ``unit``."""
+
+    name = "mean absolute error"
+
+    def __init__(self, unit: float) -> None:
+        self.unit = unit
+        super().__init__()
+
+    def result(self) -> float:
+        return super().result() * self.unit
+
+
+class Divergence(Callback):
+    """Raise ``RuntimeError`` after an epoch that ends with a loss that is not finite: at the rate ``lr``, training diverged."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        loss, held_out = logs["loss"], logs["val_loss"]
+        if not math.isfinite(loss + held_out):
+            raise RuntimeError(
+                f"the training diverged in epoch {epoch + 1}: the loss is {loss:.3g}, {held_out:.3g} on the held-out rows; "
+                f"use a smaller learning rate (--lr, here {self.lr:g})"
+            )
+
+
+def learn(model: nn.Module, rows: Rows, held_out: Rows, score: Metric, options: argparse.Namespace, screen: Console) -> History:
+    """Train by mini-batches in random order: cross entropy for class numbers, mean squared error for values.
+
+    The learning rate falls to 0 along half a cosine (Loshchilov and Hutter, 2017): the last weights settle. The penalty is shared
+    among the rows: the optimizer's weight decay is the penalty over their number, so that it counts for less the more there is
+    to learn from.
+
+    Raises ``RuntimeError`` where the training diverges, and ``KeyboardInterrupt`` on Ctrl-C.
+    """
+    x, y = rows
+    rule, _ = found("optimizer", options.optimizer, OPTIMIZERS)
+    optimizer = rule(model.parameters(), lr=options.lr, weight_decay=options.penalty / len(x))
+    model.compile(optimizer, nn.MSELoss() if y.dtype.is_floating_point else nn.CrossEntropyLoss(), score)
+    schedule = LearningRateScheduler(CosineAnnealingLR(optimizer, T_max=options.epochs))
+    history: History = model.fit(
+        x, y, epochs=options.epochs, batch_size=options.batch_size, validation_data=held_out,
+        callbacks=[schedule, Divergence(options.lr), report.EpochBar(screen, len(x), score.name)],
+        capture=options.capture, verbose=0,
+    )  # fmt: skip
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
 
 
 @contextmanager
@@ -122,24 +179,24 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-def split(table: data.Table, encoder: data.Encoder, options: argparse.Namespace) -> tuple[Split, Split]:
+def split(table: data.Table, encoder: data.Encoder, options: argparse.Namespace) -> tuple[Rows, Rows]:
     """The rows to train on, which the encoder is fitted on, and the held-out rows, encoded; classes keep their shares."""
     if len(table) < 2:
         raise ValueError(f"{options.data}: {len(table)} complete rows; at least 2 are needed, to train on and to hold out")
     encoder.fit(table)
     labels = table[encoder.target] if encoder.task == "classification" else None
-    rows = [part.tolist() for part in data.train_test_split(arange(len(table)), test_size=options.held_out, stratify=labels)]
-    encoder.fit(table, rows[0])
-    train_rows, held_out = (Split(*encoder.transform(table.take(part))) for part in rows)
-    return train_rows, held_out
+    parts = [part.tolist() for part in data.train_test_split(arange(len(table)), test_size=options.held_out, stratify=labels)]
+    encoder.fit(table, parts[0])
+    rows, held_out = (encoder.transform(table.take(part)) for part in parts)
+    return rows, held_out
 
 
-def linear_error(encoder: data.Encoder, train_rows: Split, held_out: Split) -> float:
+def linear_error(encoder: data.Encoder, rows: Rows, held_out: Rows) -> float:
     """The held-out mean absolute error, in the target's units, of ordinary least squares on the same features."""
     try:
         from sklearn.linear_model import LinearRegression
     except ImportError:
         raise MissingExtra("scikit-learn", "data", "the linear model to compare with") from None
-    x, y, x_test, y_test = (t.cpu().numpy() for t in (*train_rows, *held_out))
+    x, y, x_test, y_test = (t.cpu().numpy() for t in (*rows, *held_out))
     fitted = LinearRegression().fit(x, y)
     return float(abs(fitted.predict(x_test) - y_test).mean()) * encoder.scale[1]

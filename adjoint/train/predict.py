@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 from .. import data, nn
-from ..autograd import no_grad
 from ..backends import default, use_backend
 from ..errors import FileFormatError
 from ..files import atomic_write, load, load_metadata
 from .job import WEIGHTS
-from .loop import mlp
+from .models import mlp
 from .tables import find
 
 
@@ -30,7 +29,7 @@ def restore(path: Path) -> tuple[nn.Module, data.Encoder]:
         model.load_state_dict(load(path))
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise FileFormatError(f"{path}: the description of the model does not fit its weights ({error})") from error
-    return model.eval(), encoder
+    return model, encoder
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -46,8 +45,7 @@ def predict(options: argparse.Namespace) -> None:
             print(f"{len(table) - len(rows)} of {len(table)} rows have missing values and are left out", file=sys.stderr)
         if not rows:
             raise ValueError(f"{options.data}: no row is complete in the columns {', '.join(wanted)}")
-        with no_grad():
-            output = model(encoder.features(table.take(rows)))
+        output = model.predict(encoder.features(table.take(rows)), batch_size=len(rows))
         if encoder.task == "classification":
             probabilities = nn.functional.softmax(output, dim=1)
             best = probabilities.max(dim=1)

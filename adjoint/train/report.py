@@ -1,15 +1,14 @@
-"""What a training run shows: its progress, the layer table, the confusion matrix, the learning curve."""
+"""What a training run shows: its progress, the confusion matrix, the learning curve."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
-from .. import nn
-from .loop import Epoch
+from .callbacks import Callback, Logs
+from .history import History
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,40 +25,36 @@ def console() -> Console:
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def progress(screen: Console, epochs: int, rows: int, score_name: str) -> Iterator[Any]:
-    """A bar with loss, score and rate that moves with each epoch; lines instead, ten in all, where there is no terminal.
+class EpochBar(Callback):
+    """A bar with loss, held-out score and rate that moves with each epoch; lines instead, ten in all, where there is no terminal.
 
-    Yields the function to call after each epoch with its number and its :class:`Epoch`.
+    Args:
+        screen: where it is shown.
+        rows: how many an epoch has.
+        score: the metric's name.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=epochs)
+    def __init__(self, screen: Console, rows: int, score: str) -> None:
+        self.screen, self.rows, self.score = screen, rows, score
 
-        def advance(number: int, epoch: Epoch) -> None:
-            speed = bar.tasks[task].speed
-            rate = f"  {speed * rows:,.0f} rows/s" if speed else ""
-            text = f"loss {epoch.loss:.4f}  {score_name} {epoch.score:.4g}"
-            bar.update(task, advance=1, description=text + rate)
-            if not screen.is_terminal and (number % max(1, epochs // 10) == 0 or number == epochs):
-                screen.print(f"epoch {number}/{epochs}  {text}")
+    def on_train_begin(self, logs: Logs) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        yield advance
+        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._bar: Any = Progress(*columns, console=self.screen, disable=not self.screen.is_terminal)
+        self._task = self._bar.add_task("", total=self.params["epochs"])
+        self._bar.start()
 
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        number, epochs, speed = epoch + 1, self.params["epochs"], self._bar.tasks[self._task].speed
+        rate = f"  {speed * self.rows:,.0f} rows/s" if speed else ""
+        text = f"loss {logs['loss']:.4f}  {self.score} {logs[f'val_{self.score}']:.4g}"
+        self._bar.update(self._task, advance=1, description=text + rate)
+        if not self.screen.is_terminal and (number % max(1, epochs // 10) == 0 or number == epochs):
+            self.screen.print(f"epoch {number}/{epochs}  {text}")
 
-def layer_table(model: nn.Sequential) -> Any:
-    """Each layer with its shape and how many parameters it has."""
-    from rich.table import Table
-
-    table = Table("layer", "module", title="Model")
-    table.add_column("parameters", justify="right")
-    for name, layer in model.named_children():
-        table.add_row(name, repr(layer), f"{sum(p.numel() for p in layer.parameters()):,}")
-    table.add_section()
-    table.add_row("", "total", f"{sum(p.numel() for p in model.parameters()):,}")
-    return table
+    def on_train_end(self, logs: Logs) -> None:
+        self._bar.stop()
 
 
 def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str], width: int) -> Any:
@@ -90,21 +85,10 @@ def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[s
     return table
 
 
-def learning_curve(history: Sequence[Epoch], score_name: str, title: str, path: str) -> None:
-    """A PNG of loss (training and held-out) and score by epoch."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+def learning_curve(history: History, title: str, path: str) -> None:
+    """A PNG of loss, on a log scale, and score by epoch, training and held-out."""
+    figure = history.plot()
     figure.suptitle(title, parse_math=False)
-    losses, scores = figure.subplots(1, 2)
-    epochs = range(1, len(history) + 1)
-    losses.plot(epochs, [e.loss for e in history], label="training")
-    losses.plot(epochs, [e.held_out_loss for e in history], label="held-out")
-    losses.set(xlabel="epoch", ylabel="loss", yscale="log")
-    losses.legend()
-    scores.plot(epochs, [e.score for e in history], color="C1")
-    scores.set(xlabel="epoch", ylabel=f"held-out {score_name}")
+    figure.axes[0].set_yscale("log")
     with catch_warnings(action="ignore"):  # a letter that the font lacks is drawn as a box
         figure.savefig(path, format="png", dpi=120)

@@ -58,6 +58,22 @@ def _count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+def layer_table(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> Any:
+    """rich's table of the layers: name, kind, output shape and number of parameters, and the sums of these."""
+    from rich.table import Table
+
+    rows = Table("layer", "kind", "output shape", title=type(model).__name__)
+    rows.add_column("parameters", justify="right")
+    for line in lines(model, input_shape):
+        text = "" if line.shape is None else str(line.shape).replace("None", "N", 1)
+        rows.add_row(line.name, line.kind, text, f"{line.parameters:,}")
+    rows.add_section()
+    learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    rows.add_row("", "all", "", f"{_count(model):,}")
+    rows.add_row("", "learned", "", f"{learned:,}")
+    return rows
+
+
 def summary(self: nn.Module, input_shape: tuple[int, ...] | int | None = None) -> None:
     """Print a table of the module's layers: name, kind, output shape and number of parameters, and the sums of these.
 
@@ -69,17 +85,7 @@ def summary(self: nn.Module, input_shape: tuple[int, ...] | int | None = None) -
     """
     try:
         from rich.console import Console
-        from rich.table import Table
     except ImportError as error:
         raise MissingExtra("rich", "cli", "the table of layers") from error
     shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-    table = Table("layer", "kind", "output shape", title=type(self).__name__)
-    table.add_column("parameters", justify="right")
-    for line in lines(self, shape):
-        text = "" if line.shape is None else str(line.shape).replace("None", "N", 1)
-        table.add_row(line.name, line.kind, text, f"{line.parameters:,}")
-    table.add_section()
-    total, learned = _count(self), sum(p.numel() for p in self.parameters() if p.requires_grad)
-    table.add_row("", "all", "", f"{total:,}")
-    table.add_row("", "learned", "", f"{learned:,}")
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False).print(layer_table(self, shape))

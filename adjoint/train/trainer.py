@@ -51,10 +51,11 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
         optimizer: a name with Keras' defaults (:data:`adjoint.train.names.OPTIMIZERS`), or an optimizer of the module's parameters.
         loss: a name (:data:`adjoint.train.losses.LOSSES`), a module such as ``nn.CrossEntropyLoss()``, or a function of output and
             target.
-        metrics: names (:data:`adjoint.train.metrics.METRICS`) or :class:`~adjoint.train.metrics.Metric` objects, one or several.
+        metrics: one or several: names (:data:`adjoint.train.metrics.METRICS`), :class:`~adjoint.train.metrics.Metric` objects, or
+            functions of output and target.
 
     Raises:
-        ValueError: an unknown name; the message has the nearest known one.
+        ValueError: an unknown name, the message has the nearest known one; two metrics of one name, or one that is named "loss".
         TypeError: what is neither a name nor such an object, or an optimizer of other parameters.
     """
     if loss is None:
@@ -62,8 +63,12 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
     chosen = found("loss", loss, known_losses.LOSSES) if isinstance(loss, str) else loss
     if not callable(chosen) or isinstance(chosen, type):
         raise TypeError(f"compile: loss is a name or a function of output and target, not {loss!r}")
-    given = [metrics] if isinstance(metrics, (str, known_metrics.Metric)) else list(metrics or ())
-    measured = [known_metrics.metric(one, chosen) for one in given]
+    one = isinstance(metrics, (str, known_metrics.Metric)) or callable(metrics)
+    measured = [known_metrics.metric(given, chosen) for given in ([metrics] if one else metrics or ())]
+    names = ["loss", *(metric.name for metric in measured)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"compile: two of the numbers {', '.join(names)} are named {name!r}; give the metric another name")
     if isinstance(optimizer, str):
         rule, defaults = found("optimizer", optimizer.lower(), OPTIMIZERS)
         optimizer = rule(self.parameters(), **defaults)
@@ -148,7 +153,8 @@ def fit(
 
     Raises:
         RuntimeError: before :func:`compile`.
-        ValueError: lengths that differ, NaN or infinity in the data, labels out of range, an empty part, numbers out of range.
+        ValueError: lengths that differ, NaN or infinity in the data, labels out of range, shapes that a metric does not take, an
+            empty part, numbers out of range.
         TypeError: what is no array of numbers, or labels that are not whole where class numbers are due.
 
     The weights are as they were where one of these is raised.
@@ -372,7 +378,7 @@ def _loader(data: Any, batch_size: int, shuffle: bool) -> tuple[Any, int, bool]:
 
 
 def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> None:
-    """Raise where the model, the loss or the labels do not fit, before anything is learned: on two samples, without a trace."""
+    """Raise where model, loss, labels or metrics do not fit, before anything is learned: on two samples, without a trace."""
     if not isinstance(data, Samples) or data.y is None:
         return
     was_training = model.training
@@ -383,7 +389,12 @@ def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> Non
             output = forward(model, few.x if len(few.x) > 1 else few.x[0])
             if known_losses.takes_class_numbers(compiled.loss, data.y):
                 _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name)
-            compiled.loss_of(output, data.y[:2], few.weight)
+            y = data.y[:2]
+            compiled.loss_of(output, y, few.weight)
+            for metric in compiled.metrics:
+                metric.reset()  # it may hold another fit's samples, of another number of classes
+                metric.update(output, y, few.weight)
+                metric.reset()
     finally:
         model.train(was_training)
 

@@ -14,8 +14,8 @@ import pytest
 
 import adjoint as ad
 from adjoint.cli import main, parser
-from adjoint.train import job, report
-from adjoint.train.loop import ACTIVATIONS, OPTIMIZERS
+from adjoint.train import report
+from adjoint.train.names import ACTIVATIONS, OPTIMIZERS
 
 pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
 QUICK = ["--hidden", "4", "--epochs", "2"]
@@ -43,7 +43,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*arguments: Any, **options: Any) -> None:
         raise AssertionError("the training began")
 
-    monkeypatch.setattr(job, "fit", fit)
+    monkeypatch.setattr(ad.nn.Module, "fit", fit)
 
 
 @pytest.fixture
@@ -93,9 +93,12 @@ def test_a_package_that_is_missing_is_named_before_the_work(
     assert f"adjoint[{extra}]" in refusal("train", line, "--target", "y", "--out", str(tmp_path / "run"))
 
 
-def test_training_that_diverges_is_no_success_and_writes_nothing(line: str, tmp_path: Path, refusal: Refusal) -> None:
+@pytest.mark.parametrize("more", [[], ["--capture"]], ids=["plain", "captured"])
+def test_training_that_diverges_is_no_success_and_writes_nothing(
+    more: list[str], line: str, tmp_path: Path, refusal: Refusal
+) -> None:
     out = tmp_path / "run"
-    error = refusal("train", line, "--target", "y", "--optimizer", "sgd", "--lr", "1e30", "--out", str(out))
+    error = refusal("train", line, "--target", "y", "--optimizer", "sgd", "--lr", "1e30", "--out", str(out), *more)
     assert "diverged in epoch 1" in error
     assert "--lr" in error
     assert not out.exists()
@@ -109,7 +112,7 @@ def test_an_interrupted_save_leaves_no_folder_and_keeps_an_earlier_run(
     assert main([*command, str(earlier)]) == 0
     before = {path.name: path.read_bytes() for path in earlier.iterdir()}
 
-    def interrupted(history: Any, name: str, title: str, path: str) -> None:
+    def interrupted(history: Any, title: str, path: str) -> None:
         Path(path).touch()
         raise KeyboardInterrupt
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint import data, nn, optim, train
+from adjoint.backends import Backend
+from adjoint.train import metrics, trainer
 
 
 def network(inputs: int = 3, outputs: int = 2, seed: int = 0) -> nn.Sequential:
@@ -55,6 +57,44 @@ def test_fit_has_the_bits_of_the_loop_it_stands_for(n: int, batch_size: int, shu
     assert bits(model) == bits(other)
     assert history.history["loss"] == means
     assert history.epoch == [0, 1, 2]
+
+
+def trained(capture: bool, values: bool = False, optimizer: str = "adam") -> tuple[dict[str, list[float]], list[bytes]]:
+    """History and weights of a training on 50 samples in batches of 16, the last of which has 2, with a rate that falls."""
+    ad.manual_seed(3)
+    x, held = ad.randn(50, 4), ad.randn(20, 4)
+    target = (lambda x: x[:, :1] ** 2) if values else (lambda x: (x[:, 0] > 0).long() + (x[:, 1] > 0).long())
+    model = train.mlp(4, [8, 8], 1 if values else 3, "relu" if values else "tanh")
+    rule = trainer.OPTIMIZERS[optimizer][0](model.parameters(), lr=0.02, weight_decay=0.02)
+    model.compile(rule, "mse" if values else "cross_entropy", "mae" if values else "accuracy")
+    history = model.fit(
+        x, target(x), epochs=6, batch_size=16, validation_data=(held, target(held)), capture=capture, verbose=0,
+        callbacks=[train.LearningRateScheduler(optim.lr_scheduler.CosineAnnealingLR(rule, T_max=6))],
+    )  # fmt: skip
+    return history.history, bits(model)
+
+
+@pytest.mark.parametrize("values", [False, True], ids=["classes", "values"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_a_captured_training_has_the_same_history_and_weights_to_the_bit(backend: Backend, optimizer: str, values: bool) -> None:
+    history, weights = trained(False, values, optimizer)
+    assert trained(True, values, optimizer) == (history, weights)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_each_batch_size_is_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = []
+
+    def kept(function: Any) -> Any:
+        captured.append(ad.capture(function))
+        return captured[-1]
+
+    monkeypatch.setattr(trainer, "captured", kept)
+    trained(True)
+    step, measure = (function.stats for function in captured)
+    assert (step.programs, measure.programs) == (2, 2)
+    assert step.replays >= 6 * 4 - 4
+    assert measure.replays >= 6 * 2 - 4
 
 
 class Pairs(data.Dataset):
@@ -276,6 +316,47 @@ def test_what_does_not_fit_is_refused_before_anything_is_learned(case: str) -> N
     assert bits(model) == before
     assert model.training
     assert state is None or ad.default_generator().get_state() == state
+
+
+def agreement(output: Any, target: Any) -> Any:
+    return (output.argmax(dim=1) == target).float()
+
+
+def test_one_metric_needs_no_list_whatever_kind_it_is_of() -> None:
+    model, found = network(), []
+    for metric in ("accuracy", metrics.Accuracy(), agreement):
+        model.compile("adam", "cross_entropy", metrics=metric)
+        found.append(list(model.evaluate(X, Y).items())[1])
+    assert [name for name, _ in found] == ["accuracy", "accuracy", "agreement"]
+    assert found[0][1] == found[1][1] == found[2][1]
+
+
+def test_two_numbers_of_one_name_are_refused() -> None:
+    def loss(output: Any, target: Any) -> Any:
+        return agreement(output, target)
+
+    for several, name in ((["accuracy", metrics.Accuracy()], "accuracy"), ([agreement, agreement], "agreement"), (loss, "loss")):
+        with pytest.raises(ValueError, match=f"are named '{name}'"):
+            network().compile("adam", "cross_entropy", metrics=several)
+    network().compile("adam", "cross_entropy", metrics=["acc", "accuracy"])
+
+
+def test_a_metric_that_does_not_fit_is_refused_before_anything_is_learned() -> None:
+    model = network()
+    model.compile("adam", "cross_entropy", metrics=["accuracy", "mae"])
+    before = bits(model)
+    with pytest.raises(ValueError, match="mae: the output has the shape"):
+        model.fit(X, Y, verbose=0)
+    assert bits(model) == before
+
+
+def test_a_metric_does_not_count_the_samples_of_the_rehearsal_nor_of_an_earlier_fit() -> None:
+    seen = metrics.Precision()
+    for classes in (3, 2):
+        model = network(outputs=classes)
+        model.compile("adam", "cross_entropy", metrics=seen)
+        model.fit(X, Y, epochs=1, batch_size=12, shuffle=False, verbose=0)
+        assert int(seen.counts.sum(dim=1)[2]) == len(X)  # type: ignore[union-attr]
 
 
 def test_words_that_are_not_known_come_with_the_nearest_ones() -> None:
