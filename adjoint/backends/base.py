@@ -51,10 +51,10 @@ class Extras(Protocol):
 
     block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
 
-    def lanes(self, function: Callable[[list[Any]], Any], parts: list[Any], in_turn: bool = False) -> list[Any]:
+    def lanes(self, function: Callable[[list[Any]], Any], parts: list[Any]) -> list[Any]:
         """``function`` of the first half of the parts and of the others, or of all; what each gives, in order.
 
-        They may be done at the same time, so that none may read what the other writes; but not where they are to be ``in_turn``.
+        They may be done at the same time, so that none may read what the other writes.
         """
 
     def sliding_windows(self, x: Array, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:

@@ -69,7 +69,7 @@ class Replay:
         self._arrays: dict[Value, Any] = {}
         for op in program.ops:
             supported(op)
-        self._last = self._lifetimes()
+        self._last = self.program.lifetimes()
         self._chains = self._chained()
         self._inner = {value for chain in self._chains for value in self._inside(chain)}
         self._lay_out()
@@ -123,15 +123,6 @@ class Replay:
 
     # --- where everything lies -----------------------------------------------------------------------------------------------
 
-    def _lifetimes(self) -> dict[Any, int]:
-        """The last operation that needs each memory; what is read when all is over is needed to the end."""
-        ops = self.program.ops
-        last = {value.memory: len(ops) for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]}
-        for i, op in enumerate(ops):
-            for value in [*op.values(), *([op.out] if op.out else []), *([op.writes] if op.writes else [])]:
-                last[value.memory] = max(i, last.get(value.memory, 0))
-        return last
-
     def _lay_out(self) -> None:
         """Give every value memory, but those that a kernel alone knows."""
         program, arrays = self.program, self._arrays
@@ -150,7 +141,7 @@ class Replay:
                 blocks[op.made] = Block(_bytes(op.made), 0, len(program.ops))
             elif out is not None and out not in arrays and out not in self._inner and not op.is_view:
                 last = self._last[out.memory]
-                blocks[out] = Block(_bytes(out), i, max(last, done.get(last, 0)))  # a chain is done at once
+                blocks[out] = Block(_bytes(out), i, max(last, done.get(int(last), 0)))  # a chain is done at once
         self.buffers, self.bytes = len(blocks), arrange(list(blocks.values()), ALIGNMENT)
         memory = cp.empty(self.bytes, np.uint8)
         for value, block in blocks.items():

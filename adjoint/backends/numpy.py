@@ -107,7 +107,7 @@ def matmul(x: Array, y: Array) -> Array:
 
     Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
     """
-    by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
+    by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.dtype == y.dtype and x.size > 1 and y.size > 1
     return dot(x, y) if by_dot else numpy_threads.matmul(x, y)
 
 
@@ -218,7 +218,7 @@ def by_tiles(function: Any) -> Any:
 
     def whole(x: Array) -> Array:
         tiles = -(-x.nbytes // numpy_threads.TILE)
-        if tiles < 4 or not x.flags.c_contiguous:
+        if tiles < 4 or x.dtype not in BITS or not x.flags.c_contiguous:
             return function(x)
         out = np.empty_like(x)
         step = -(-x.size // (tiles + tiles % 2))
@@ -251,21 +251,23 @@ def namespace() -> Namespace:
 
 
 #: So many bytes that were let go of, and so large arrays, the C library keeps for the next ones.
-KEPT, KEPT_ARRAY = 256 << 20, 32 << 20
+KEPT, KEPT_ARRAY = 256 << 20, 16 << 20
 
 
 def keep_memory() -> None:
-    """Have the GNU C library keep memory that was let go of, up to :data:`KEPT`, rather than give it back to the system.
+    """Have the GNU C library keep what was let go of at the end of its heap, up to :data:`KEPT`, for the next arrays.
 
-    A step ends with all its results let go of; to get that memory again, page by page, is a third of an eager step of a middling
-    model. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and with other C libraries.
+    A step ends with all its results let go of; to get that memory again from the system, page by page, is a third of an eager step
+    of a middling model. Arrays above :data:`KEPT_ARRAY` have memory of their own still, and give it back; what lies in the heap
+    below an array that is held can not be. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and
+    with other C libraries.
     """
     if any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
         mallopt(-1, KEPT)  # M_TRIM_THRESHOLD
-        mallopt(-3, KEPT_ARRAY)  # M_MMAP_THRESHOLD, which would be found on the way otherwise
+        mallopt(-3, KEPT_ARRAY)  # M_MMAP_THRESHOLD, which it would move up otherwise
 
 
 class NumpyRandom(RandomState):

@@ -52,6 +52,8 @@ class Destinations:
         if len(writers) != 1 or self._last[out.memory] != self._at[writers[0]]:
             return None
         write, begun = writers[0], self._at[op]
+        if op.lane != write.lane and op.lane is not None:  # the other lane may still read what lies there
+            return None
         target, value, index = write.args
         if target.kind != "outside" and not (target.memory.outside and target.extent):
             return None

@@ -20,7 +20,7 @@ from .layout import Block, arrange
 from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step
 from .numpy_layout import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
-from .numpy_threads import at_once, dot, in_two, shared
+from .numpy_threads import at_once, blas_alone, dot, in_two, shared
 from .program import Op, Program, Value, is_basic, kept_an_array, mapped, values_in
 from .standard import CREATION
 
@@ -66,6 +66,7 @@ class Replay:
         self._read: dict[Value, str] = {}  # the names of single numbers that were read from memory
         self._known: set[Value] = set()  # what has a place, or will have one
         self._taken: dict[int, str] = {}
+        self._shared = False  # whether there is a product that BLAS would do on several threads
         self._memory()
         self._compile()
 
@@ -76,7 +77,10 @@ class Replay:
 
     def body(self, numbers: tuple[float, ...]) -> Any:
         """Do the rest, with these numbers, and give the outputs as arrays of their own."""
-        return self._names["body"](numbers)
+        if not self._shared:
+            return self._names["body"](numbers)
+        with blas_alone:  # once for all products
+            return self._names["body"](numbers)
 
     # --- where everything lies -----------------------------------------------------------------------------------------------
 
@@ -88,19 +92,14 @@ class Replay:
         for value in self.program.values():
             if value.array is not None and value.kind != "argument":
                 self._arrays[value] = value.array
-        last: dict[Any, float] = {value.memory: len(ops) for value in self.program.outputs}
-        last |= {check.condition.memory: len(ops) for check in self.program.checks}  # looked at after all that comes ahead
-        made: dict[Any, Op] = {}
-        for i, op in enumerate(ops):
-            for value in [*op.values(), *([op.out] if op.out else [])]:
-                last[value.memory] = max(i, last.get(value.memory, 0))
-                made.setdefault(value.memory, op)
-        behind = {op.lane[0]: i + 0.5 for i, op in enumerate(ops) if op.lane}
-        before = {op.lane[0]: i for i, op in reversed(list(enumerate(ops))) if op.lane}
+        last = self.program.lifetimes()
+        made = {value.memory: op for op in reversed(ops) for value in [*op.values(), *([op.out] if op.out else [])]}
+        behind = {op.lane.region: i + 0.5 for i, op in enumerate(ops) if op.lane}
+        before = {op.lane.region: i for i, op in reversed(list(enumerate(ops))) if op.lane}
         for memory, end in last.items():
             lane = ops[int(end)].lane if end < len(ops) else None
             if lane and made[memory].lane != lane:  # until all that is done at once with what needs it last
-                last[memory] = behind[lane[0]]
+                last[memory] = behind[lane.region]
         written = Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
         within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
@@ -124,10 +123,10 @@ class Replay:
                     self._skipped.add(target[1])
                     continue
                 end = max(last[out.memory], done.get(int(last[out.memory]), 0))  # a chain is done at once
-                own = op.lane if op.lane and end < behind[op.lane[0]] else None
+                own = op.lane if op.lane and end < behind[op.lane.region] else None
                 block = self._reused(op, i, last, place)
                 if block is None:
-                    block = Block(bytes_of(out), i, end, own, own and (before[own[0]], behind[own[0]]))
+                    block = Block(bytes_of(out), i, end, own, own and (before[own.region], behind[own.region]))
                 elif own is None:
                     block.lane = block.region = None
                 block.end = end
@@ -262,7 +261,7 @@ class Replay:
 
     def _chain(self, chain: Chain) -> str:
         lane = chain.ops[0].lane
-        run, tiles = chain.compiled(self._array, self._scratch[lane[1] :] if lane else self._scratch)
+        run, tiles = chain.compiled(self._array, self._scratch[lane.number :] if lane else self._scratch)
         calls = [partial(run, some) for some in tiles]
         return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(tiles) > 1 else f"{self._held(calls[0])}()"
 
@@ -303,13 +302,17 @@ class Replay:
 
     def _matmul(self, op: Op) -> str:
         x, y = op.args
-        by_dot = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype in BITS and x.size > 1 and y.size > 1
+        alike = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype
+        by_dot = alike and x.dtype in BITS and x.size > 1 and y.size > 1
         names = [self._name(value) for value in (x, y, op.out)]
         return self._dot(x, y, *names) if by_dot else f"{self._bound(numpy_threads.matmul)}({', '.join(names)})"
 
     def _dot(self, x: Any, y: Any, *names: str) -> str:
         first, second, out = names
-        return f"{self._bound(dot)}({first}, {second}, {out})" if shared(x, y) else f"{first}.dot({second}, {out})"
+        if not shared(x, y):
+            return f"{first}.dot({second}, {out})"
+        self._shared = True
+        return f"{self._bound(dot)}({first}, {second}, {out})"
 
     def _where(self, op: Op) -> str:
         """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""
@@ -513,7 +516,7 @@ class Replay:
         self.calls = 0
         first = program.ops[: program.ahead]
         for lines, ops, scope in ((ahead, first, "global"), (body, program.ops[program.ahead :], "nonlocal")):
-            for region, together in groupby(ops, lambda op: op.lane and op.lane[0]):
+            for region, together in groupby(ops, lambda op: op.lane and op.lane.region):
                 written = self._lines if region is None else partial(self._at_once, scope)
                 lines += written(together)
         for check in program.checks:

@@ -10,6 +10,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from functools import cache, partial
 from queue import SimpleQueue
 from typing import Any
@@ -32,18 +33,16 @@ _within = threading.local()  #: ``at_work``: this thread is one of two already
 
 def threads() -> int:
     """How many threads large work is done on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
-    return int(
-        os.environ.get("ADJOINT_NUM_THREADS") or min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-    )
+    return _told(os.environ.get("ADJOINT_NUM_THREADS"))
 
 
-def _forget_thread() -> None:
-    global _jobs
-    _jobs = None
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has no second thread
-    os.register_at_fork(after_in_child=_forget_thread)
+@cache
+def _told(number: str | None) -> int:
+    if not number:
+        return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    if not number.isdecimal() or not int(number):
+        raise ValueError(f"ADJOINT_NUM_THREADS is {number!r}; it must be a whole number from 1")
+    return int(number)
 
 
 def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
@@ -56,53 +55,71 @@ def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
         threading.Thread(target=_work, args=(_jobs,), name="adjoint", daemon=True).start()
     other = _Job(second)
     _jobs.put(other)
-    _within.at_work = True
     try:
+        _within.at_work = True
         found = first()
     finally:
         _within.at_work = False
-        other.done.acquire()
-    if other.error is not None:
-        raise other.error
-    return [found, other.found]
+        other.wait()
+    error, other.error = other.error, None
+    if error is None:
+        return [found, other.found]
+    try:
+        raise error
+    finally:
+        del error  # which would keep itself, and the arrays, by its traceback
 
 
 class _Job:
-    """Something for the second thread to do; its lock is free when it is done."""
+    """Something for the second thread to do, as the first would (what NumPy warns of is a thread's own)."""
 
-    __slots__ = ("done", "error", "found", "run", "warnings")
+    __slots__ = ("_context", "_done", "_run", "error", "found")
 
     def __init__(self, run: Callable[[], Any]) -> None:
-        self.run, self.warnings, self.done = run, np.geterr(), threading.Lock()
+        self._run, self._context, self._done = run, copy_context(), threading.Lock()
         self.found: Any = None
         self.error: BaseException | None = None
-        self.done.acquire()
+        self._done.acquire()
+
+    def do(self) -> None:
+        try:
+            self.found = self._context.run(self._run)
+        except BaseException as error:
+            self.error = error
+        self._done.release()
+
+    def wait(self) -> None:
+        """Until it is done; Ctrl-C is heard then, as it writes to memory that others will use."""
+        interrupted = None
+        while True:
+            try:
+                self._done.acquire()
+                break
+            except KeyboardInterrupt as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
 
 
 def _work(jobs: SimpleQueue[Any]) -> None:
     _within.at_work = True
     while True:
         job = jobs.get()
-        try:
-            with np.errstate(**job.warnings):  # which each thread has for itself
-                job.found = job.run()
-        except BaseException as error:
-            job.error = error
-        job.done.release()
+        job.do()
         del job  # whose arrays would stay until the next one comes
 
 
-def lanes(function: Callable[[Any], Any], parts: Sequence[Any], in_turn: bool = False) -> list[Any]:
+def lanes(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
     """Both halves at the same time."""
-    if len(parts) < 2:
-        return [function(parts)]
-    return at_once(*(partial(function, some) for some in halves(parts)), in_turn=in_turn)
+    return at_once(*(partial(function, some) for some in halves(parts)))
 
 
-def at_once(*functions: Callable[[], Any], in_turn: bool = False) -> list[Any]:
-    """One or two functions, with BLAS on the threads that these are on."""
+def at_once(*functions: Callable[[], Any]) -> list[Any]:
+    """What one or two functions give, done at the same time."""
+    if len(functions) < 2:
+        return [function() for function in functions]
     with blas_alone:
-        return in_two(*functions) if len(functions) > 1 and not in_turn else [function() for function in functions]
+        return in_two(*functions)
 
 
 # --- BLAS --------------------------------------------------------------------------------------------------------------------
@@ -130,8 +147,25 @@ class BlasAlone:
                 if not self._inside:
                     found[1](self._before)
 
+    def forked(self) -> None:
+        """Begin anew in a process that has none of the threads that were inside."""
+        self._lock = threading.Lock()
+        if self._inside and (found := _openblas()):
+            found[1](self._before)
+        self._inside = 0
+
 
 blas_alone = BlasAlone()
+
+
+def _forked() -> None:
+    global _jobs
+    _jobs = None
+    blas_alone.forked()
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no second thread
+    os.register_at_fork(after_in_child=_forked)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import CaptureError
 from .base import Array, Backend
@@ -55,6 +55,13 @@ class Value:
         return self.label or f"<{self.kind} {self.shape}>"
 
 
+class Lane(NamedTuple):
+    """Operations of one region, which stand together, may be done at the same time where their numbers differ."""
+
+    region: int
+    number: int
+
+
 class Op:
     """One operation: a function of arrays, and the array it makes or the one it writes to.
 
@@ -64,8 +71,7 @@ class Op:
         out: what it makes, or None.
         writes: what it changes in place, or None. It has then the name of the function whose result is written.
         draws: whether it draws random numbers, so that it must happen, and in this order.
-        lane: None, or a pair of numbers: of operations with the same first one, which stand together, those with another second
-            one may be done at the same time.
+        lane: which of those that may be done at the same time it belongs to, if to one.
     """
 
     __slots__ = ("args", "draws", "function", "kwargs", "lane", "name", "out", "writes")
@@ -75,7 +81,7 @@ class Op:
     ) -> None:
         self.name, self.function, self.args, self.kwargs = name, function, args, kwargs
         self.out, self.writes, self.draws = out, writes, False
-        self.lane: tuple[int, int] | None = None
+        self.lane: Lane | None = None
 
     def values(self) -> Iterator[Value]:
         """The arrays it reads or is told of, those it writes to among them."""
@@ -168,6 +174,15 @@ class Program:
                 seen[op.out] = None
         seen.update(dict.fromkeys(self.outputs))
         return iter(seen)
+
+    def lifetimes(self) -> dict[Memory, float]:
+        """The number of the last operation that needs each memory; what is looked at when all is over is needed to the end."""
+        end = len(self.ops)
+        last: dict[Memory, float] = {v.memory: end for v in [*self.outputs, *(check.condition for check in self.checks)]}
+        for i, op in enumerate(self.ops):
+            for value in [*op.values(), *([op.out] if op.out else []), *([op.writes] if op.writes else [])]:
+                last[value.memory] = max(i, last.get(value.memory, 0))
+        return last
 
     def written(self) -> set[Memory]:
         """The memories that some operation writes to in place."""

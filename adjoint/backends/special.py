@@ -236,6 +236,6 @@ def halves(parts: Sequence[Any]) -> list[Sequence[Any]]:
     return [parts[:half], parts[half:]] if len(parts) > 1 else [parts]
 
 
-def lanes(function: Callable[[Any], Any], parts: Sequence[Any], in_turn: bool = False) -> list[Any]:
+def lanes(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
     """One half after the other."""
     return [function(some) for some in halves(parts)]

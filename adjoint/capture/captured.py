@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from threading import Lock
 from types import FunctionType
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from .. import backends
 from ..autograd import Tensor
@@ -57,7 +59,7 @@ class Replay:
 
     def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
-        self.tensors, self.names = list(recording.tensors.values()), names
+        self.tensors, self.names = [(*known, tuple(known[0]._hooks or ())) for known in recording.tensors.values()], names
         self.attributes, self.assigned = recording.kept_attributes(), recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
         self.steps = _steps(recording)
@@ -66,6 +68,7 @@ class Replay:
             self.after.insert(0, self.steps.pop()[0])
         self.mixed = any(prefix is None for _, prefix, _, _ in self.steps)
         self.lock = Lock()
+        _replays.add(self)
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
@@ -108,7 +111,14 @@ class Replay:
                     function()
                     done = True
                 continue
-            for name, value in function().items():
+            try:
+                found = function()
+            except ReferenceError:
+                raise CaptureError(
+                    "capture: an optimizer that the function was recorded with is gone; call reset() to have it recorded with the "
+                    "one that there is now"
+                ) from None
+            for name, value in found.items():
                 numbers[prefix + name] = value
             if decisions is not None and eval(decisions, _NAMES | numbers) != outcomes:
                 if done:
@@ -118,7 +128,7 @@ class Replay:
 
     def _check(self) -> None:
         """Raise :class:`CaptureError` where a tensor was given other memory, or a name stands for something else."""
-        for tensor, array, needed in self.tensors:
+        for tensor, array, needed, hooks in self.tensors:
             if tensor._array is not array:
                 raise CaptureError(
                     f"capture: a tensor of shape {tensor.shape} that the function uses was given another array since it was "
@@ -128,6 +138,11 @@ class Replay:
                 raise CaptureError(
                     f"capture: requires_grad of a tensor of shape {tensor.shape} that the function uses was changed since it was "
                     "recorded; call reset() to have it recorded anew"
+                )
+            if (tensor._hooks or hooks) and tuple(tensor._hooks or ()) != hooks:
+                raise CaptureError(
+                    f"capture: a tensor of shape {tensor.shape} that the function uses has other hooks than when it was recorded; "
+                    "call reset() to have it recorded anew"
                 )
         for space, name, value in self.names:
             now = _named(space, name)
@@ -156,6 +171,19 @@ def _steps(recording: Recording) -> list[tuple[Any, str | None, Any, Any]]:
 
 def _tuple(texts: Any) -> str:
     return f"({''.join(f'{text}, ' for text in texts)})"
+
+
+_replays: WeakSet[Replay] = WeakSet()
+
+
+def _forked() -> None:
+    """A process that was forked while another thread was in a replay has not that thread to let go of it."""
+    for replay in _replays:
+        replay.lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class _Last:
@@ -223,6 +251,10 @@ class Captured:
         """As a method: each instance is an argument as any other."""
         return self if instance is None else functools.partial(self, instance)
 
+    def __reduce__(self) -> Any:
+        """A copy, or what is unpickled, has recorded nothing yet."""
+        return Captured, (self.function, self.title, self._backend)
+
     def __repr__(self) -> str:
         return f"<captured {getattr(self.function, '__qualname__', self.function)!s}, {len(self.all())} recordings>"
 
@@ -285,6 +317,7 @@ class Captured:
                     tensor.detach_()  # the graph goes, and what only it held
             del result
             recording.keep_assigned()
+            recording.settle()
         made = [recording.recorded(tensor) for tensor in outputs]
         told = set(map(id, outputs)) | {id(value) for _, _, value in recording.assigned()}
         for tensor in recording.leaked(told):
@@ -305,6 +338,11 @@ class Captured:
         stamp()
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
             return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
+        if recording.moved is not None:
+            raise CaptureError(
+                f"capture: two optimizers take turns at a parameter of shape {recording.moved.shape}, and each takes it into its "
+                "own memory; capture the step of each by itself, or give the parameter to one of them"
+            )
         passes.improve(program)
         replay = Replay(recording, program, template, names, (args, kwargs), stamp)
         known.append(replay)

@@ -65,7 +65,7 @@ def share(program: Program) -> None:
             continue
         state = tuple(versions.get(value.memory, 0) for value in op.values())
         kind = op.function if op.name == "pow" else op.name  # the operator and the function differ in the last bit
-        key = (kind, op.lane is None, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
+        key = (kind, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
         before = found.get(key)
         if before is not None and not _at_once(before, op):
             same[op.out] = before.made
@@ -82,7 +82,7 @@ def share(program: Program) -> None:
 
 def _at_once(a: Op, b: Op) -> bool:
     """Whether the two may be done at the same time."""
-    return a.lane is not None and b.lane is not None and a.lane[0] == b.lane[0] and a.lane != b.lane
+    return a.lane is not None and b.lane is not None and a.lane.region == b.lane.region and a.lane != b.lane
 
 
 def _moved(program: Program, before: Memory, after: Memory) -> None:

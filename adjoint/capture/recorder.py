@@ -6,11 +6,11 @@ import operator
 import threading
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.program import Check, Memory, Op, Value
+from ..backends.program import Check, Lane, Memory, Op, Value
+from ..backends.special import halves
 from ..errors import CaptureError
 
 #: Python's operators by the standard's names.
@@ -186,7 +186,7 @@ class Recorder:
         self._owners: list[Any] = []  # kept, so that their identities stay theirs
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
-        self._lane: tuple[int, int] | None = None
+        self._lane: Lane | None = None
         self._regions = 0
         self.xp: Any = self._namespace()
 
@@ -358,19 +358,18 @@ class Recorder:
 
     def lanes(self, function: Callable[[Any], Any], parts: Any) -> Any:
         """``xp.lanes``, one after the other, and each operation told whose it is."""
-        if len(parts) < 2 or self._lane is not None:
-            return self.plain.lanes(function, parts, True)
+        some = halves(parts)
+        if len(some) < 2 or self._lane is not None or not self.here:
+            return [function(part) for part in some]
         self._regions += 1
-        lanes = count()
-
-        def told(some: Any) -> Any:
-            self._lane = self._regions, next(lanes)
-            try:
-                return function(some)
-            finally:
-                self._lane = None
-
-        return self.plain.lanes(told, parts, True)
+        found = []
+        try:
+            for number, part in enumerate(some):
+                self._lane = Lane(self._regions, number)
+                found.append(function(part))
+        finally:
+            self._lane = None
+        return found
 
     def widen(self, begun: int, part: slice, whole: slice) -> None:
         """What was recorded from operation ``begun`` on, of vectors as long as ``part``, is what is done to all of ``whole``."""

@@ -32,6 +32,9 @@ watched: list[tuple[type, str]] = [(Tensor, "grad")]
 watched_whole: list[type] = []
 PLAIN = (bool, int, float, str)
 
+#: Functions that tell numbers by some key, which are read anew at each call, so that only an :func:`effect` may change them in one.
+steady: list[Callable[[], dict[Any, Any]]] = []
+
 
 UNTOLD: Any = object()
 
@@ -80,6 +83,9 @@ class Recording:
         self.written: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.feeds: list[Feed | Callable[[], Any]] = []
         self._made: list[weakref.ref[Tensor]] = []
+        self.moved: Tensor | None = None  #: one that was there before, and was given another array on the way
+        self._tapes: dict[int, _Tape] = {}
+        self._steady: dict[Any, Any] = {}
         self._still_held: list[Tensor] = []
         self._recorded: dict[int, Recorded] = {}
         self._before: list[tuple[Any, str, Any]] = []
@@ -93,6 +99,7 @@ class Recording:
         self.recorder = Recorder(self.backend)
         try:
             self._patch()
+            self._steady = _told_now()
             _active.append(self)  # the last, since other threads ask it
         except BaseException:  # an interrupt, which may come at any time
             self._put_back()
@@ -112,6 +119,7 @@ class Recording:
         free = GradientBuffer.free  # what is held of it in this call is held by the recorder
         self._set(GradientBuffer, free=lambda buffer: self.recorder.here or free(buffer))
         self._set(Generator, manual_seed=self._seeding(Generator.manual_seed))
+        self._set(Generator, get_state=self._placing(Generator.get_state), set_state=self._rewinding(Generator.set_state))
         for owner, name in watched:
             self._set(owner, **{name: self._watching(owner, name)})
         for owner in watched_whole:
@@ -166,6 +174,9 @@ class Recording:
                 array = array.array
             else:
                 self._made.append(weakref.ref(tensor))
+        known = self.tensors.get(id(tensor))
+        if known is not None and array is not known[1] and threading.get_ident() == self.recorder.thread:
+            self.moved = tensor
         self._slot.__set__(tensor, array)
 
     def argument(self, tensor: Tensor) -> Tensor:
@@ -243,8 +254,70 @@ class Recording:
 
         return seeded
 
+    def _placing(self, get_state: Callable[..., Any]) -> Callable[..., Any]:
+        """``get_state``, which tells also how many draws of the call there were before."""
+
+        def told(generator: Generator) -> Any:
+            state = get_state(generator)
+            if not self.recorder.here:
+                return state
+            tape = self._tapes.setdefault(id(generator), _Tape(generator))
+            return _Place(state, tape, tape.at)
+
+        return told
+
+    def _rewinding(self, set_state: Callable[..., Any]) -> Callable[..., Any]:
+        """``set_state``, which back to a place in the same call has the same numbers drawn again, and else is refused."""
+
+        def put(generator: Generator, state: Any) -> None:
+            if not self.recorder.here:
+                set_state(generator, state)
+            elif type(state) is _Place and state.tape is self._tapes.get(id(generator)):
+                state.tape.at = state.at
+            else:
+                raise CaptureError(
+                    "capture: a generator is given another state while the function is recorded, which a replay would not do "
+                    "again; set it before the call"
+                )
+
+        return put
+
+    def drawn(self, generator: Generator, name: str, args: Any) -> Any:
+        """Numbers that are drawn anew at each call; those of before, where the generator was put back in this one."""
+        tape, recorder = self._tapes.get(id(generator)), self.recorder
+        if tape is not None and tape.at < len(tape.draws):
+            known, found = tape.draws[tape.at]
+            if known != (name, args):
+                raise CaptureError("capture: a generator that was put back is drawn from in another way than before")
+        else:
+            found = recorder.call(name, Draw(generator, name), args, {}, draws=True)
+            if tape is None:
+                return found
+            tape.draws.append(((name, args), found))
+        tape.at += 1
+        return recorder.xp.asarray(found, copy=True)  # what is written to it is not written to those that are drawn again
+
+    def settle(self) -> None:
+        """Raise :class:`CaptureError` where the call has left what a replay would not leave so."""
+        if any(tape.at != len(tape.draws) for tape in self._tapes.values()):
+            raise CaptureError("capture: a generator was put back, and not forward again before the end of the function")
+        self.check_steady()
+
+    def check_steady(self) -> None:
+        """Raise :class:`CaptureError` where the call has changed numbers by hand that a replay reads anew."""
+        now = _told_now()
+        changed = [key for key, value in self._steady.items() if now.get(key, value) != value]
+        if changed:
+            raise CaptureError(
+                "capture: the function changes hyperparameters of an optimizer (a learning rate, say) by hand, which a replay "
+                "would not do again; change them before the call, or by a scheduler"
+            )
+
+    def changed_by_an_effect(self) -> None:
+        self._steady = _told_now()
+
     def _stream_of(self, generator: Generator) -> Any:
-        return _Drawing(self.recorder, generator) if self.recorder.here else vars(generator)["stream"]
+        return _Drawing(self, generator) if self.recorder.here else vars(generator)["stream"]
 
     @property
     def _note(self) -> Callable[[Any, str], Any]:
@@ -295,15 +368,30 @@ class Recording:
 class _Drawing:
     """A generator's stream: what is drawn is recorded as drawn anew at each call."""
 
-    def __init__(self, recorder: Recorder, generator: Generator) -> None:
-        self._recorder, self._generator = recorder, generator
+    def __init__(self, recording: Recording, generator: Generator) -> None:
+        self._recording, self._generator = recording, generator
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(vars(self._generator)["stream"], name)
         if name not in ("uniform", "normal", "integers", "permutation"):
             return member
-        draw = Draw(self._generator, name)
-        return lambda *args: self._recorder.call(name, draw, args, {}, draws=True)
+        return lambda *args: self._recording.drawn(self._generator, name, args)
+
+
+class _Tape:
+    """What was drawn from a generator since it was first asked for its state in the call, and where it stands."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, self.at = generator, 0  # kept, so that its identity stays its own
+        self.draws: list[tuple[Any, Any]] = []
+
+
+class _Place(dict[str, Any]):
+    """A generator's state, and where on its tape it is."""
+
+    def __init__(self, state: dict[str, Any], tape: _Tape, at: int) -> None:
+        super().__init__(state)
+        self.tape, self.at = tape, at
 
 
 class Draw:
@@ -384,6 +472,14 @@ def piece_by_piece(function: Callable[[slice, dict[str, Any]], Any], start: int,
 
 def effect(function: Callable[[], Any]) -> None:
     """Call ``function``, which changes what Python remembers; where a function is captured, at each replay of it too."""
+    recording = active()
+    if recording is not None:
+        recording.check_steady()
     function()
-    if (recording := active()) is not None:
+    if recording is not None:
         recording.feeds.append(function)
+        recording.changed_by_an_effect()
+
+
+def _told_now() -> dict[Any, Any]:
+    return {key: value for tell in steady for key, value in tell().items()}

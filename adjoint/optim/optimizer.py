@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import getattr_static
 from typing import Any, TypeAlias
-from weakref import proxy
+from weakref import WeakSet, proxy
 
 from ..autograd import Tensor, enable_grad
 from ..autograd.creation import tensor
@@ -14,12 +14,27 @@ from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
 from ..capture.captured import Captured
-from ..capture.recording import active, effect, fed
+from ..capture.recording import active, effect, fed, steady
 from ..errors import CaptureError
 from .flat import Flat
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
+
+
+_all: WeakSet[Optimizer] = WeakSet()
+
+
+def _hyperparameters() -> dict[Any, Any]:
+    """The numbers in all groups of all optimizers, which a captured function may change by schedulers alone."""
+    found = {}
+    for optimizer in list(_all):
+        for i, group in enumerate(optimizer.param_groups):
+            found[id(optimizer), i] = [(name, value) for name, value in group.items() if type(value) in (int, float, bool, tuple)]
+    return found
+
+
+steady.append(_hyperparameters)
 
 
 class Optimizer:
@@ -58,6 +73,7 @@ class Optimizer:
             raise TypeError(f"{type(self).__name__}: params is a {type(params).__name__}; give its .parameters()")
         self.defaults = defaults
         self.param_groups: list[Group] = []
+        _all.add(self)
         self._flats: list[list[Flat]] = []
         self._captured: dict[Any, tuple[Any, Captured | None]] = {}  # for each run of parameters, and the gradients it was for
         groups: list[Any] = list(self._ordered(params))

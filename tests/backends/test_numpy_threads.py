@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import threading
+import time
+import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoint.backends import numpy_threads
+from adjoint.backends.numpy import namespace
 from adjoint.backends.numpy_threads import blas_alone, dot, in_two, lanes, matmul
 
 
@@ -109,9 +116,92 @@ def test_lanes_do_the_first_half_and_the_others(count: str, monkeypatch: pytest.
     assert lanes(list, [1, 2, 3, 4, 5]) == [[1, 2, 3], [4, 5]]
     assert lanes(list, [1]) == [[1]]
     assert lanes(list, []) == [[]]
-    order: list[Any] = []
-    lanes(lambda some: order.append((threading.get_ident(), some)), [1, 2], in_turn=True)
-    assert order == [(threading.get_ident(), [1]), (threading.get_ident(), [2])]
+
+
+@pytest.mark.usefixtures("two")
+def test_what_is_called_on_overflow_is_called_for_the_second_thread_too() -> None:
+    heard: list[str] = []
+    large = np.full(3, 1e38, np.float32)
+    with np.errstate(over="call", call=lambda kind, _: heard.append(kind)):
+        in_two(lambda: None, lambda: large * large)
+    assert heard == ["overflow"]
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Ctrl-C is sent as a signal to this thread")
+def test_ctrl_c_is_heard_when_the_second_thread_is_done() -> None:
+    done = []
+
+    def second() -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.2)
+        done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_two(lambda: None, second)
+    assert done == [1]
+    assert in_two(lambda: 1, lambda: 2) == [1, 2]
+
+
+@pytest.mark.usefixtures("two")
+def test_what_the_second_thread_raised_keeps_no_array() -> None:
+    kept = np.ones(3)
+    alive = weakref.ref(kept)
+
+    def fail(held: Any) -> None:
+        raise ValueError(held.sum())
+
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="3"):
+            in_two(lambda: None, partial(fail, kept))
+        del kept
+        in_two(lambda: None, lambda: None)
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_a_second_thread_and_blas_of_its_own() -> None:
+    found = numpy_threads._openblas()
+    x = np.ones((2048, 64), np.float32)
+    dot(x, x.T[:, :64])
+    with blas_alone:
+        child = os.fork()
+        if not child:
+            before = found[0]() if found else 0
+            fine = in_two(lambda: 1, lambda: 2) == [1, 2] and dot(x, x.T[:, :64]).sum() > 0
+            os._exit(0 if fine and before == (numpy_threads.blas_alone._before if found else 0) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("number", ["two", "0", "-1", "1.5"])
+def test_a_number_of_threads_that_is_none_is_refused_by_name(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOINT_NUM_THREADS", number)
+    with pytest.raises(ValueError, match="ADJOINT_NUM_THREADS is"):
+        numpy_threads.threads()
+
+
+@pytest.mark.usefixtures("everything_is_large")
+@given(
+    st.sampled_from([np.float32, np.float64, np.int32, np.float16]),
+    st.sampled_from([np.float32, np.float64, np.int32]),
+    SIZES,
+    SIZES,
+)
+def test_dtypes_of_a_product_do_not_depend_on_its_size(a: Any, b: Any, m: int, n: int) -> None:
+    x, y = whole(m, 3, dtype=a), whole(3, n, seed=1, dtype=b)
+    found = namespace().matmul(x, y)
+    assert found.dtype == np.result_type(a, b)
+    np.testing.assert_array_equal(found, x.astype(np.float64) @ y)
+
+
+def test_large_whole_numbers_have_the_error_function_of_small_ones() -> None:
+    x = np.arange(-3, 4, dtype=np.int32)
+    np.testing.assert_array_equal(namespace().erf(np.tile(x, 1 << 16)), np.tile(namespace().erf(x), 1 << 16))
 
 
 def test_blas_has_its_threads_back_afterwards() -> None:

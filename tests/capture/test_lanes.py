@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint import nn, optim
+from adjoint.autograd.rules.convolution import _by_samples
 from adjoint.backends import numpy_threads
 
 SIZE = st.integers(1, 4)
@@ -101,3 +103,69 @@ def test_a_step_of_convolutions_in_lanes_has_the_same_bits(
         assert captured == eager
         assert step.stats[:2] == (2, 2)  # without gradients at first
         assert batch == 1 or block > 256 or "def lane1" in step.all()[0].run.source
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(1, 1), (6, 1), (7, 2), (12, 2), (13, 4), (24, 4)])
+def test_samples_are_taken_in_as_few_parts_as_fit_and_in_as_many_for_either_thread(batch: int, parts: int) -> None:
+    taken: list[Any] = []
+    xp: Any = ad.backends.get("numpy").xp
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xp, "block_bytes", 6 * 10 * 4)
+        _by_samples(xp, taken.extend, xp.zeros((batch, 10), dtype=xp.float32), 10)
+    assert len(taken) == parts
+    assert sorted(i for part in taken for i in range(batch)[part]) == list(range(batch))
+
+
+@ad.primitive(differentiable=False)
+def written_later(xp: Any, x: Any, w: Any, kept: Any) -> Any:
+    """One lane reads what the other's result is written to afterwards."""
+
+    def work(rows: list[int]) -> Any:
+        if rows == [0]:
+            return xp.setitem(kept, xp.exp(w) + 1.0, ...)
+        return xp.tanh(xp.getitem(x, (1,)))
+
+    return xp.lanes(work, [0, 1])[1]
+
+
+def test_a_lane_does_not_write_ahead_of_time_where_the_other_reads() -> None:
+    def machine() -> Any:
+        w, kept = ad.ones(5), ad.zeros(5)
+
+        def function(x: Any) -> Any:
+            w.copy_(written_later(x, w, kept))
+            return kept * 1.0
+
+        return function
+
+    function, captured = machine(), ad.capture(machine())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADJOINT_NUM_THREADS", "2")
+        patch.setattr(numpy_threads, "in_two", backwards)
+        for _ in range(4):
+            x = ad.randn(2, 5)
+            assert captured(x).tolist() == function(x).tolist()
+
+
+def test_what_another_thread_does_meanwhile_is_in_no_lane_of_a_recording() -> None:
+    begun, done = threading.Event(), threading.Event()
+    xp: Any = ad.backends.get("numpy").xp
+
+    def wait(rows: list[int]) -> None:
+        begun.set()
+        done.wait(10)
+
+    def function(x: Any) -> Any:
+        thread = threading.Thread(target=lambda: ad.backends.get("numpy").xp.lanes(wait, [0, 1]))
+        thread.start()
+        begun.wait(10)
+        y = ad.tanh(x) + 1.0
+        done.set()
+        thread.join()
+        return y
+
+    captured = ad.capture(function)
+    captured(ad.ones(3))
+    assert begun.is_set()
+    assert all(op.lane is None for op in captured.program.ops)
+    assert ad.backends.get("numpy").xp is xp

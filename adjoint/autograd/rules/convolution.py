@@ -54,8 +54,8 @@ def on(xp: Any, operation: Primitive) -> Any:
 def _by_samples(xp: Any, function: Callable[[list[slice]], Any], x: Any, *size: int) -> list[Any]:
     """``function`` in lanes, of slices of as many samples as make arrays of ``size`` a sample that are quick to work on."""
     n, each = x.shape[0], prod(size) * (8 if x.dtype == xp.float64 else 4)
-    count = -(-n * each // xp.block_bytes)
-    step = max(1, -(-n // (count + count % 2) if count > 1 else n))
+    count = max(1, -(-n * each // xp.block_bytes))
+    step = max(1, -(-n // (count + count % 2 if count > 1 else 1)))
     result: list[Any] = xp.lanes(function, [slice(start, start + step) for start in range(0, n, step)])
     return result
 
