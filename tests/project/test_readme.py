@@ -21,7 +21,7 @@ def test_every_python_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pyte
     pytest.importorskip("safetensors", reason="the README saves weights, which the extra 'files' does")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
-    assert len(blocks("python")) == 8
+    assert len(blocks("python")) == 9
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
     assert (tmp_path / "sine.safetensors").exists()
