@@ -49,7 +49,8 @@ def run(path: Path) -> nbformat.NotebookNode:
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "IPYTHONDIR": str(Path(folder) / ".ipython")}
         work = Path(folder) / "work"
         work.mkdir()
-        client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(work)}})
+        where = {"metadata": {"path": str(work)}}
+        client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=where, coalesce_streams=True)
         client.execute(env=env)
     return notebook
 
