@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: train test lint types check bench bench-quick gpu-check op-report clean
+.PHONY: train test lint types check bench bench-quick gpu-check op-report notebooks notebooks-write clean
 
 train: .venv/.train
 	$(BIN)/adjoint train iris --hidden 50,50,50 --optimizer adam --lr 0.01 --epochs 60 --batch-size 30 --backend numpy --seed 0
@@ -34,6 +34,13 @@ gpu-check:
 # Writes docs/operations.md from the primitives' source; a test compares it.
 op-report: .venv/.dev
 	$(BIN)/python docs/op_report.py
+
+# Runs every notebook from top to bottom; the second also writes what they printed and drew.
+notebooks: .venv/.dev
+	$(BIN)/python notebooks/run.py
+
+notebooks-write: .venv/.dev
+	$(BIN)/python notebooks/run.py --write
 
 .venv/.train: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[cli]'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 from ..errors import MissingExtra
@@ -57,7 +58,15 @@ class History:
         except ImportError as error:
             raise MissingExtra("matplotlib", "plot", "the learning curve") from error
         names = [name for name in self.history if not name.startswith("val_") or name[4:] not in self.history]
-        figure = Figure(figsize=(4.5 * len(names), 3.4), layout="constrained")
+
+        class Picture(Figure):
+            """A figure that a notebook shows also where pyplot was not imported, which would tell it how."""
+
+            def _repr_png_(self) -> bytes:
+                self.savefig(file := BytesIO(), format="png")
+                return file.getvalue()
+
+        figure = Picture(figsize=(4.5 * len(names), 3.4), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             for label, key in (("training", name), ("validation", f"val_{name}")):
                 if key not in self.history:

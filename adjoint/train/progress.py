@@ -1,4 +1,4 @@
-"""The display of a training: a bar that moves where there is a terminal or a notebook, plain lines elsewhere."""
+"""The display of a training: a bar that moves where there is a terminal, or a notebook with ipywidgets; plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ class Progress(Callback):
             raise ValueError(f"fit: verbose is 0 (silent), 1 (a bar), 2 (a line an epoch) or 'auto', not {verbose!r}")
         if not verbose:
             return Callback()
-        live = verbose == 1 or (verbose == "auto" and (sys.stdout.isatty() or "ipykernel" in sys.modules))
-        return Bar() if live and find_spec("rich") else Progress(1 if verbose == 2 else 0)
+        notebook = "ipykernel" in sys.modules
+        live = verbose == 1 or (verbose == "auto" and (notebook or sys.stdout.isatty()))
+        able = find_spec("rich") and (not notebook or find_spec("ipywidgets"))  # without it rich shows nothing in a notebook
+        return Bar() if live and able else Progress(1 if verbose == 2 else 0)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         epochs = self.params["epochs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint import nn, optim, train
 from adjoint.errors import FileFormatError
+from adjoint.train import progress
 
 
 class Scripted(train.Callback):
@@ -242,6 +244,19 @@ def test_a_history_shows_its_last_epoch_and_plots_all() -> None:
     assert train.history.smoothed([1.0, 1.0, 1.0]) == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match="no epoch has ended"):
         train.History().plot()
+
+
+def test_a_plot_of_a_history_is_a_picture_to_a_notebook_without_pyplot() -> None:
+    pytest.importorskip("matplotlib", reason="pictures are drawn by the extra 'plot'")
+    history = model().fit(X, Y, epochs=2, verbose=0)
+    assert history.plot()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_notebook_has_a_bar_where_it_can_be_shown_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    for there in (True, False):
+        monkeypatch.setattr(progress, "find_spec", lambda name, there=there: there or name != "ipywidgets" or None)
+        assert isinstance(progress.Progress.of("auto"), progress.Bar if there else progress.Progress)
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(0, 0), (2, 5), ("auto", 5)])
