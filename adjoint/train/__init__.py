@@ -28,6 +28,7 @@ from .history import History
 from .metrics import Metric
 from .names import initialized
 from .penalty import penalized, penalty
+from .plots import plot_decision
 from .summary import summary
 from .trainer import METHODS
 
@@ -36,5 +37,6 @@ for _method in (*METHODS, summary):
 
 __all__ = [
     "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "Metric", "ModelCheckpoint",
-    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "penalized", "penalty", "resume", "save_checkpoint",
+    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "penalized", "penalty", "plot_decision", "resume",
+    "save_checkpoint",
 ]  # fmt: skip
