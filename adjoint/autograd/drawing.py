@@ -11,6 +11,7 @@ from .tensor import Tensor
 
 SMALL = 6  #: arrays of up to so many elements show their values
 LAID_OUT = 1000  #: Graphviz is asked for pictures of up to so many boxes, which it has in some seconds
+MERMAIDS = 500  #: Mermaid refuses more edges
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,12 @@ class Graph:
         return picture
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows: the picture, or Mermaid; and text where neither can be drawn."""
+        """What a notebook shows: the picture, or Mermaid; the numbers of boxes where there are too many for either."""
         picture = self._repr_svg_()
         if picture is not None:
             return {"image/svg+xml": picture, "text/plain": repr(self)}
+        if len(self.edges) > MERMAIDS:
+            return {"text/plain": repr(self)}
         return {"text/vnd.mermaid": str(self), "text/markdown": f"```mermaid\n{self}\n```", "text/plain": repr(self)}
 
 

@@ -232,6 +232,8 @@ def test_without_graphviz_a_notebook_is_given_mermaid(monkeypatch: pytest.Monkey
     assert one._repr_svg_() is None
     assert one._repr_mimebundle_() == expected
     assert repr(one).startswith("<graph of 2 operations and 1 leaves;")
+    monkeypatch.setattr("adjoint.autograd.drawing.MERMAIDS", 2)  # x * x takes x twice
+    assert one._repr_mimebundle_() == {"text/plain": repr(one)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
