@@ -10,7 +10,7 @@ from .graph import Node, reachable
 from .tensor import Tensor
 
 SMALL = 6  #: arrays of up to so many elements show their values
-LAID_OUT = 1000  #: Graphviz is asked for pictures of up to so many boxes, which it has in some seconds
+LAID_OUT = 1000  #: Graphviz is not asked for pictures of more boxes: laying them out takes long, and nobody could read them
 MERMAIDS = 500  #: Mermaid refuses more edges
 
 
