@@ -342,6 +342,7 @@ from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int
 from .capture import capture
 
 if TYPE_CHECKING:
+    from .autograd.drawing import graph
     from .autograd.tape import GradientTape
     from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .files import load, save
@@ -359,7 +360,7 @@ if TYPE_CHECKING:
     from . import data, nn, optim, testing, train
 else:
     _LATER = dict.fromkeys("grad hessian hvp jacobian jvp value_and_grad vjp".split(), ".autograd.transforms") | {
-        "GradientTape": ".autograd.tape", "load": ".files", "save": ".files",
+        "GradientTape": ".autograd.tape", "graph": ".autograd.drawing", "load": ".files", "save": ".files",
     }  # fmt: skip
     _PACKAGES = ("data", "nn", "optim", "testing", "train")
 

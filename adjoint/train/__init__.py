@@ -29,6 +29,7 @@ from .metrics import Metric
 from .models import mlp
 from .names import initialized
 from .penalty import penalized, penalty
+from .plots import plot_decision
 from .summary import summary
 from .trainer import METHODS
 
@@ -37,5 +38,6 @@ for _method in (*METHODS, summary):
 
 __all__ = [
     "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "Metric", "ModelCheckpoint",
-    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "mlp", "penalized", "penalty", "resume", "save_checkpoint",
+    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN", "initialized", "mlp", "penalized", "penalty", "plot_decision", "resume",
+    "save_checkpoint",
 ]  # fmt: skip
