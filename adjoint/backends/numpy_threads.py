@@ -73,10 +73,10 @@ def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
 class _Job:
     """Something for the second thread to do, as the first would (what NumPy warns of is a thread's own)."""
 
-    __slots__ = ("_context", "_done", "_run", "error", "found")
+    __slots__ = ("_context", "_done", "_finished", "_run", "error", "found")
 
     def __init__(self, run: Callable[[], Any]) -> None:
-        self._run, self._context, self._done = run, copy_context(), threading.Lock()
+        self._run, self._context, self._done, self._finished = run, copy_context(), threading.Lock(), False
         self.found: Any = None
         self.error: BaseException | None = None
         self._done.acquire()
@@ -86,6 +86,7 @@ class _Job:
             self.found = self._context.run(self._run)
         except BaseException as error:
             self.error = error
+        self._finished = True
         self._done.release()
 
     def wait(self) -> None:
@@ -93,9 +94,10 @@ class _Job:
         interrupted = None
         while True:
             try:
-                self._done.acquire()
+                while not self._finished:
+                    self._done.acquire()
                 break
-            except KeyboardInterrupt as error:
+            except KeyboardInterrupt as error:  # which may come when the lock is ours already
                 interrupted = error
         if interrupted is not None:
             raise interrupted

@@ -169,3 +169,8 @@ def takes_logits(loss: Any) -> bool:
     """Whether the loss takes logits, rather than probabilities."""
     known = (cross_entropy, binary_cross_entropy_with_logits, F.cross_entropy, F.binary_cross_entropy_with_logits)
     return loss in known or isinstance(loss, (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss))
+
+
+def decides_at(loss: Any) -> float:
+    """Above which single output the answer is the second of two classes: 0 for logits and hinges, 1/2 for probabilities."""
+    return 0.0 if takes_logits(loss) or loss in (hinge, squared_hinge) else 0.5

@@ -10,8 +10,7 @@ from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor, linspace
 from ..autograd.functions import meshgrid, stack
 from ..errors import MissingExtra
-from .losses import takes_logits
-from .trainer import Compiled
+from .trainer import threshold as threshold_of
 
 MARGIN = 0.1  #: of the samples' extent is shown around them
 FILL, POINTS, CLASSES = "RdBu", "coolwarm_r", "viridis"
@@ -75,7 +74,7 @@ def plot_decision(
         axes.contourf(*place, decided, levels=[k - 0.5 for k in range(last + 2)], alpha=0.4, cmap=CLASSES)
         low, high, colours = 0, last, CLASSES
     else:
-        edge = _threshold(model) if threshold is None else threshold
+        edge = threshold_of(model) if threshold is None else threshold
         surface = given.reshape(points, points).numpy(force=True)
         reach = max(float(abs(surface - edge).max()), 1e-6)
         filled = axes.contourf(*place, surface, levels=[edge + reach * k / 8 for k in range(-8, 9)], cmap=FILL, alpha=0.6)
@@ -101,8 +100,3 @@ def _outputs(model: Any, plane: Tensor) -> Tensor:
         return model.predict(plane, batch_size=len(plane))
     with no_grad():
         return model(plane)
-
-
-def _threshold(model: Any) -> float:
-    compiled = getattr(model, "compiled", None)
-    return 0.0 if isinstance(compiled, Compiled) and takes_logits(compiled.loss) else 0.5

@@ -286,12 +286,17 @@ def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = Fa
 
 
 def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
-    """The number of the largest output for each sample; of a single output, whether it is above 1/2 (0 for logits)."""
+    """The number of the largest output for each sample; of a single output, whether it is above 1/2 (0 for logits and hinges)."""
     output = predict(self, x, batch_size=batch_size)
     if output.ndim > 1 and output.shape[-1] > 1:
         return output.argmax(dim=-1)
-    logits = known_losses.takes_logits(self.compiled.loss) if isinstance(getattr(self, "compiled", None), Compiled) else False
-    return (output > (0.0 if logits else 0.5)).long().squeeze(-1)
+    return (output > threshold(self)).long().squeeze(-1)
+
+
+def threshold(model: Any) -> float:
+    """Above which single output the answer is the second of two classes, by the loss it is compiled with."""
+    held = getattr(model, "compiled", None)
+    return known_losses.decides_at(held.loss) if isinstance(held, Compiled) else 0.5
 
 
 def get_weights(self: nn.Module) -> list[Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import threading
 import time
 import weakref
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -127,20 +127,34 @@ def test_what_is_called_on_overflow_is_called_for_the_second_thread_too() -> Non
     assert heard == ["overflow"]
 
 
+class Interrupted:
+    """A lock at which Ctrl-C comes while it is waited for, or when it is ours already."""
+
+    def __init__(self, when: str) -> None:
+        self.lock, self.when, self.calls = threading.Lock(), when, 0
+
+    def acquire(self) -> None:
+        self.calls += 1
+        if self.calls == 2 and self.when == "before":  # the first is that of the one who makes it
+            raise KeyboardInterrupt
+        self.lock.acquire()
+        if self.calls == 2:
+            raise KeyboardInterrupt
+
+    def release(self) -> None:
+        self.lock.release()
+
+
 @pytest.mark.usefixtures("two")
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Ctrl-C is sent as a signal to this thread")
-def test_ctrl_c_is_heard_when_the_second_thread_is_done() -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ctrl_c_is_heard_when_the_second_thread_is_done(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
-
-    def second() -> None:
-        time.sleep(0.1)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        time.sleep(0.2)
-        done.append(1)
-
+    in_two(lambda: None, lambda: None)  # so that there is a second thread
+    monkeypatch.setattr(numpy_threads, "threading", SimpleNamespace(Lock=lambda: Interrupted(when)))
     with pytest.raises(KeyboardInterrupt):
-        in_two(lambda: None, second)
+        in_two(lambda: None, lambda: (time.sleep(0.1), done.append(1)))
     assert done == [1]
+    monkeypatch.undo()
     assert in_two(lambda: 1, lambda: 2) == [1, 2]
 
 

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-import adjoint.nn  # noqa: F401  # with its primitives, so that no page is the first to declare them
-from adjoint.autograd.primitive import differentiable, registry
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_is_declared() -> Iterator[None]:
-    known = set(registry)
-    yield
-    for name in set(registry) - known:
-        del registry[name]
-        delattr(differentiable, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

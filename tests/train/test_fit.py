@@ -252,8 +252,9 @@ def test_classes_of_a_single_output_are_told_by_a_half_or_for_logits_by_zero() -
         model[0].bias.fill_(0.0)
     x = ad.tensor([[-1.0], [0.25], [0.75]])
     assert model.predict_classes(x).tolist() == [0, 0, 1]
-    model.compile("sgd", "binary_cross_entropy_with_logits")
-    assert model.predict_classes(x).tolist() == [0, 1, 1]
+    for loss, classes in (("binary_cross_entropy_with_logits", [0, 1, 1]), ("hinge", [0, 1, 1]), ("mse", [0, 0, 1])):
+        model.compile("sgd", loss)
+        assert model.predict_classes(x).tolist() == classes
 
 
 def test_weights_go_out_and_come_back(tmp_path: Any) -> None:
