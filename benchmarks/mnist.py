@@ -1,4 +1,4 @@
-"""The course's MNIST training, 784-512-10 by RMSprop, here and in PyTorch on the same rows: ``python benchmarks/mnist.py``.
+"""The courses' MNIST trainings, here and in PyTorch on the same rows: ``python benchmarks/mnist.py``.
 
 The 10,000 images of MNIST's test are divided anew for each of five seeds, 8,000 to train on and 2,000 to test with. Both libraries
 begin with the same weights, and take the rows in orders of their own. Prints the test accuracies and their medians.
@@ -7,26 +7,37 @@ begin with the same weights, and take the rows in orders of their own. Prints th
 from __future__ import annotations
 
 import statistics
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 import adjoint as ad
-from adjoint import data, nn, optim
-
-EPOCHS, BATCH, RATE, ALPHA, EPS = 10, 128, 0.001, 0.9, 1e-7
+from adjoint import data, nn
 
 
-def network(lib: Any) -> Any:
-    return lib.Sequential(lib.Linear(784, 512), lib.ReLU(), lib.Linear(512, 10))
+class Course(NamedTuple):
+    """One course's network and how it is trained; the rates are Keras'."""
+
+    hidden: int
+    optimizer: str
+    settings: dict[str, float]
+    batch: int
+    scaled: bool
+    epochs: int = 10
 
 
-def train(lib: Any, model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> None:
+COURSES = (
+    Course(512, "RMSprop", {"lr": 0.001, "alpha": 0.9, "eps": 1e-7}, 128, scaled=False),
+    Course(30, "Adam", {"lr": 0.001, "eps": 1e-7}, 32, scaled=True),
+)
+
+
+def train(lib: Any, model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any, course: Course) -> None:
     """PyTorch's loop, in which ``lib`` is the one or the other."""
-    for _ in range(EPOCHS):
+    for _ in range(course.epochs):
         order = lib.randperm(len(x))
-        for start in range(0, len(x), BATCH):
-            rows = order[start : start + BATCH]
+        for start in range(0, len(x), course.batch):
+            rows = order[start : start + course.batch]
             optimizer.zero_grad()
             loss_fn(model(x[rows]), y[rows]).backward()
             optimizer.step()
@@ -36,26 +47,34 @@ def accuracy(model: Any, x: Any, y: Any) -> float:
     return float((model(x).argmax(1) == y).float().mean().item())
 
 
-def both(seed: int, x: Any, y: Any) -> tuple[float, float]:
+def both(course: Course, seed: int, x: Any, y: Any) -> tuple[float, float]:
     """The test accuracies of one division, ours and PyTorch's."""
     ad.manual_seed(seed)
     torch.manual_seed(seed)
     training, test = data.train_test_split(ad.arange(len(x)), test_size=0.2, stratify=y)
+    if course.scaled:
+        means, deviations = x[training].mean(dim=0), x[training].std(dim=0)
+        kept = (deviations > 0).nonzero()[:, 0]
+        x = (x[:, kept] - means[kept]) / deviations[kept]
     parts = [t[rows] for rows in (training, test) for t in (x, y)]
-    ours, theirs = network(nn), network(torch.nn)
-    ours.load_state_dict({name: ad.tensor(t.numpy()) for name, t in theirs.state_dict().items()})
-    settings = {"lr": RATE, "alpha": ALPHA, "eps": EPS}
-    train(ad, ours, nn.CrossEntropyLoss(), optim.RMSprop(ours.parameters(), **settings), *parts[:2])
     others = [torch.tensor(t.numpy()) for t in parts]
-    train(torch, theirs, torch.nn.CrossEntropyLoss(), torch.optim.RMSprop(theirs.parameters(), **settings), *others[:2])
+    ours, theirs = (
+        lib.Sequential(lib.Linear(x.shape[1], course.hidden), lib.ReLU(), lib.Linear(course.hidden, 10)) for lib in (nn, torch.nn)
+    )
+    ours.load_state_dict({name: ad.tensor(t.numpy()) for name, t in theirs.state_dict().items()})
+    for lib, model, rows in ((ad, ours, parts), (torch, theirs, others)):
+        optimizer = getattr(lib.optim, course.optimizer)(model.parameters(), **course.settings)
+        train(lib, model, lib.nn.CrossEntropyLoss(), optimizer, *rows[:2], course)
     return accuracy(ours, *parts[2:]), accuracy(theirs, *others[2:])
 
 
 def main() -> None:
     digits = data.mnist(train=False)
-    found = [both(seed, digits.x.flatten(1), digits.y) for seed in range(5)]
-    for name, values in zip(("adjoint", "PyTorch"), zip(*found, strict=True), strict=True):
-        print(f"{name}: {statistics.median(values):.4f}   ({', '.join(f'{value:.4f}' for value in values)})")
+    for course in COURSES:
+        found = [both(course, seed, digits.x.flatten(1), digits.y) for seed in range(5)]
+        print(f"{course.hidden} units, {course.optimizer}")
+        for name, values in zip(("adjoint", "PyTorch"), zip(*found, strict=True), strict=True):
+            print(f"  {name}: {statistics.median(values):.4f}   ({', '.join(f'{value:.4f}' for value in values)})")
 
 
 if __name__ == "__main__":
