@@ -39,7 +39,8 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path) -> None:
     for extra in ("nbclient", "nbformat", "ipykernel", "pandas", "sklearn", "matplotlib"):
         pytest.importorskip(extra, reason="what runs the notebooks is in the extra 'notebooks'")
     code = "".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code")
-    for name in re.findall(r'(?:read_csv|fetch)\("(\w+)"\)', code):
+    names = re.findall(r'(?:read_csv|fetch)\("(\w+)"\)', code) + ["t10k-images-idx3-ubyte.gz"] * ("mnist(" in code)
+    for name in names:
         try:
             data.fetch(name)
         except (ConnectionError, MissingExtra) as error:

@@ -52,7 +52,7 @@ def expand_dims(xp: Any, x: Array, *, axis: int) -> Array:
 
 @primitive(views=True)
 def squeeze(xp: Any, x: Array, *, axis: Axes) -> Array:
-    return xp.squeeze(x, axis=axis)
+    return x if axis == () else xp.squeeze(x, axis=axis)  # not the same memory under another name, which would be no view of it
 
 
 @primitive
