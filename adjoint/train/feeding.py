@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,17 @@ def device_and_dtype(model: nn.Module) -> tuple[Any, Any]:
     return None, None
 
 
+@contextmanager
+def in_use(model: nn.Module) -> Iterator[None]:
+    """The model as it is when it is used, not trained (``eval()``); afterwards it is as before."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def keeps_integers(model: nn.Module) -> bool:
     """Whether whole numbers are given to the model as they are: it looks them up."""
     return any(isinstance(part, nn.Embedding) for part in model.modules())
@@ -52,7 +64,7 @@ def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, whole:
     Raises ``TypeError`` on what is no array of numbers, ``ValueError`` on NaN or infinity, named by row and column.
     """
     columns = columns_of(data)
-    array = data.to_numpy() if columns or hasattr(data, "to_numpy") else data
+    array = data.to_numpy() if hasattr(data, "to_numpy") else data
     try:
         x = as_tensor(array, device=device)
     except (TypeError, ValueError) as error:
@@ -88,9 +100,9 @@ def refuse_unfinished(x: Tensor, name: str, who: str, columns: list[str]) -> Non
     )
 
 
-def is_dataset(x: Any) -> bool:
-    """Whether it gives samples one by one, rather than being an array of them."""
-    return isinstance(x, (Dataset, IterableDataset)) and not isinstance(x, Tensor)
+def gives_samples(x: Any) -> bool:
+    """Whether it gives samples, or batches of them, rather than being an array."""
+    return isinstance(x, (Dataset, IterableDataset, DataLoader))
 
 
 @dataclass(frozen=True)

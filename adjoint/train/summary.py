@@ -8,7 +8,7 @@ from .. import nn
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import zeros
 from ..errors import MissingExtra
-from .feeding import device_and_dtype, keeps_integers
+from .feeding import device_and_dtype, in_use, keeps_integers
 
 
 class Line(NamedTuple):
@@ -27,13 +27,10 @@ def lines(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[
     example = _example(model, input_shape, [part for _, part in parts])
     if example is not None:
         hooks = [part.register_forward_hook(lambda part, _, out: shapes.__setitem__(id(part), _shape(out))) for _, part in parts]
-        was_training = model.training
-        model.eval()
         try:
-            with no_grad():
+            with in_use(model), no_grad():
                 model(example)
         finally:
-            model.train(was_training)
             for hook in hooks:
                 hook.remove()
     return [Line(name, type(part).__name__, shapes.get(id(part)), _count(part)) for name, part in parts]

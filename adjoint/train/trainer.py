@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import nn, optim
 from ..autograd import Tensor, no_grad
+from ..autograd.creation import as_tensor
 from ..autograd.functions import concat
 from ..capture import capture as captured
 from ..data import DataLoader
@@ -21,7 +22,7 @@ from ..files import save as save_tensors
 from . import losses as known_losses
 from . import metrics as known_metrics
 from .callbacks import Callbacks
-from .feeding import Batch, Samples, batches, is_dataset, samples, weighed_by_class
+from .feeding import Batch, Samples, batches, gives_samples, in_use, samples, weighed_by_class
 from .history import History
 from .names import OPTIMIZERS, found
 from .penalty import penalty
@@ -89,7 +90,7 @@ def compiled_of(model: nn.Module, who: str) -> Compiled:
     return held
 
 
-def forward(model: nn.Module, x: Any) -> Any:
+def forward(model: Callable[..., Any], x: Any) -> Any:
     """The model's output for what a batch has: several inputs come as a tuple."""
     return model(*x) if isinstance(x, tuple) else model(x)
 
@@ -208,26 +209,38 @@ def _train_epoch(
     model: nn.Module, compiled: Compiled, feed: Iterable[Batch], step: Callable[..., Any], told: Callbacks
 ) -> dict[str, float]:
     """A pass of training: the mean of its loss, and the metrics."""
-    total = count = 0.0
-    for metric in compiled.metrics:
-        metric.reset()
+    tally = Tally(compiled.metrics)
     for number, batch in enumerate(feed):
         told.tell("on_train_batch_begin", number, {})
-        loss, output = _step(step, batch)
-        total, count = total + loss * len(batch), count + len(batch)
-        for metric in compiled.metrics:
-            metric.update(output, batch.y, batch.weight)
+        loss = tally.take(step, batch)
         told.tell("on_train_batch_end", number, {"loss": loss, "size": len(batch)})
         if model.stop_training == "now":
             break
-    if not count:
+    if not tally.count:
         raise ValueError("fit: the loader gave no batch; where it was iterated over before, give one that can be again")
-    return {"loss": total / count} | {metric.name: metric.result() for metric in compiled.metrics}
+    return tally.logs()
 
 
-def _step(step: Callable[..., Any], batch: Batch) -> tuple[float, Tensor]:
-    loss, output = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
-    return float(loss.item() if isinstance(loss, Tensor) else loss), output
+class Tally:
+    """What a pass comes to: the mean loss of its samples, and the metrics."""
+
+    def __init__(self, metrics: list[known_metrics.Metric]) -> None:
+        self.metrics, self.total, self.count = metrics, 0.0, 0.0
+        for metric in metrics:
+            metric.reset()
+
+    def take(self, step: Callable[..., Any], batch: Batch) -> float:
+        """Do the step with a batch; its loss."""
+        loss, output = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
+        loss = float(loss.item() if isinstance(loss, Tensor) else loss)
+        self.total, self.count = self.total + loss * len(batch), self.count + len(batch)
+        for metric in self.metrics:
+            metric.update(output, batch.y, batch.weight)
+        return loss
+
+    def logs(self) -> dict[str, float]:
+        mean = self.total / self.count if self.count else math.nan
+        return {"loss": mean} | {metric.name: metric.result() for metric in self.metrics}
 
 
 def _measure(
@@ -235,21 +248,12 @@ def _measure(
 ) -> dict[str, float]:
     """Loss and metrics of data that are not learned from."""
     loader, inputs, weighted = _loader(data, batch_size, False)
-    was_training = model.training
     told.tell("on_test_begin", {})
-    model.eval()
-    try:
-        total = count = 0.0
-        for metric in compiled.metrics:
-            metric.reset()
+    tally = Tally(compiled.metrics)
+    with in_use(model):
         for batch in batches(loader, model, inputs, weighted):
-            loss, output = _step(step, batch)
-            total, count = total + loss * len(batch), count + len(batch)
-            for metric in compiled.metrics:
-                metric.update(output, batch.y, batch.weight)
-    finally:
-        model.train(was_training)
-    logs = {"loss": total / count if count else math.nan} | {metric.name: metric.result() for metric in compiled.metrics}
+            tally.take(step, batch)
+    logs = tally.logs()
     told.tell("on_test_end", logs)
     return logs
 
@@ -260,7 +264,7 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
     compiled = compiled_of(self, "evaluate")
-    data = x if is_dataset(x) or isinstance(x, DataLoader) else samples("evaluate", self, x, y, sample_weight)
+    data = x if gives_samples(x) else samples("evaluate", self, x, y, sample_weight)
     if isinstance(data, Samples):
         _rehearse(self, compiled, data, "y")
     told = Callbacks(callbacks, self, {})
@@ -272,17 +276,11 @@ def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = Fa
 
     A module that was not compiled predicts too. Raises ``ValueError`` and ``TypeError`` on such data as :func:`fit` does.
     """
-    data = x if is_dataset(x) or isinstance(x, DataLoader) else samples("predict", self, x, None)
+    data = x if gives_samples(x) else samples("predict", self, x, None)
     loader, inputs, _ = _loader(data, batch_size, False)
-    was_training = self.training
     run = captured(self) if capture else self
-    self.eval()
-    try:
-        with no_grad():
-            found = [run(*b.x) if isinstance(b.x, tuple) else run(b.x) for b in batches(loader, self, inputs, False)]
-    finally:
-        self.train(was_training)
-    return concat(found)
+    with in_use(self), no_grad():
+        return concat([forward(run, batch.x) for batch in batches(loader, self, inputs, False)])
 
 
 def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
@@ -315,8 +313,6 @@ def set_weights(self: nn.Module, weights: Iterable[Any]) -> None:
     for (name, t), array in zip(held.items(), given, strict=True):
         if tuple(getattr(array, "shape", ())) != tuple(t.shape):
             raise ValueError(f"set_weights: {name} has the shape {tuple(t.shape)}, and the array {getattr(array, 'shape', ())}")
-    from ..autograd.creation import as_tensor
-
     self.load_state_dict({name: as_tensor(a).to(t.dtype) for (name, t), a in zip(held.items(), given, strict=True)})
 
 
@@ -345,7 +341,7 @@ def _divided(
     model: nn.Module, x: Any, y: Any, validation_split: float, validation_data: Any, class_weight: Any, sample_weight: Any
 ) -> tuple[Any, Any]:
     """What is trained on, and what is measured after each epoch."""
-    if is_dataset(x) or isinstance(x, DataLoader):
+    if gives_samples(x):
         for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
             if value is not None:
                 raise ValueError(f"fit: {name} comes with the samples of a dataset or loader, and is not given beside it")
@@ -358,7 +354,7 @@ def _divided(
         training = samples("fit", model, x, y, sample_weight)
     held_out: Any = None
     if validation_data is not None:
-        if is_dataset(validation_data) or isinstance(validation_data, DataLoader):
+        if gives_samples(validation_data):
             held_out = validation_data
         elif isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3):
             held_out = samples("fit: validation_data", model, *validation_data)
@@ -386,22 +382,17 @@ def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> Non
     """Raise where model, loss, labels or metrics do not fit, before anything is learned: on two samples, without a trace."""
     if not isinstance(data, Samples) or data.y is None:
         return
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad():
-            few = data.part(slice(0, 2))
-            output = forward(model, few.x if len(few.x) > 1 else few.x[0])
-            if known_losses.takes_class_numbers(compiled.loss, data.y):
-                _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name)
-            y = data.y[:2]
-            compiled.loss_of(output, y, few.weight)
-            for metric in compiled.metrics:
-                metric.reset()  # it may hold another fit's samples, of another number of classes
-                metric.update(output, y, few.weight)
-                metric.reset()
-    finally:
-        model.train(was_training)
+    with in_use(model), no_grad():
+        few = data.part(slice(0, 2))
+        output = forward(model, few.x if len(few.x) > 1 else few.x[0])
+        if known_losses.takes_class_numbers(compiled.loss, data.y):
+            _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name)
+        y = data.y[:2]
+        compiled.loss_of(output, y, few.weight)
+        for metric in compiled.metrics:
+            metric.reset()  # it may hold another fit's samples, of another number of classes
+            metric.update(output, y, few.weight)
+            metric.reset()
 
 
 def _check_labels(y: Tensor, classes: int, name: str) -> None:

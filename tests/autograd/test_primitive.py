@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import adjoint as ad
-from adjoint.autograd.graph import differentiable
 from adjoint.autograd.primitive import registry
 from adjoint.errors import GraphError
 from adjoint.testing import check_gradients
 
-pytestmark = pytest.mark.usefixtures("backend")
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_is_declared() -> Iterator[None]:
-    known = set(registry)
-    yield
-    for name in set(registry) - known:
-        del registry[name]
-        delattr(differentiable, name)
+pytestmark = pytest.mark.usefixtures("backend", "forget_what_is_declared")
 
 
 def declared(**rules: Any) -> Any:

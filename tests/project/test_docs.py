@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+pytestmark = pytest.mark.usefixtures("forget_what_is_declared")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,6 +11,7 @@ from adjoint.cli import main, parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.usefixtures("forget_what_is_declared")
 
 
 def blocks(kind: str) -> list[str]:
