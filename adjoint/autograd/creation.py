@@ -149,7 +149,9 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     source = _home(x)
     try:
         array = source.xp.from_dlpack(x)
-    except RuntimeError as error:
+    except (RuntimeError, BufferError) as error:
+        if isinstance(error, BufferError) and "dtype" not in str(error):
+            raise
         raise TypeError(f"from_dlpack: {error}; convert the array to a dtype that tensors have first") from error
     if array.dtype not in source.dtypes:
         raise TypeError(f"from_dlpack: cannot hold dtype {array.dtype}; convert it first")

@@ -563,7 +563,7 @@ class Tensor:
         if recorded:
             self._keep_values_for(result._node)
         try:
-            self._array[...] = result._array
+            self.backend.xp.setitem(self._array, result._array, ...)
         except ValueError as error:
             raise ValueError(f"{operation}: the tensor can not be written to ({error}); use .clone() first") from None
         if recorded:

@@ -56,6 +56,17 @@ HELPERS = {
         "__device__ {T} power({T} x, {T} n) {{\n    {T} result = 1;\n"
         "    for (; n > 0; n >>= 1, x *= x)\n        if (n & 1) result *= x;\n    return result;\n}}"
     ),
+    "left_over": (
+        "__device__ {T} left_over({T} x, {T} y) {{  // with the sign of y\n    const {T} left = fmod{f}(x, y);\n"
+        "    if (left == 0) return copysign{f}(({T})0, y);\n    return (y < 0) != (left < 0) ? left + y : left;\n}}"
+    ),
+    "floored": (
+        "__device__ {T} floored({T} x, {T} y) {{  // exactly rounded down\n    if (y == 0) return x / y;\n"
+        "    const {T} left = fmod{f}(x, y);\n"
+        "    const {T} times = (x - left) / y - (left != 0 && (y < 0) != (left < 0));\n"
+        "    if (times == 0) return copysign{f}(({T})0, x / y);\n"
+        "    const {T} down = floor{f}(times);\n    return down + (times - down > ({T})0.5);\n}}"
+    ),
     "quotient": (
         "__device__ {T} quotient({T} x, {T} y) {{  // rounded down\n    if (y == 0) return 0;\n    {T} q = x / y;\n"
         "    return q - (((x < 0) != (y < 0)) && q * y != x);\n}}"
@@ -175,9 +186,11 @@ def expression(name: str, operands: Sequence[str], dtype: Any, raw: Any = None) 
         return f"~{a}", dtype, ""
     if name in ("maximum", "minimum", "logaddexp"):
         return f"{name}({a}, {b})", dtype, name
-    if name in ("floor_divide", "remainder"):  # as CuPy's
-        quotient = f"quotient({a}, {b})" if whole else f"floor{f}({a} / {b})"
-        return (quotient if name == "floor_divide" else f"{a} - {quotient} * {b}"), dtype, "quotient" if whole else ""
+    if name in ("floor_divide", "remainder"):
+        if not whole:
+            helper = "floored" if name == "floor_divide" else "left_over"
+            return f"{helper}({a}, {b})", dtype, helper
+        return (f"quotient({a}, {b})" if name == "floor_divide" else f"{a} - quotient({a}, {b}) * {b}"), dtype, "quotient"
     raise Unsupported(f"no kernel computes {name}")
 
 

@@ -13,7 +13,7 @@ from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
 from .numpy import extent, is_basic
-from .standard import CREATION, STANDARD, Namespace, collect, constants
+from .standard import CREATION, REDUCTIONS, STANDARD, Namespace, collect, constants
 
 try:
     import cupy as cp
@@ -37,8 +37,66 @@ def sliding_windows(x: Array, window: Any, stride: Any, dilation: Any) -> Array:
     return found
 
 
+def shares(x: Array) -> bool:
+    """Whether elements share memory for lack of it: CuPy marks no array as one that is not written to."""
+    low, high = extent(0, x)
+    return high - low < x.nbytes
+
+
+# --- where CuPy's function is not NumPy's -------------------------------------------------------------------------------------
+
+
+def left_over(x: Array, y: Array) -> Array:
+    """What is left of x when y is taken off as often as it goes, with the sign of y, as NumPy has it; CuPy's own is NaN at inf."""
+    left = cp.fmod(x, y)
+    return cp.where(left == 0, cp.copysign(cp.zeros_like(left), y), cp.where((y < 0) != (left < 0), left + y, left))
+
+
+def floored(x: Array, y: Array) -> Array:
+    """x / y rounded down, as NumPy has it: CuPy's own is one too much where x / y is rounded up to a whole number."""
+    left = cp.fmod(x, y)
+    times = (x - left) / y - ((left != 0) & ((y < 0) != (left < 0)))
+    down = cp.floor(times)
+    found = cp.where(times == 0, cp.copysign(cp.zeros_like(times), x / y), down + (times - down > 0.5))
+    return cp.where(y == 0, x / y, found)
+
+
+def of_floats(function: Any, otherwise: Any) -> Any:
+    """A function of floats of one dtype; of whole numbers it is ``otherwise``."""
+
+    def call(x: Any, y: Any) -> Array:
+        like = x if isinstance(x, cp.ndarray) else y
+        if like.dtype.kind != "f":
+            return otherwise(x, y)
+        wide = np.promote_types(like.dtype, np.float32)
+        return function(*(cp.asarray(part, wide) for part in (x, y))).astype(like.dtype, copy=False)
+
+    return call
+
+
+def reduction(function: Any) -> Any:
+    """A number by itself may be reduced along its only axis, 0 or -1, as by NumPy and PyTorch."""
+
+    def call(x: Array, *, axis: Any = None, **kwargs: Any) -> Array:
+        return function(x, axis=axis if x.shape or axis not in (0, -1, (0,), (-1,)) else None, **kwargs)
+
+    return call
+
+
+def signed_zero(function: Any) -> Any:
+    """CuPy fills with 0 where it is asked for -0."""
+
+    def call(of: Any, fill_value: Any, **kwargs: Any) -> Array:
+        found = function(of, fill_value, **kwargs)
+        return cp.negative(found) if _is_negative_zero(fill_value) and found.dtype.kind == "f" else found
+
+    return call
+
+
+# --- the namespace --------------------------------------------------------------------------------------------------------------
+
+
 def namespace() -> Namespace:
-    import cupyx
     from cupyx.scipy.special import erf
 
     def astype(x: Array, dtype: Any) -> Array:
@@ -51,6 +109,8 @@ def namespace() -> Namespace:
         return x[index]
 
     def setitem(x: Array, value: Array, index: Index) -> None:
+        if shares(x):
+            raise ValueError("several elements share memory")
         parts = index if isinstance(index, tuple) else (index,)
         x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
 
@@ -64,24 +124,29 @@ def namespace() -> Namespace:
         else:
             kind = SCATTERED.get(x.dtype.char)
             if kind is None:
-                cupyx.scatter_add(result, index, x)
+                cp.add.at(result, index, x)
             elif kind.itemsize == x.dtype.itemsize:  # in two's complement the sums are the same bits
-                cupyx.scatter_add(result.view(kind), index, x.view(kind))
+                cp.add.at(result.view(kind), index, x.view(kind))
             else:
                 wide = result.astype(kind)
-                cupyx.scatter_add(wide, index, x.astype(kind))
+                cp.add.at(wide, index, x.astype(kind))
                 result = wide.astype(x.dtype)
         return result
 
     functions = collect(cp, STANDARD + CREATION)
+    functions |= {name: reduction(functions[name]) for name in REDUCTIONS if name != "cumulative_sum"}
     functions |= {
+        "floor_divide": of_floats(floored, cp.floor_divide),
+        "remainder": of_floats(left_over, cp.remainder),
+        "full": signed_zero(cp.full),
+        "full_like": signed_zero(cp.full_like),
         "astype": astype,
         "contiguous": contiguous,
         "getitem": getitem,
         "setitem": setitem,
         "scatter_add": scatter_add,
         "diagonal": diagonal,
-        "erf": erf,
+        "erf": lambda x: erf(x).astype(x.dtype, copy=False),
     }
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.are_indices = partial(special.are_indices, xp)
@@ -92,6 +157,8 @@ def namespace() -> Namespace:
 
     def solve_broadcast(x: Array, y: Array) -> Array:  # CuPy's takes the same batch axes only
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        if not y.size:
+            return cp.empty((*batch, *y.shape[-2:]), np.result_type(x, y))
         return solve(*(cp.broadcast_to(a, batch + a.shape[-2:]) for a in (x, y)))
 
     xp.solve = solve_broadcast
@@ -100,6 +167,10 @@ def namespace() -> Namespace:
     xp.sliding_windows = sliding_windows
     xp.overlap_add = partial(special.overlap_add, xp)
     return xp
+
+
+def _is_negative_zero(x: Any) -> bool:
+    return isinstance(x, (float, np.floating, np.ndarray)) and not np.ndim(x) and not x and bool(np.signbit(x))
 
 
 def _drawable(dtype: Any) -> Any:
@@ -151,7 +222,8 @@ class CupyBackend:
         self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        return cp.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+        found = cp.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+        return cp.negative(found) if _is_negative_zero(array) and found.dtype.kind == "f" else found
 
     def to_numpy(self, array: Array) -> Any:
         return cp.asnumpy(array)

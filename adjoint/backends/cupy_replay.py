@@ -319,6 +319,9 @@ def supported(op: Op) -> None:
         raise Unsupported(f"there is no kernel for {op.name} with {', '.join(op.kwargs)}")
     if op.writes is not None and op.name not in cuda.ELEMENTWISE and op.name != "setitem":
         raise Unsupported(f"there is no kernel for {op.name} in place")
+    written = op.writes or op.out
+    if written is not None and any(value is not op.writes and not _apart((written, True), (value, False)) for value in op.values()):
+        raise Unsupported(f"{op.name} writes to memory that it reads elsewhere")
     if op.name in cuda.REDUCTIONS and len(op.args) > 1:
         raise Unsupported(f"there is no kernel for {op.name} of {len(op.args)} arguments")
     for value in [*op.values(), *([op.out] if op.out else [])]:

@@ -13,6 +13,12 @@ import adjoint as ad
 torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
 
 
+def needs_pytorch(version: str) -> None:
+    """Skip a test of what PyTorch has, or says otherwise, since that version."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) < tuple(map(int, version.split("."))):
+        pytest.skip(f"compared with PyTorch {version}, not {torch.__version__}")
+
+
 def outputs(result: Any) -> list[Any]:
     return list(result) if isinstance(result, (tuple, list)) else [result]
 

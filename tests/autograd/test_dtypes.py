@@ -10,7 +10,7 @@ import adjoint as ad
 from adjoint.backends import Backend
 from adjoint.backends.dtypes import ALL, promote
 
-from .oracle import dtype_name, torch
+from .oracle import dtype_name, needs_pytorch, torch
 
 NAMES = [dtype.name for dtype in ALL]
 OPERATIONS: dict[str, Any] = {
@@ -138,6 +138,7 @@ def test_every_function_of_two_tensors_gives_pytorchs_dtype(name: str, backend: 
 
 
 def test_sums_and_products_are_taken_in_the_dtype_asked_for() -> None:
+    needs_pytorch("2.13")  # with nansum of whole numbers
     x, y = ad.tensor([1.5, 2.5]), torch.tensor([1.5, 2.5])
     for name, arguments in (("sum", ()), ("prod", ()), ("cumsum", (0,)), ("cumprod", (0,)), ("nansum", ()), ("mean", ())):
         for dtype in ("float64", "float16", *(("int32",) if name != "mean" else ())):

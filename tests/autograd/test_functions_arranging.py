@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 
-from .oracle import agree
+from .oracle import agree, needs_pytorch
 
 pytestmark = pytest.mark.usefixtures("backend")
 RNG = np.random.default_rng(3)
@@ -312,6 +312,8 @@ CASES = SORTING | STATISTICS | SCANS | JOINING | DIAGONALS | SCATTERING
 
 @pytest.mark.parametrize("case", CASES | ONCE_ONLY)
 def test_results_and_derivatives_are_pytorchs(case: str) -> None:
+    if case in ("aminmax", "0-d"):
+        needs_pytorch("2.13")  # with its derivative
     function, *arrays = (CASES | ONCE_ONLY)[case]
     agree(function, *arrays, second=case in CASES and case != "aminmax", rtol=1e-9)
 

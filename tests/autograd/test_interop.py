@@ -92,6 +92,7 @@ def same(ours: Any, theirs: Any) -> None:
         assert ours == theirs
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize("name", UNARY)
 def test_numpys_functions_of_a_tensor_give_what_they_give_of_its_array_and_keep_the_graph(name: str) -> None:
     x = ad.tensor(A, requires_grad=True)

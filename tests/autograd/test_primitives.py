@@ -265,6 +265,8 @@ def test_inputs_of_several_shapes_broadcast_and_their_gradients_do_not(name: str
 @settings(max_examples=EXAMPLES["other backends"])
 @given(data=DRAWN)
 def test_value_and_derivatives_are_numpys_on_every_other_backend(name: str, other: str, data: Any) -> None:
+    if other == "cupy" and name in ("eigh", "svd"):
+        pytest.skip("cuSOLVER gives some vectors the other sign; the tests of linalg compare what does not depend on it")
     sample = data.draw(SAMPLES[name])
     inputs = [x.astype(data.draw(st.sampled_from(["float32", "float64"]))) if x.dtype == np.float64 else x for x in sample.inputs]
     spoilt = (

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,13 +75,13 @@ static void run(void (*kernel)(void**), void** args, const unsigned* sizes, bool
 """
 
 folder = Path(tempfile.mkdtemp(prefix="fake-cupy-"))
-capturing: Stream | None = None
+capturing = threading.local()  #: its ``stream`` is the one that a thread captures
 launches = 0  #: of graphs
 compiled: list[str] = []  #: all kernels' source
 
 
 def refuse(what: str) -> None:
-    if capturing is not None:
+    if hasattr(capturing, "stream"):
         raise RuntimeError(f"cudaErrorStreamCaptureUnsupported: {what} while a stream is captured")
 
 
@@ -106,7 +107,7 @@ class ndarray(np.ndarray):
 
     @property
     def base(self) -> Any:
-        base = super().base
+        base = vars(self).get("looks_at", super().base)
         return base if isinstance(base, ndarray) else None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -205,17 +206,15 @@ class Stream:
         Stream.current = self._before
 
     def begin_capture(self, mode: Any = None) -> None:
-        global capturing
         refuse("a second capture")
         if not self.non_blocking:
             raise RuntimeError("cannot capture on the default stream")
-        capturing, self.calls = self, []
+        capturing.stream, self.calls = self, []
         streams[self.ptr] = self
 
     def end_capture(self) -> Graph:
-        global capturing
-        assert capturing is self
-        capturing = None
+        assert capturing.stream is self
+        del capturing.stream
         return Graph(self.calls)
 
     def synchronize(self) -> None:
@@ -243,10 +242,10 @@ class Graph:
 
 def on(stream: Any, call: Any) -> None:
     """Do the call, or record it where the stream is captured."""
-    if capturing is None:
+    if not hasattr(capturing, "stream"):
         call()
-    elif stream is capturing:
-        capturing.calls.append(call)
+    elif stream is capturing.stream:
+        stream.calls.append(call)
     else:
         raise RuntimeError("work for another stream while one is captured")
 
@@ -290,21 +289,27 @@ class RawKernel:
         in_c = (ctypes.c_uint * 6)(*sizes)
 
         def call() -> None:
-            if self.launch is None:
-                build()
+            with _building:
+                if self.launch is None:
+                    build()
             self.launch(pointers, in_c)  # type: ignore[misc]
 
         on(Stream.current, call)
 
 
+_building = threading.Lock()
+
+
 def build() -> None:
     """Compile all kernels that wait for it, in one file."""
+    waiting = _waiting[:]
+    del _waiting[: len(waiting)]
     header = folder / "prelude.h"
     if not header.exists():
         header.write_text(PRELUDE)
         subprocess.run([COMPILER, "-O1", "-fPIC", "-x", "c++-header", header, "-o", f"{header}.gch"], check=True)
     parts = ['#include "prelude.h"', RUNNER]
-    for k, kernel in enumerate(_waiting):
+    for k, kernel in enumerate(waiting):
         source = kernel.code.replace('extern "C" ', "")
         count = source[source.index("__global__") :].partition(") {")[0].count("*")
         kinds = ", ".join(["void*"] * count)
@@ -318,11 +323,10 @@ def build() -> None:
     # products and sums are rounded one by one, as the option --fmad=false has it
     command = [COMPILER, "-O1", "-fPIC", "-shared", "-w", "-ffp-contract=off", file, "-o", file.with_suffix(".so")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    assert done.returncode == 0, done.stderr[:3000] + "\n" + "\n".join(kernel.code for kernel in _waiting)
+    assert done.returncode == 0, done.stderr[:3000] + "\n" + "\n".join(kernel.code for kernel in waiting)
     library = ctypes.CDLL(str(file.with_suffix(".so")))
-    for k, kernel in enumerate(_waiting):
+    for k, kernel in enumerate(waiting):
         kernel.launch = getattr(library, f"launch{k}")
-    _waiting.clear()
 
 
 # --- cuBLAS, as the loader finds it --------------------------------------------------------------------------------------------
@@ -420,9 +424,10 @@ def _erf(x: Any) -> Any:
     return wrapped(np.vectorize(erf, otypes=[x.dtype if x.dtype.kind == "f" else np.float64])(x.view(np.ndarray)))
 
 
-def _scatter_add(x: Any, index: Any, value: Any) -> None:
-    refuse("scatter_add")
-    np.add.at(x, index, value)
+def _broadcast_to(x: Any, shape: Any) -> Any:
+    found = np.broadcast_to(x, shape, subok=True)
+    found.looks_at = x
+    return found
 
 
 def _namespace(name: str, **members: Any) -> ModuleType:
@@ -436,13 +441,15 @@ def modules() -> dict[str, ModuleType]:
     from adjoint.backends.standard import CREATION, OLD_NAMES, STANDARD
 
     functions = {}
-    for name in STANDARD + CREATION + ["diagonal", "cumprod", "broadcast_to", "zeros", "empty"]:
+    for name in STANDARD + CREATION + ["diagonal", "cumprod", "zeros", "empty", "fmod"]:
         found = name if hasattr(np, name) else OLD_NAMES.get(name, name)
         if hasattr(np, found):
             functions[name] = function(found)
     functions |= {"asarray": _asarray, "array": _asarray, "floor_divide": floor_divide, "remainder": remainder}
     functions |= {"asnumpy": lambda x: np.array(x.view(np.ndarray)), "ndarray": ndarray, "RawKernel": RawKernel}
+    functions["broadcast_to"] = _broadcast_to
     functions["argsort"] = lambda x, axis=-1: wrapped(np.argsort(x, axis=axis, kind="stable"))
+    functions["add"].at = np.add.at
     strided = np.lib.stride_tricks.as_strided
     tricks = _namespace("cupy.lib.stride_tricks", as_strided=lambda x, shape, strides: strided(x, shape, strides, subok=True))
     names = ("cholesky", "eigh", "inv", "qr", "slogdet", "solve", "svd", "det")
@@ -460,7 +467,7 @@ def modules() -> dict[str, ModuleType]:
     )  # fmt: skip
     special = _namespace("cupyx.scipy.special", erf=_erf)
     scipy = _namespace("cupyx.scipy", special=special)
-    cupyx = _namespace("cupyx", scipy=scipy, scatter_add=_scatter_add)
+    cupyx = _namespace("cupyx", scipy=scipy)
     return {"cupy": cupy, "cupyx": cupyx, "cupyx.scipy": scipy, "cupyx.scipy.special": special}
 
 

