@@ -185,20 +185,21 @@ class EarlyStopping(Callback):
             self.model.load_state_dict(self._weights)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "best_epoch": self.best_epoch, "wait": self.wait}
+        return {"best": self.best, "best_epoch": self.best_epoch, "wait": self.wait, "_weights": self._weights}
 
 
 class ModelCheckpoint(Callback):
-    """Write a checkpoint after epochs: all that is needed to go on, or with ``save_weights_only`` the weights.
+    """Write a checkpoint after epochs or batches: all that is needed to go on, or with ``save_weights_only`` the weights.
 
     The file is whole or not there: it is written beside and renamed. See :func:`adjoint.train.resume`.
 
     Args:
-        filepath: its name; ``{epoch}`` (from 1) and the numbers' names are filled in: ``"{epoch:02d}-{val_loss:.3f}.safetensors"``.
+        filepath: its name; ``{epoch}`` (from 1), ``{batch}`` (from 1, where it is saved after batches) and the numbers' names are
+            filled in: ``"{epoch:02d}-{val_loss:.3f}.safetensors"``.
         monitor, mode: which number tells the best, with ``save_best_only``.
         save_best_only: write only when it has become better.
         save_weights_only: leave out optimizer, random state, history and callbacks.
-        save_freq: every which epoch.
+        save_freq: "epoch", or after every so many batches.
     """
 
     last = True
@@ -210,29 +211,43 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        save_freq: int = 1,
+        save_freq: int | str = "epoch",
     ) -> None:
-        if save_freq < 1:
-            raise ValueError(f"ModelCheckpoint: save_freq is a number of epochs from 1, not {save_freq}")
+        if save_freq != "epoch" and (isinstance(save_freq, (bool, str)) or save_freq < 1):
+            raise ValueError(f"ModelCheckpoint: save_freq is 'epoch' or a number of batches from 1, not {save_freq!r}")
+        if save_best_only and save_freq != "epoch":
+            raise ValueError("ModelCheckpoint: which is the best is known after an epoch; leave save_freq at 'epoch'")
         self.filepath, self.monitor, self.save_best_only = os.fsdecode(filepath), monitor, save_best_only
         self.save_weights_only, self.save_freq, self.monitors = save_weights_only, save_freq, save_best_only
         self._order = Best("ModelCheckpoint", monitor, mode)
         self.best: float | None = None
+        self._epoch = self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        self._batches += 1
+        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+            self._save({**logs, "epoch": self._epoch + 1, "batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if (epoch + 1) % self.save_freq:
+        if self.save_freq != "epoch":
             return
         if self.save_best_only:
             value = monitored(self, self.monitor, logs)
             if not self._order.better(value, self.best):
                 return
             self.best = value
+        self._save({**logs, "epoch": epoch + 1})
+
+    def _save(self, known: Logs) -> None:
         from .checkpoint import save_checkpoint
 
         try:
-            path = self.filepath.format(**{**logs, "epoch": epoch + 1})
+            path = self.filepath.format(**known)
         except KeyError as error:
-            raise ValueError(f"ModelCheckpoint: filepath asks for {error}; there are epoch, {', '.join(logs)}") from None
+            raise ValueError(f"ModelCheckpoint: filepath asks for {error}; there are {', '.join(known)}") from None
         Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save(path)
@@ -304,9 +319,11 @@ class LearningRateScheduler(Callback):
         if not callable(schedule) and not hasattr(schedule, "step"):
             raise TypeError(f"LearningRateScheduler: schedule is a function of epoch and rate, not {type(schedule).__name__}")
         self.schedule = schedule
+        self._epoch = self._begun = -1  # the present epoch, and the one that a checkpoint was inside of
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
-        if hasattr(self.schedule, "step"):
+        again, self._epoch, self._begun = epoch == self._begun, epoch, -1
+        if hasattr(self.schedule, "step") or again:
             return
         for group in self.model.compiled.optimizer.param_groups:
             rate = float(self.schedule(epoch, group["lr"]))
@@ -319,11 +336,13 @@ class LearningRateScheduler(Callback):
             self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
-        return dict(self.schedule.state_dict()) if hasattr(self.schedule, "state_dict") else {}
+        held = self.schedule.state_dict() if hasattr(self.schedule, "state_dict") else {}
+        return {"begun": self._epoch, "schedule": dict(held)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._begun = state["begun"]
         if hasattr(self.schedule, "load_state_dict"):
-            self.schedule.load_state_dict(dict(state))
+            self.schedule.load_state_dict(dict(state["schedule"]))
 
 
 class CSVLogger(Callback):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from .. import nn
 from ..autograd import Tensor
-from ..autograd.random import default_generator, get_states
-from ..errors import BackendError, FileFormatError
+from ..errors import FileFormatError
 from ..files import load, load_metadata, save
+from .feeding import device_and_dtype
 from .history import History
+from .position import Position, set_random_states
 from .trainer import compiled_of
 
 
@@ -47,29 +47,33 @@ def unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def save_checkpoint(path: Any, model: nn.Module) -> None:
-    """Write weights, the optimizer's state, history, callbacks' states and the random generators' to a file, whole or not at all.
+    """Write all that a training needs to go on, in the midst of an epoch too, to a file that is whole or not there.
 
-    :class:`~adjoint.train.ModelCheckpoint` does it after epochs. Raises ``RuntimeError`` before ``compile`` and what
+    That is weights, the optimizer's state, the history, the callbacks' states, the place in the epoch and what its batches came to,
+    and where the random generators are, the default ones and those of the loader. :class:`~adjoint.train.ModelCheckpoint` does it
+    after epochs or batches. Raises ``RuntimeError`` before ``compile`` and what
     :func:`adjoint.save` raises.
     """
     compiled = compiled_of(model, "save_checkpoint")
     history, told = getattr(model, "history", None) or History(), getattr(model, "callbacks", None)
+    position = getattr(model, "position", None) or Position(0)
     tensors: dict[str, Tensor] = {}
     state = {
         "model": dict(model.state_dict()),
         "optimizer": compiled.optimizer.state_dict(),
         "history": {"epoch": history.epoch, "history": history.history},
         "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in (told.all if told else [])],
-        "generators": {backend.name: state for backend, state in get_states().items()},
+        "position": position.state_dict(),
     }
     text = json.dumps(packed(state, "", tensors))
     save({name.removeprefix("."): tensor for name, tensor in tensors.items()}, path, {"checkpoint": text})
 
 
 def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
-    """Put model, optimizer, random generators and callbacks in the state of a checkpoint; the number of the next epoch.
+    """Put model, optimizer, random generators and callbacks in the state of a checkpoint; the number of the epoch to go on with.
 
-    The model is compiled as it was, and then goes on to the same bits:
+    The model is compiled as it was, and then goes on to the same bits; of an epoch that was under way the batches that are done are
+    passed over:
     ``model.fit(x, y, epochs=50, initial_epoch=train.resume("run.safetensors", model, callbacks), callbacks=callbacks)``.
 
     Args:
@@ -84,7 +88,7 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     text = load_metadata(path).get("checkpoint")
     if text is None:
         raise FileFormatError(f"{path}: it has weights, but is no checkpoint; read it by model.load")
-    tensors = load(path)
+    tensors = load(path, device_and_dtype(model)[0])
     state = unpacked(json.loads(text), {f".{name}": tensor for name, tensor in tensors.items()})
     given = list(callbacks)
     saved = [part for part in state["callbacks"] if part[1]]
@@ -95,10 +99,10 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     compiled.optimizer.load_state_dict(state["optimizer"])
     for callback, (_, held) in zip(present, saved, strict=bool(saved)):
         callback.load_state_dict(held)
-    for name, held in state["generators"].items():
-        with suppress(BackendError):  # of a device that is not here, and so draws nothing
-            default_generator(name).set_state(held)
+    position = state["position"]
+    set_random_states({**position["random"], "own": []}, None)  # the loader's are set by fit, which has it
     history = History()
     history.epoch, history.history = state["history"]["epoch"], state["history"]["history"]
-    object.__setattr__(model, "history", history)
-    return len(history.epoch)
+    for name, value in (("history", history), ("resumed", position)):
+        object.__setattr__(model, name, value)
+    return int(position["epoch"])

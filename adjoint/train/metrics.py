@@ -8,7 +8,7 @@ class. Axes between the first and the last, such as time, are more samples of th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd import Tensor, no_grad
@@ -56,6 +56,14 @@ class Metric:
     def result(self) -> float:
         """The number for all samples so far; NaN where there are none."""
         raise NotImplementedError(f"{type(self).__name__} has no result")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has of the samples so far, for a checkpoint inside an epoch: all its attributes but functions."""
+        return {name: value for name, value in vars(self).items() if not callable(value)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        vars(self).update(state)
 
 
 # --- what they share -------------------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ module that defines a ``train_step`` or ``test_step`` of its own has them called
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from .. import nn, optim
@@ -26,6 +27,7 @@ from .feeding import Batch, Samples, batches, gives_samples, in_use, samples, we
 from .history import History
 from .names import OPTIMIZERS, found
 from .penalty import penalty
+from .position import Position, random_states, set_random_states
 from .progress import Progress
 
 
@@ -174,10 +176,16 @@ def fit(
     history = History(params)
     before = getattr(self, "history", None)
     if initial_epoch and isinstance(before, History):
-        for number, epoch in enumerate(before.epoch[:initial_epoch]):
-            history.append(epoch, {name: values[number] for name, values in before.history.items()})
+        for number, epoch in enumerate(before.epoch):
+            if epoch < initial_epoch:
+                history.append(epoch, {name: values[number] for name, values in before.history.items()})
     told = Callbacks([*callbacks, Progress.of(verbose)], self, params)
-    for name, value in (("history", history), ("callbacks", told)):
+    position, resumed = Position(initial_epoch, loader=train_loader), vars(self).pop("resumed", None)
+    if resumed is not None and resumed["epoch"] == initial_epoch:
+        set_random_states(resumed["random"], train_loader)
+    else:
+        resumed = None
+    for name, value in (("history", history), ("callbacks", told), ("position", position)):
         object.__setattr__(self, name, value)
     if initial_epoch and hasattr(train_loader, "epoch"):
         train_loader.epoch = initial_epoch
@@ -189,11 +197,14 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             told.tell("on_epoch_begin", epoch, {})
             self.train()
-            logs = _train_epoch(self, compiled, batches(train_loader, self, inputs, weighted), step, told)
+            feed = batches(train_loader, self, inputs, weighted)
+            logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
+            resumed = None
             if held_out is not None:
                 found = _measure(self, compiled, held_out, batch_size or 32, measure, told)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             history.append(epoch, logs)
+            position.epoch, position.batch = epoch + 1, 0
             told.tell("on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
@@ -206,13 +217,23 @@ def fit(
 
 
 def _train_epoch(
-    model: nn.Module, compiled: Compiled, feed: Iterable[Batch], step: Callable[..., Any], told: Callbacks
-) -> dict[str, float]:
-    """A pass of training: the mean of its loss, and the metrics."""
+    model: nn.Module, compiled: Compiled, feed: Iterator[Batch], step: Callable[..., Any], told: Callbacks, position: Position,
+    resumed: Mapping[str, Any] | None,
+) -> dict[str, float]:  # fmt: skip
+    """A pass of training, or what is left of it: the mean of its loss, and the metrics."""
     tally = Tally(compiled.metrics)
-    for number, batch in enumerate(feed):
+    position.begun, position.tally = random_states(position.loader), tally
+    if resumed is not None and resumed["batch"]:
+        position.batch, position.begun = resumed["batch"], resumed["begun"]
+        set_random_states(position.begun, position.loader)
+        for _ in islice(feed, position.batch):  # done before; their order is drawn once more
+            pass
+        set_random_states(resumed["random"], position.loader)
+        tally.load_state_dict(resumed["tally"])
+    for number, batch in enumerate(feed, position.batch):
         told.tell("on_train_batch_begin", number, {})
         loss = tally.take(step, batch)
+        position.batch = number + 1
         told.tell("on_train_batch_end", number, {"loss": loss, "size": len(batch)})
         if model.stop_training == "now":
             break
@@ -237,6 +258,14 @@ class Tally:
         for metric in self.metrics:
             metric.update(output, batch.y, batch.weight)
         return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"total": self.total, "count": self.count, "metrics": [metric.state_dict() for metric in self.metrics]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.total, self.count = state["total"], state["count"]
+        for metric, held in zip(self.metrics, state["metrics"], strict=True):
+            metric.load_state_dict(held)
 
     def logs(self) -> dict[str, float]:
         mean = self.total / self.count if self.count else math.nan

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import math
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint import nn, optim, train
+from adjoint import data, nn, optim, train
 from adjoint.errors import FileFormatError
 from adjoint.train import progress
 
@@ -201,6 +202,93 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(name: str, capture
     run(6, (3, 1), False)
     ad.manual_seed(99)
     assert run(6, None, True) == whole
+
+
+def loader(kind: str) -> Any:
+    """What ``fit`` is given: two arrays, or a loader with a generator of its own in one place or another."""
+    x, y = ad.tensor(X), ad.tensor(Y > 0).long().squeeze(-1)
+    if kind == "arrays":
+        return x, y
+    own = ad.Generator().manual_seed(5)
+    pairs = data.TensorDataset(x, y)
+    if kind == "sampler":
+        return (data.DataLoader(pairs, batch_size=6, sampler=data.RandomSampler(pairs, generator=own)),)
+    workers = 2 if kind == "workers" else 0
+    return (data.DataLoader(pairs, batch_size=6, shuffle=True, generator=own, num_workers=workers),)
+
+
+class Noisy(nn.Module):
+    """Dropout of the input, and sums that a batch adds to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(3, 2), nn.BatchNorm1d(2)
+
+    def forward(self, x: Any) -> Any:
+        return self.norm(self.linear(x + 0.1 * ad.randn_like(x)))
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["arrays", "sampler", "generator", "workers"]), st.integers(0, 2), st.integers(0, 3), st.booleans(), st.data()
+)
+def test_a_training_goes_on_from_the_midst_of_an_epoch_to_the_same_bits(
+    kind: str, epoch: int, batch: int, capture: bool, drawn: st.DataObject
+) -> None:
+    assume(epoch or batch)
+    chosen = drawn.draw(st.lists(st.sampled_from(["accuracy", "auc", "f1_score", "log_loss", "precision"]), unique=True, max_size=2))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.safetensors")
+
+        def run(stop: tuple[int, int] | None, resumed: bool) -> Any:
+            ad.manual_seed(11)
+            m = Noisy()
+            m.compile(optim.Adam(m.parameters(), lr=0.02), "cross_entropy", chosen)
+            callbacks = [
+                train.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
+                train.EarlyStopping("loss", patience=9, restore_best_weights=True),
+                train.ModelCheckpoint(path, save_freq=1),
+            ]
+            start = 0
+            if resumed:
+                ad.manual_seed(99)
+                start = train.resume(path, m, callbacks)
+                assert start == (epoch if batch else epoch - 1)  # where all batches were done the epoch is not over yet
+                ad.rand(3)  # what is drawn in between does not matter
+            stops = [Interrupting(*stop)] if stop else []
+            sizes = {"batch_size": 6} if kind == "arrays" else {}
+            history = m.fit(*loader(kind), **sizes, epochs=3, initial_epoch=start, capture=capture, verbose=0,
+                            callbacks=[*callbacks, *stops])  # fmt: skip
+            return history.history, bits(m), m.compiled.optimizer.param_groups[0]["lr"], ad.rand(2).tolist()
+
+        whole = run(None, False)
+        run((epoch, batch), False)  # the checkpoint is that of the batch before
+        assert run(None, True) == whole
+
+
+def test_a_loader_of_another_kind_is_refused_when_a_training_goes_on(tmp_path: Path) -> None:
+    m = Noisy()
+    m.compile("adam", "cross_entropy")
+    m.fit(*loader("generator"), callbacks=[train.ModelCheckpoint(tmp_path / "run.safetensors")], verbose=0)
+    start = train.resume(tmp_path / "run.safetensors", m)
+    before = bits(m)
+    with pytest.raises(ValueError, match=r"states of 1 generators of the loader, which has 0"):
+        m.fit(*loader("arrays"), epochs=3, initial_epoch=start, verbose=0)
+    assert bits(m) == before
+
+
+def test_a_checkpoint_after_batches_has_their_numbers_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "{epoch}-{batch}.safetensors"
+    model().fit(X, Y, batch_size=10, epochs=2, callbacks=[train.ModelCheckpoint(path, save_freq=2)], verbose=0)
+    per = -(-len(X) // 10)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        f"{n // per + 1}-{n % per + 1}.safetensors" for n in range(1, 2 * per, 2)
+    )
+    for wrong in (0, True, "batch"):
+        with pytest.raises(ValueError, match="save_freq is 'epoch' or a number of batches"):
+            train.ModelCheckpoint(path, save_freq=wrong)
+    with pytest.raises(ValueError, match="known after an epoch"):
+        train.ModelCheckpoint(path, save_freq=2, save_best_only=True)
 
 
 def test_the_best_alone_is_kept_under_a_name_with_its_numbers(tmp_path: Path) -> None:
