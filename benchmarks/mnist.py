@@ -29,6 +29,7 @@ class Course(NamedTuple):
 COURSES = (
     Course(512, "RMSprop", {"lr": 0.001, "alpha": 0.9, "eps": 1e-7}, 128, scaled=False),
     Course(30, "Adam", {"lr": 0.001, "eps": 1e-7}, 32, scaled=True),
+    Course(100, "Adam", {"lr": 0.001, "eps": 1e-7}, 32, scaled=True),
 )
 
 
