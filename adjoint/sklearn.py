@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from numbers import Integral
 from typing import Any
 
 from . import nn, train
-from .autograd.random import get_states, manual_seed, set_states
-from .backends import default, use_backend
+from .autograd.random import fork_rng, manual_seed
+from .backends import use_backend
 from .errors import MissingExtra
 from .train.names import OPTIMIZERS, found
 
@@ -61,18 +63,14 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _network(self, inputs: int, outputs: int) -> nn.Sequential:
-        hidden = (self.hidden_units,) if isinstance(self.hidden_units, int) else self.hidden_units
-        return train.mlp(inputs, hidden, outputs, self.activation, self.dropout, self.penalty)
+        hidden: Any = (self.hidden_units,) if isinstance(self.hidden_units, Integral) else self.hidden_units
+        return train.mlp(inputs, [int(units) for units in hidden], outputs, self.activation, self.dropout, self.penalty)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """On the estimator's backend; the default generators are afterwards where they were."""
-        with use_backend(self.backend or default()):
-            before = get_states()
-            try:
-                yield
-            finally:
-                set_states(before)
+        """On the estimator's backend, with random numbers that no other thread draws from."""
+        with use_backend(self.backend) if self.backend else nullcontext(), fork_rng():
+            yield
 
     def _train(self, x: Any, y: Any, outputs: int, loss: str, classes: Any = None) -> None:
         random = check_random_state(self.random_state)
@@ -94,11 +92,13 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
                 x, y, epochs=self.epochs, batch_size=self.batch_size, validation_data=held_out, callbacks=callbacks,
                 capture=self.capture, verbose=self.verbose,
             )  # fmt: skip
+            if history.interrupted:
+                warnings.warn("the training was interrupted by Ctrl-C; the weights are those of then", stacklevel=3)
             self.weights_ = model.get_weights()
         self.history_, self.n_iter_, self.n_outputs_ = history.history, len(history.epoch), outputs
 
     def _output(self, x: Any, softmax: bool = False) -> Any:
-        """The network's output in float64: the same for a sample whichever others are given with it."""
+        """The network's output in float64: to within rounding the same for a sample whichever others are given with it."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype="float64")
         with self._place():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from .. import backends
@@ -10,9 +13,6 @@ from .creation import arange
 from .functions import broadcast_shapes, searchsorted, where
 from .functions.arguments import result_type, sizes_of
 from .tensor import Tensor, leaf
-
-_seed = 0
-_default: dict[Backend, Generator] = {}
 
 
 class Generator:
@@ -51,35 +51,61 @@ class Generator:
         self.stream.set_state(state["stream"])
 
 
+class _Defaults:
+    """The default generators that there are, and the seed that others begin with."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.made: dict[Backend, Generator] = {}
+
+
+_defaults: ContextVar[_Defaults] = ContextVar("default generators", default=_Defaults(0))  # noqa: B039 (one for all threads)
+
+
 def manual_seed(seed: int) -> None:
     """Start the default generator of every backend again from ``seed``."""
-    global _seed
     Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
-    _seed = seed
-    for generator in _default.values():
+    defaults = _defaults.get()
+    defaults.seed = seed
+    for generator in defaults.made.values():
         generator.manual_seed(seed)
 
 
 def get_states() -> dict[Backend, dict[str, Any]]:
     """The positions of the default generators, for :func:`set_states`."""
-    return {backend: generator.get_state() for backend, generator in _default.items()}
+    return {backend: generator.get_state() for backend, generator in _defaults.get().made.items()}
 
 
 def set_states(states: dict[Backend, dict[str, Any]]) -> None:
     """Put the default generators back to where they were; one made since starts again."""
-    for backend in list(_default):
+    defaults = _defaults.get()
+    for backend, generator in defaults.made.items():
         if backend in states:
-            _default[backend].set_state(states[backend])
+            generator.set_state(states[backend])
         else:
-            _default[backend].manual_seed(_seed)
+            generator.manual_seed(defaults.seed)
+
+
+@contextmanager
+def fork_rng() -> Iterator[None]:
+    """Have other default generators, this thread's alone, that begin where the present ones are; these stay where they are."""
+    states, forked = get_states(), _Defaults(_defaults.get().seed)
+    forked.made = {backend: Generator(backend) for backend in states}
+    token = _defaults.set(forked)
+    try:
+        set_states(states)
+        yield
+    finally:
+        _defaults.reset(token)
 
 
 def default_generator(device: Any = None) -> Generator:
     """The generator that draws where none is given, one a backend; seeded by :func:`manual_seed`, with 0 before any call."""
     backend = backends.default() if device is None else backends.get(device)
-    if backend not in _default:
-        _default[backend] = Generator(backend).manual_seed(_seed)
-    return _default[backend]
+    defaults = _defaults.get()
+    if backend not in defaults.made:
+        defaults.made[backend] = Generator(backend).manual_seed(defaults.seed)
+    return defaults.made[backend]
 
 
 def _stream(generator: Generator | None, device: Any) -> tuple[Any, Backend]:

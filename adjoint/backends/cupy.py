@@ -40,7 +40,8 @@ def sliding_windows(x: Array, window: Any, stride: Any, dilation: Any) -> Array:
 def shares(x: Array) -> bool:
     """Whether elements share memory for lack of it: CuPy marks no array as one that is not written to."""
     low, high = extent(0, x)
-    return high - low < x.nbytes
+    spread = any(n > 1 and not step for n, step in zip(x.shape, x.strides, strict=True))
+    return high - low < x.nbytes or bool(spread and x.size)
 
 
 # --- where CuPy's function is not NumPy's -------------------------------------------------------------------------------------

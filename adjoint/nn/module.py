@@ -447,7 +447,7 @@ class _Added:
 
     def __get__(self, instance: Module | None, owner: type[Module]) -> Any:
         import_module(self.package)
-        return getattr(owner if instance is None else instance, self.name)
+        return vars(Module)[self.name].__get__(instance, owner)
 
 
 for _package, _names in ADDED.items():

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ class Callback:
     model: Any = None
     params: Mapping[str, Any] = {}
     last = False  #: whether it is told after the others, whose state it keeps
+    goes_on = False  #: whether it was given a state to go on from
 
     def on_train_begin(self, logs: Logs) -> None:
         """Before the first epoch."""
@@ -65,16 +68,27 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
+        """Go on from what :meth:`state_dict` gave, when the next training begins."""
         for name, value in state.items():
             setattr(self, name, value)
+        self.goes_on = True
+
+    def begins_anew(self) -> bool:
+        """Whether the training that begins is another one, rather than one that goes on from a state."""
+        anew, self.goes_on = not self.goes_on, False
+        return anew
+
+
+def in_order(callbacks: Iterable[Any]) -> list[Any]:
+    """The order in which they are told: those come last that keep the others' state."""
+    return sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
 
 
 class Callbacks:
     """Several callbacks, told of each moment in order."""
 
     def __init__(self, callbacks: Iterable[Any], model: nn.Module, params: Mapping[str, Any]) -> None:
-        self.all = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
+        self.all = in_order(callbacks)
         for callback in self.all:
             if isinstance(callback, type) or not any(hasattr(callback, moment) for moment in MOMENTS):
                 raise TypeError(f"callbacks: {callback!r} is no callback; give objects of adjoint.train.Callback's subclasses")
@@ -85,14 +99,46 @@ class Callbacks:
     def tell(self, moment: str, *args: Any) -> None:
         """Call that method of each. What one raises is raised, with a note that says which it was."""
         for callback in self.all:
-            method = getattr(callback, moment, None)
-            if method is None:
-                continue
-            try:
-                method(*args)
-            except Exception as error:
-                error.add_note(f"raised by the callback {type(callback).__name__} in {moment}")
-                raise
+            self._tell(callback, moment, *args)
+
+    def _tell(self, callback: Any, moment: str, *args: Any) -> None:
+        try:
+            getattr(callback, moment, _nothing)(*args)
+        except Exception as error:
+            error.add_note(f"raised by the callback {type(callback).__name__} in {moment}")
+            raise
+
+    @contextmanager
+    def until_the_end(self) -> Iterator[None]:
+        """Tell of the training's begin, and all that were told of it of its end, however that comes.
+
+        What the first of them raises at the end is raised, unless something else ended the training, which then has a note of it.
+        """
+        begun: list[Any] = []
+        ended_by: BaseException | None = None
+        try:
+            for callback in self.all:
+                self._tell(callback, "on_train_begin", {})
+                begun.append(callback)
+            yield
+        except BaseException as error:
+            ended_by = error
+            raise
+        finally:
+            failed: list[Exception] = []
+            for callback in begun:
+                try:
+                    self._tell(callback, "on_train_end", {})
+                except Exception as another:
+                    failed.append(another)
+            if failed and ended_by is None:
+                raise failed[0]
+            for one in failed:
+                ended_by.add_note(f"and then {one!r} was {one.__notes__[-1]}")  # type: ignore[union-attr]
+
+
+def _nothing(*_: Any) -> None:
+    """What a callback does at a moment that it does not care for."""
 
 
 def monitored(callback: Any, name: str, logs: Logs) -> float:
@@ -111,14 +157,14 @@ class Best:
     With "auto" that is "max" for what is known to be better when larger.
     """
 
-    RISING = ("acc", "auc", "precision", "recall", "f1", "r2", "top_k")
+    RISING = frozenset(("acc", "accuracy", "auc", "precision", "recall", "f1", "r2"))  #: words of names
 
     def __init__(self, who: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{who}: mode is 'auto', 'min' or 'max', not {mode!r}")
         if not min_delta >= 0:
             raise ValueError(f"{who}: min_delta is a number from 0, not {min_delta!r}")
-        rising = mode == "max" or (mode == "auto" and any(word in monitor for word in self.RISING))
+        rising = mode == "max" or (mode == "auto" and not self.RISING.isdisjoint(monitor.lower().split("_")))
         self.sign, self.min_delta = (-1.0 if rising else 1.0), min_delta
 
     def better(self, value: float, best: float | None) -> bool:
@@ -138,7 +184,7 @@ class EarlyStopping(Callback):
         min_delta: by how much it has to become better to count.
         patience: how many epochs it may not.
         mode: "min", "max", or "auto" by the name.
-        baseline: a number to be better than from the start.
+        baseline: a number that it has to be better than, too, to count.
         restore_best_weights: put back the weights of the best epoch at the end.
         start_from_epoch: the first epoch that counts.
     """
@@ -162,8 +208,8 @@ class EarlyStopping(Callback):
         self._weights: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Logs) -> None:
-        if not self.params.get("initial_epoch"):
-            self.best, self.wait, self.best_epoch, self.stopped_epoch, self._weights = self.baseline, 0, 0, 0, None
+        if self.begins_anew():
+            self.best, self.wait, self.best_epoch, self.stopped_epoch, self._weights = None, 0, 0, 0, None
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         value = monitored(self, self.monitor, logs)
@@ -172,10 +218,12 @@ class EarlyStopping(Callback):
         better = self._order.better(value, self.best)
         if self.restore_best_weights and (better or self._weights is None):
             self._weights, self.best_epoch = {name: t.clone() for name, t in self.model.state_dict().items()}, epoch
-        if better:
-            self.best, self.best_epoch, self.wait = value, epoch, 0
-            return
         self.wait += 1
+        if better:
+            self.best, self.best_epoch = value, epoch
+            if self.baseline is None or self._order.better(value, self.baseline):
+                self.wait = 0
+            return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
@@ -287,7 +335,7 @@ class ReduceLROnPlateau(Callback):
         self.wait = self.cooling = 0
 
     def on_train_begin(self, logs: Logs) -> None:
-        if not self.params.get("initial_epoch"):
+        if self.begins_anew():
             self.best, self.wait, self.cooling = None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -301,7 +349,8 @@ class ReduceLROnPlateau(Callback):
             self.wait += 1
             if self.wait >= self.patience:
                 for group in self.model.compiled.optimizer.param_groups:
-                    group["lr"] = max(group["lr"] * self.factor, self.min_lr)
+                    if group["lr"] > self.min_lr:
+                        group["lr"] = max(group["lr"] * self.factor, self.min_lr)
                 self.wait, self.cooling = 0, self.cooldown
 
     def state_dict(self) -> dict[str, Any]:
@@ -318,6 +367,11 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Any) -> None:
         if not callable(schedule) and not hasattr(schedule, "step"):
             raise TypeError(f"LearningRateScheduler: schedule is a function of epoch and rate, not {type(schedule).__name__}")
+        step = getattr(schedule, "step", None)
+        if step is not None and any(p.default is p.empty for p in signature(step).parameters.values()):
+            raise TypeError(
+                f"LearningRateScheduler: {type(schedule).__name__}.step takes what was measured; use train.ReduceLROnPlateau"
+            )
         self.schedule = schedule
         self._epoch = self._begun = -1  # the present epoch, and the one that a checkpoint was inside of
 
@@ -363,6 +417,11 @@ class CSVLogger(Callback):
         if going_on:
             with open(self.filename, encoding="utf-8", newline="") as file:
                 self._names = file.readline().strip().split(",")[1:]
+            if missing := [name for name in self.params.get("metrics", ()) if name not in self._names]:
+                raise ValueError(
+                    f"CSVLogger: {self.filename} has the columns {', '.join(self._names)}, and none for {', '.join(missing)}; "
+                    "write to another file, or anew (append=False)"
+                )
         else:
             self._names = []
         self._file = open(self.filename, "a" if going_on else "w", encoding="utf-8", newline="")  # noqa: SIM115 (until the end)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from .. import nn
 from ..autograd import Tensor
 from ..errors import FileFormatError
 from ..files import load, load_metadata, save
+from .callbacks import in_order
 from .feeding import device_and_dtype
 from .history import History
 from .position import Position, set_random_states
@@ -46,6 +48,16 @@ def unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     return tuple(parts) if kind == "tuple" else parts
 
 
+def with_states(callbacks: Iterable[Any]) -> list[Any]:
+    """Those of the callbacks that have something to keep, in the order in which they are told."""
+    return [callback for callback in in_order(callbacks) if getattr(callback, "state_dict", dict)()]
+
+
+def states_of(callbacks: Iterable[Any]) -> list[list[Any]]:
+    """The class and the state of each."""
+    return [[type(callback).__name__, callback.state_dict()] for callback in with_states(callbacks)]
+
+
 def save_checkpoint(path: Any, model: nn.Module) -> None:
     """Write all that a training needs to go on, in the midst of an epoch too, to a file that is whole or not there.
 
@@ -62,7 +74,7 @@ def save_checkpoint(path: Any, model: nn.Module) -> None:
         "model": dict(model.state_dict()),
         "optimizer": compiled.optimizer.state_dict(),
         "history": {"epoch": history.epoch, "history": history.history},
-        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in (told.all if told else [])],
+        "callbacks": states_of(told.all if told else []),
         "position": position.state_dict(),
     }
     text = json.dumps(packed(state, "", tensors))
@@ -77,7 +89,7 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     ``model.fit(x, y, epochs=50, initial_epoch=train.resume("run.safetensors", model, callbacks), callbacks=callbacks)``.
 
     Args:
-        callbacks: those that ``fit`` will be given, in the same order.
+        callbacks: those that ``fit`` will be given.
 
     Raises:
         RuntimeError: before ``compile``.
@@ -90,14 +102,13 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
         raise FileFormatError(f"{path}: it has weights, but is no checkpoint; read it by model.load")
     tensors = load(path, device_and_dtype(model)[0])
     state = unpacked(json.loads(text), {f".{name}": tensor for name, tensor in tensors.items()})
-    given = list(callbacks)
-    saved = [part for part in state["callbacks"] if part[1]]
-    present = [callback for callback in given if callback.state_dict()]
-    if [type(callback).__name__ for callback in present] != [name for name, _ in saved] and saved:
-        raise ValueError(f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {given}")
+    saved, given = state["callbacks"], states_of(callbacks)
+    if saved and [name for name, _ in given] != [name for name, _ in saved]:
+        names = [type(callback).__name__ for callback in callbacks]
+        raise ValueError(f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {names}")
     model.load_state_dict(state["model"])
     compiled.optimizer.load_state_dict(state["optimizer"])
-    for callback, (_, held) in zip(present, saved, strict=bool(saved)):
+    for callback, (_, held) in zip(with_states(callbacks), saved, strict=False):  # with no callbacks saved there are none to load
         callback.load_state_dict(held)
     position = state["position"]
     set_random_states({**position["random"], "own": []}, None)  # the loader's are set by fit, which has it

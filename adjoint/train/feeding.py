@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import nn
 from ..autograd import Tensor
-from ..autograd.creation import as_tensor
+from ..autograd.creation import as_tensor, ones
 from ..autograd.functions import isfinite
 from ..data import DataLoader, Dataset, IterableDataset, TensorDataset
 
@@ -35,14 +35,22 @@ def device_and_dtype(model: nn.Module) -> tuple[Any, Any]:
 
 
 @contextmanager
-def in_use(model: nn.Module) -> Iterator[None]:
-    """The model as it is when it is used, not trained (``eval()``); afterwards it is as before."""
-    was_training = model.training
-    model.eval()
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Afterwards each part of the model is trained, or used, as before."""
+    before = [(part, part.training) for part in model.modules()]
     try:
         yield
     finally:
-        model.train(was_training)
+        for part, training in before:
+            part.training = training
+
+
+@contextmanager
+def in_use(model: nn.Module) -> Iterator[None]:
+    """The model as it is when it is used, not trained (``eval()``); afterwards it is as before."""
+    with modes_kept(model):
+        model.eval()
+        yield
 
 
 def keeps_integers(model: nn.Module) -> bool:
@@ -150,13 +158,13 @@ def samples(who: str, model: nn.Module, x: Any, y: Any, weight: Any = None) -> S
     return Samples(tensors, found[0] if y is not None else None, found[-1] if weight is not None else None)
 
 
-def weighed_by_class(found: Samples, weights: Mapping[int, float]) -> Samples:
-    """With each sample's weight multiplied by that of its class, 1 where none is given."""
+def weighed_by_class(found: Samples, weights: Mapping[int, float], dtype: Any) -> Samples:
+    """With each sample's weight multiplied by that of its class, 1 where none is given; new weights are of that dtype."""
     y = found.y
     if y is None:
         raise ValueError("fit: class_weight needs y")
     classes = y if y.ndim == 1 else y.squeeze(-1) if y.shape[-1] == 1 else y.argmax(dim=-1)
-    factor = (found.weight if found.weight is not None else (classes * 0 + 1)).to(found.x[0].dtype)
+    factor = found.weight if found.weight is not None else ones(len(found), dtype=dtype, device=y.backend)
     for number, weight in weights.items():
         factor = factor * (1.0 + (classes == number).to(factor.dtype) * (float(weight) - 1.0))
     return replace(found, weight=factor)
@@ -165,9 +173,14 @@ def weighed_by_class(found: Samples, weights: Mapping[int, float]) -> Samples:
 def batches(loader: Any, model: nn.Module, inputs: int, weighted: bool) -> Iterator[Batch]:
     """A pass over the loader, each batch moved to where the model is."""
     device, _ = device_and_dtype(model)
+
+    def moved(part: Any) -> Any:
+        if isinstance(part, (tuple, list)):
+            return tuple(map(moved, part))
+        return part.to(device) if isinstance(part, Tensor) and device is not None else part
+
     for given in loader:
-        parts = list(given) if isinstance(given, (tuple, list)) else [given]
-        parts = [part.to(device) if isinstance(part, Tensor) and device is not None else part for part in parts]
-        x = parts[0] if inputs == 1 else tuple(parts[:inputs])
+        parts = moved(given) if isinstance(given, (tuple, list)) else (moved(given),)
+        x = parts[0] if inputs == 1 else parts[:inputs]
         rest = parts[inputs:]
         yield Batch(x, rest[0] if rest else None, rest[1] if weighted and len(rest) > 1 else None)

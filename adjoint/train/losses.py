@@ -152,6 +152,9 @@ def per_sample(loss: Any) -> Loss:
             f"fit: weights of samples need the loss of each sample, and {loss!r} gives one number for a batch; use a loss by name, "
             "or a module with reduction"
         )
+    if loss.reduction != "mean" or getattr(loss, "weight", None) is not None:
+        what = "weights of its own" if loss.reduction == "mean" else f"reduction={loss.reduction!r}"
+        raise ValueError(f"fit: weights of samples do not go with a loss that has {what}; give the loss without, or no weights")
     single = copy.copy(loss)
     single.reduction = "none"
     return lambda output, target: each(single(output, target))
@@ -167,8 +170,10 @@ def takes_class_numbers(loss: Any, target: Tensor) -> bool:
 
 def takes_logits(loss: Any) -> bool:
     """Whether the loss takes logits, rather than probabilities."""
-    known = (cross_entropy, binary_cross_entropy_with_logits, F.cross_entropy, F.binary_cross_entropy_with_logits)
-    return loss in known or isinstance(loss, (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss))
+    known = (cross_entropy, binary_cross_entropy_with_logits, F.cross_entropy, F.binary_cross_entropy_with_logits, F.nll_loss)
+    return loss in known or isinstance(
+        loss, (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.NLLLoss)
+    )  # log p too: softmax(log p) = p
 
 
 def decides_at(loss: Any) -> float:

@@ -470,14 +470,16 @@ METRICS: dict[str, Callable[[], Metric]] = {**{made.name: made for made in NAMED
 def metric(given: Any, loss: Any) -> Metric:
     """What ``compile`` was given as a :class:`Metric`: a name of :data:`METRICS`, one itself, or a function of output and target.
 
-    By name it takes logits (``from_logits``) where the loss does. Raises ``ValueError`` on an unknown name, with the nearest one,
-    and ``TypeError`` on what is none of these, or gives no single number.
+    By name it takes logits (``from_logits``) where the loss does, and decides where the loss does, at 0 for a hinge. Raises
+    ``ValueError`` on an unknown name, with the nearest one, and ``TypeError`` on what is none of these, or gives no single number.
     """
     if isinstance(given, str):
         made = found("metric", given, METRICS)()
         made.name = given
         if hasattr(made, "from_logits"):
             made.from_logits = losses.takes_logits(loss)
+        if hasattr(made, "threshold") and not losses.takes_logits(loss):
+            made.threshold = losses.decides_at(loss)
         return made
     if isinstance(given, ConfusionMatrix):
         raise TypeError("a ConfusionMatrix is not one number, as metrics in logs are; update it yourself with what predict gives")

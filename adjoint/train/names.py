@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .. import nn, optim
 from ..data.table import nearest
 from ..nn import init
+from ..nn.init import _fans
 
 T = TypeVar("T")
 
-#: Optimizers with Keras' defaults, which differ from PyTorch's; an optimizer that is made by hand has PyTorch's.
+#: Optimizers with Keras' default numbers, which differ from PyTorch's; an optimizer that is made by hand has PyTorch's. The rules
+#: are PyTorch's: Keras adds its epsilon inside RMSprop's root, and before Adam's bias is corrected, so that steps by very small
+#: gradients differ.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, float]]] = {
     "sgd": (optim.SGD, {"lr": 0.01}),
     "adam": (optim.Adam, {"lr": 0.001, "eps": 1e-7}),
@@ -38,15 +42,26 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "log_softmax": lambda: nn.LogSoftmax(dim=-1),
 }
 
+
+def _cut_normal(scale: float, fan: Callable[[int, int], float]) -> Callable[[Any], Any]:
+    """Fills by a normal distribution of variance ``scale`` / fan, as Keras has it: cut at two deviations of a wider one."""
+
+    def fill(weight: Any) -> Any:
+        wide = math.sqrt(scale / max(1.0, fan(*_fans("initialized", weight)))) / 0.87962566103423978
+        return init.trunc_normal_(weight, 0.0, wide, -2.0 * wide, 2.0 * wide)
+
+    return fill
+
+
 INITIALIZERS: dict[str, Callable[[Any], Any]] = {
     "zeros": init.zeros_,
     "ones": init.ones_,
     "glorot_uniform": init.xavier_uniform_,
-    "glorot_normal": init.xavier_normal_,
+    "glorot_normal": _cut_normal(1.0, lambda inputs, outputs: (inputs + outputs) / 2),
     "he_uniform": lambda w: init.kaiming_uniform_(w, nonlinearity="relu"),
-    "he_normal": lambda w: init.kaiming_normal_(w, nonlinearity="relu"),
+    "he_normal": _cut_normal(2.0, lambda inputs, outputs: inputs),
     "lecun_uniform": lambda w: init.kaiming_uniform_(w, nonlinearity="linear"),
-    "lecun_normal": lambda w: init.kaiming_normal_(w, nonlinearity="linear"),
+    "lecun_normal": _cut_normal(1.0, lambda inputs, outputs: inputs),
     "orthogonal": init.orthogonal_,
     "random_normal": lambda w: init.normal_(w, 0.0, 0.05),
     "random_uniform": lambda w: init.uniform_(w, -0.05, 0.05),
@@ -66,8 +81,8 @@ M = TypeVar("M", bound=nn.Module)
 def initialized(module: M, weights: str = "glorot_uniform", biases: str = "zeros") -> M:
     """The module itself, its parameters filled anew: those of two axes and more by one initialiser, the others by the other.
 
-    Keras' layers begin with the defaults here, PyTorch's and those of :mod:`adjoint.nn` otherwise; the names are in
-    :data:`INITIALIZERS`. Parameters that scale (of a normalization) should not be among them.
+    Keras' dense and convolutional layers begin with the defaults here, PyTorch's and those of :mod:`adjoint.nn` otherwise; the
+    names are in :data:`INITIALIZERS`. Parameters that scale (of a normalization) should not be among them.
 
     Raises ``ValueError`` on an unknown name, with the nearest one.
 

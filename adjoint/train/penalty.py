@@ -29,7 +29,7 @@ def penalized(layer: M, *, l1: float = 0.0, l2: float = 0.0, biases: bool = Fals
     for name, factor in (("l1", l1), ("l2", l2)):
         if not 0.0 <= factor < float("inf"):
             raise ValueError(f"penalized: {name} is a number from 0, not {factor}")
-    layer.penalty = (float(l1), float(l2), bool(biases))
+    layer._penalty = (float(l1), float(l2), bool(biases))
     return layer
 
 
@@ -37,7 +37,7 @@ def penalty(model: nn.Module) -> Any:
     """What the weights of all :func:`penalized` parts of the model cost: a 0-d tensor, or 0.0 where there are none."""
     total: Any = 0.0
     for part in model.modules():
-        held = vars(part).get("penalty")
+        held = vars(part).get("_penalty")
         if held is None:
             continue
         l1, l2, biases = held

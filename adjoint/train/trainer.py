@@ -6,24 +6,26 @@ module that defines a ``train_step`` or ``test_step`` of its own has them called
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from typing import Any
 
 from .. import nn, optim
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor
 from ..autograd.functions import concat
+from ..autograd.random import fork_rng
 from ..capture import capture as captured
-from ..data import DataLoader
+from ..data import DataLoader, IterableDataset
 from ..files import load as load_tensors
 from ..files import save as save_tensors
 from . import losses as known_losses
 from . import metrics as known_metrics
 from .callbacks import Callbacks
-from .feeding import Batch, Samples, batches, gives_samples, in_use, samples, weighed_by_class
+from .feeding import Batch, Samples, batches, device_and_dtype, gives_samples, in_use, modes_kept, samples, weighed_by_class
 from .history import History
 from .names import OPTIMIZERS, found
 from .penalty import penalty
@@ -47,6 +49,10 @@ class Compiled:
         return (known_losses.per_sample(self.loss)(output, target) * weight).mean()
 
 
+#: What ``compile`` and ``fit`` put on a model.
+KEPT = ("compiled", "history", "callbacks", "position", "resumed", "stop_training")
+
+
 def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = ()) -> None:
     """Set how the module learns.
 
@@ -61,6 +67,13 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
         ValueError: an unknown name, the message has the nearest known one; two metrics of one name, or one that is named "loss".
         TypeError: what is neither a name nor such an object, or an optimizer of other parameters.
     """
+    parts = {
+        name for name, _ in (*self.named_children(), *self.named_parameters(recurse=False), *self.named_buffers(recurse=False))
+    }
+    if taken := sorted(parts.intersection(KEPT)):
+        raise ValueError(
+            f"compile: the model has a part named {taken[0]!r}, under which fit keeps something else; name it otherwise"
+        )
     if loss is None:
         raise ValueError("compile: a loss is needed; give a name such as 'mse', or a function of output and target")
     chosen = found("loss", loss, known_losses.LOSSES) if isinstance(loss, str) else loss
@@ -160,16 +173,19 @@ def fit(
             empty part, numbers out of range.
         TypeError: what is no array of numbers, or labels that are not whole where class numbers are due.
 
-    The weights are as they were where one of these is raised.
+    Arrays are looked at before the first step, so that the weights are as they were where one of these is raised; what a dataset
+    or loader gives is looked at as it comes. What draws from the default generators there does not count.
     """
     compiled = compiled_of(self, "fit")
-    _check_numbers(epochs, initial_epoch, batch_size, validation_split)
+    epochs, initial_epoch, batch_size = _checked(epochs, initial_epoch, batch_size, validation_split)
     training, held_out = _divided(self, x, y, validation_split, validation_data, class_weight, sample_weight)
     train_loader, inputs, weighted = _loader(training, batch_size or 32, shuffle)
     _rehearse(self, compiled, training, "y")
     if isinstance(held_out, Samples):
         _rehearse(self, compiled, held_out, "the validation's y")
-    steps = len(train_loader) if hasattr(train_loader, "__len__") else None
+    steps = None
+    with suppress(TypeError):  # a stream has no length
+        steps = len(train_loader)
     measured = ["loss", *(metric.name for metric in compiled.metrics)]
     measured += [f"val_{name}" for name in measured] if held_out is not None else []
     params = {"epochs": epochs, "initial_epoch": initial_epoch, "steps": steps, "verbose": verbose, "metrics": measured}
@@ -191,28 +207,25 @@ def fit(
         train_loader.epoch = initial_epoch
     step = captured(self.train_step) if capture else self.train_step
     measure = captured(self.test_step) if capture else self.test_step
-    was_training, self.stop_training = self.training, False
-    try:
-        told.tell("on_train_begin", {})
-        for epoch in range(initial_epoch, epochs):
-            told.tell("on_epoch_begin", epoch, {})
-            self.train()
-            feed = batches(train_loader, self, inputs, weighted)
-            logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
-            resumed = None
-            if held_out is not None:
-                found = _measure(self, compiled, held_out, batch_size or 32, measure, told)
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            history.append(epoch, logs)
-            position.epoch, position.batch = epoch + 1, 0
-            told.tell("on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
-    except KeyboardInterrupt:
-        history.interrupted = True
-    finally:
-        self.train(was_training)
-        told.tell("on_train_end", {})
+    self.stop_training = False
+    with modes_kept(self), told.until_the_end():
+        try:
+            for epoch in range(initial_epoch, epochs):
+                told.tell("on_epoch_begin", epoch, {})
+                self.train()
+                feed = batches(train_loader, self, inputs, weighted)
+                logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
+                resumed = None
+                if held_out is not None:
+                    found = _measure("fit: validation_data", self, compiled, held_out, batch_size or 32, measure, told)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                history.append(epoch, logs)
+                position.epoch, position.batch = epoch + 1, 0
+                told.tell("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        except KeyboardInterrupt:
+            history.interrupted = True
     return history
 
 
@@ -237,9 +250,7 @@ def _train_epoch(
         told.tell("on_train_batch_end", number, {"loss": loss, "size": len(batch)})
         if model.stop_training == "now":
             break
-    if not tally.count:
-        raise ValueError("fit: the loader gave no batch; where it was iterated over before, give one that can be again")
-    return tally.logs()
+    return tally.logs("fit")
 
 
 class Tally:
@@ -267,13 +278,14 @@ class Tally:
         for metric, held in zip(self.metrics, state["metrics"], strict=True):
             metric.load_state_dict(held)
 
-    def logs(self) -> dict[str, float]:
-        mean = self.total / self.count if self.count else math.nan
-        return {"loss": mean} | {metric.name: metric.result() for metric in self.metrics}
+    def logs(self, who: str) -> dict[str, float]:
+        if not self.count:
+            raise ValueError(f"{who}: the loader gave no batch; where it was iterated over before, give one that can be again")
+        return {"loss": self.total / self.count} | {metric.name: metric.result() for metric in self.metrics}
 
 
 def _measure(
-    model: nn.Module, compiled: Compiled, data: Any, batch_size: int, step: Callable[..., Any], told: Callbacks
+    who: str, model: nn.Module, compiled: Compiled, data: Any, batch_size: int, step: Callable[..., Any], told: Callbacks
 ) -> dict[str, float]:
     """Loss and metrics of data that are not learned from."""
     loader, inputs, weighted = _loader(data, batch_size, False)
@@ -282,7 +294,7 @@ def _measure(
     with in_use(model):
         for batch in batches(loader, model, inputs, weighted):
             tally.take(step, batch)
-    logs = tally.logs()
+    logs = tally.logs(who)
     told.tell("on_test_end", logs)
     return logs
 
@@ -293,11 +305,11 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
     compiled = compiled_of(self, "evaluate")
-    data = x if gives_samples(x) else samples("evaluate", self, x, y, sample_weight)
+    data = _given("evaluate", self, x, y, sample_weight)
     if isinstance(data, Samples):
         _rehearse(self, compiled, data, "y")
     told = Callbacks(callbacks, self, {})
-    return _measure(self, compiled, data, batch_size, captured(self.test_step) if capture else self.test_step, told)
+    return _measure("evaluate", self, compiled, data, batch_size, captured(self.test_step) if capture else self.test_step, told)
 
 
 def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = False) -> Tensor:
@@ -317,7 +329,7 @@ def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
     output = predict(self, x, batch_size=batch_size)
     if output.ndim > 1 and output.shape[-1] > 1:
         return output.argmax(dim=-1)
-    return (output > threshold(self)).long().squeeze(-1)
+    return ((output.squeeze(-1) if output.ndim > 1 else output) > threshold(self)).long()
 
 
 def threshold(model: Any) -> float:
@@ -358,29 +370,35 @@ def load(self: nn.Module, path: Any) -> None:
 # --- what is given ---------------------------------------------------------------------------------------------------------------
 
 
-def _check_numbers(epochs: int, initial_epoch: int, batch_size: int | None, validation_split: float) -> None:
+def _checked(epochs: Any, initial_epoch: Any, batch_size: Any, validation_split: float) -> tuple[int, int, int | None]:
+    """The first three as Python's numbers."""
     for name, value, least in (("epochs", epochs, 1), ("initial_epoch", initial_epoch, 0), ("batch_size", batch_size, 1)):
-        if value is not None and (not isinstance(value, int) or value < least):
+        if (value is not None or name != "batch_size") and not (isinstance(value, Integral) and int(value) >= least):
             raise ValueError(f"fit: {name} is a whole number from {least}, not {value!r}")
     if not 0.0 <= validation_split < 1.0:
         raise ValueError(f"fit: validation_split is a share from 0 to below 1, not {validation_split!r}")
+    return int(epochs), int(initial_epoch), None if batch_size is None else int(batch_size)
+
+
+def _given(who: str, model: nn.Module, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
+    """A dataset or loader as it is, arrays as :class:`Samples`; raises where something is missing, or given beside a dataset."""
+    if gives_samples(x):
+        for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
+            if value is not None:
+                raise ValueError(f"{who}: {name} comes with the samples of a dataset or loader, and is not given beside it")
+        return x
+    if y is None:
+        raise ValueError(f"{who}: y is missing")
+    return samples(who, model, x, y, sample_weight)
 
 
 def _divided(
     model: nn.Module, x: Any, y: Any, validation_split: float, validation_data: Any, class_weight: Any, sample_weight: Any
 ) -> tuple[Any, Any]:
     """What is trained on, and what is measured after each epoch."""
-    if gives_samples(x):
-        for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
-            if value is not None:
-                raise ValueError(f"fit: {name} comes with the samples of a dataset or loader, and is not given beside it")
-        if validation_split:
-            raise ValueError("fit: validation_split needs arrays; divide a dataset by data.random_split, and give validation_data")
-        training: Any = x
-    else:
-        if y is None:
-            raise ValueError("fit: y is missing")
-        training = samples("fit", model, x, y, sample_weight)
+    training = _given("fit", model, x, y, sample_weight, class_weight)
+    if validation_split and not isinstance(training, Samples):
+        raise ValueError("fit: validation_split needs arrays; divide a dataset by data.random_split, and give validation_data")
     held_out: Any = None
     if validation_data is not None:
         if gives_samples(validation_data):
@@ -395,7 +413,7 @@ def _divided(
         if not 0 < at < n:
             raise ValueError(f"fit: validation_split={validation_split:g} of {n} samples leaves one part empty")
         training, held_out = training.part(slice(0, at)), training.part(slice(at, n))
-    return (weighed_by_class(training, class_weight) if class_weight else training), held_out
+    return (weighed_by_class(training, class_weight, device_and_dtype(model)[1]) if class_weight else training), held_out
 
 
 def _loader(data: Any, batch_size: int, shuffle: bool) -> tuple[Any, int, bool]:
@@ -404,18 +422,19 @@ def _loader(data: Any, batch_size: int, shuffle: bool) -> tuple[Any, int, bool]:
         return data.loader(batch_size, shuffle), len(data.x), data.weight is not None
     if isinstance(data, DataLoader):
         return data, 1, True
-    return DataLoader(data, batch_size=batch_size, shuffle=shuffle or None), 1, True
+    return DataLoader(data, batch_size=batch_size, shuffle=(shuffle and not isinstance(data, IterableDataset)) or None), 1, True
 
 
 def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> None:
     """Raise where model, loss, labels or metrics do not fit, before anything is learned: on two samples, without a trace."""
     if not isinstance(data, Samples) or data.y is None:
         return
-    with in_use(model), no_grad():
+    with in_use(model), no_grad(), fork_rng():
         few = data.part(slice(0, 2))
         output = forward(model, few.x if len(few.x) > 1 else few.x[0])
         if known_losses.takes_class_numbers(compiled.loss, data.y):
-            _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name)
+            ignored = getattr(compiled.loss, "ignore_index", -100)  # as the functions have it
+            _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name, ignored)
         y = data.y[:2]
         compiled.loss_of(output, y, few.weight)
         for metric in compiled.metrics:
@@ -424,10 +443,11 @@ def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> Non
             metric.reset()
 
 
-def _check_labels(y: Tensor, classes: int, name: str) -> None:
-    if y.dtype.is_floating_point:
+def _check_labels(y: Tensor, classes: int, name: str, ignored: int) -> None:
+    if y.dtype.kind not in ("int", "uint"):
         raise TypeError(f"fit: {name} has dtype {y.dtype}, and the loss takes class numbers, which are whole; convert it: y.long()")
-    least, most = int(y.min().item()), int(y.max().item())
+    y = y[y != ignored]
+    least, most = (int(y.min().item()), int(y.max().item())) if y.numel() else (0, 0)
     if least < 0 or most >= classes:
         raise ValueError(
             f"fit: {name} has class numbers from {least} to {most}, and the model has {classes} outputs, 0 to {classes - 1}"
