@@ -63,6 +63,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _network(self, inputs: int, outputs: int) -> nn.Sequential:
+        if not isinstance(self.hidden_units, (Integral, tuple, list)):
+            raise TypeError(f"hidden_units is a whole number, or a tuple of them, not {self.hidden_units!r}")
         hidden: Any = (self.hidden_units,) if isinstance(self.hidden_units, Integral) else self.hidden_units
         return train.mlp(inputs, [int(units) for units in hidden], outputs, self.activation, self.dropout, self.penalty)
 
@@ -97,15 +99,14 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
             self.weights_ = model.get_weights()
         self.history_, self.n_iter_, self.n_outputs_ = history.history, len(history.epoch), outputs
 
-    def _output(self, x: Any, softmax: bool = False) -> Any:
+    def _output(self, x: Any, *last: nn.Module) -> Any:
         """The network's output in float64: to within rounding the same for a sample whichever others are given with it."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype="float64")
         with self._place():
             model = self._network(x.shape[1], self.n_outputs_).double()
             model.set_weights(self.weights_)
-            if softmax:
-                model.append(nn.Softmax(dim=-1))
+            model.extend(last)
             return model.predict(x, batch_size=1024).numpy(force=True)
 
 
@@ -147,7 +148,11 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, (N, classes), in the order of ``classes_``."""
-        return self._output(X, softmax=True)
+        return self._output(X, nn.Softmax(dim=-1))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """The logarithm of :meth:`predict_proba`, exact also where a probability is too small for a number."""
+        return self._output(X, nn.LogSoftmax(dim=-1))
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each sample, (N,)."""

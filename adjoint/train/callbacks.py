@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ class Callback:
 
 def in_order(callbacks: Iterable[Any]) -> list[Any]:
     """The order in which they are told: those come last that keep the others' state."""
-    return sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
+    several = callbacks if isinstance(callbacks, Iterable) else [callbacks]
+    return sorted(several, key=lambda callback: getattr(callback, "last", False))
 
 
 class Callbacks:
@@ -201,6 +202,8 @@ class EarlyStopping(Callback):
     ) -> None:
         self.monitor, self.patience, self.baseline = monitor, patience, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        if patience < 0:
+            raise ValueError(f"EarlyStopping: patience is a number of epochs from 0, not {patience}")
         self._order = Best("EarlyStopping", monitor, mode, abs(min_delta))
         self.best: float | None = None
         self.best_epoch = self.stopped_epoch = 0
@@ -361,7 +364,7 @@ class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch by ``schedule(epoch, lr)``, or have an ``optim.lr_scheduler`` take a step after it.
 
     Args:
-        schedule: a function of the epoch's number, from 0, and the present rate; or a scheduler object.
+        schedule: a function of the epoch's number, from 0, and of the present rate if it takes two; or a scheduler object.
     """
 
     def __init__(self, schedule: Any) -> None:
@@ -372,7 +375,10 @@ class LearningRateScheduler(Callback):
             raise TypeError(
                 f"LearningRateScheduler: {type(schedule).__name__}.step takes what was measured; use train.ReduceLROnPlateau"
             )
-        self.schedule = schedule
+        self.schedule, self._takes = schedule, 2
+        if step is None:
+            with suppress(ValueError):  # a built-in function may not tell
+                self._takes = len(signature(schedule).parameters)
         self._epoch = self._begun = -1  # the present epoch, and the one that a checkpoint was inside of
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
@@ -380,7 +386,7 @@ class LearningRateScheduler(Callback):
         if hasattr(self.schedule, "step") or again:
             return
         for group in self.model.compiled.optimizer.param_groups:
-            rate = float(self.schedule(epoch, group["lr"]))
+            rate = float(self.schedule(*(epoch, group["lr"])[: self._takes]))
             if not rate >= 0.0:
                 raise ValueError(f"LearningRateScheduler: the schedule gave {rate!r} for epoch {epoch}; a rate is a number from 0")
             group["lr"] = rate

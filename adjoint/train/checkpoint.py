@@ -104,8 +104,11 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     state = unpacked(json.loads(text), {f".{name}": tensor for name, tensor in tensors.items()})
     saved, given = state["callbacks"], states_of(callbacks)
     if saved and [name for name, _ in given] != [name for name, _ in saved]:
-        names = [type(callback).__name__ for callback in callbacks]
-        raise ValueError(f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {names}")
+        names = [type(callback).__name__ for callback in in_order(callbacks)]
+        raise ValueError(
+            f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {names}; give those "
+            "that fit will be given: resume(path, model, callbacks)"
+        )
     model.load_state_dict(state["model"])
     compiled.optimizer.load_state_dict(state["optimizer"])
     for callback, (_, held) in zip(with_states(callbacks), saved, strict=False):  # with no callbacks saved there are none to load

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from .. import nn
 from ..autograd import Tensor
@@ -73,11 +76,13 @@ def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, whole:
     """
     columns = columns_of(data)
     array = data.to_numpy() if hasattr(data, "to_numpy") else data
+    if getattr(getattr(array, "dtype", None), "kind", "") == "O" and hasattr(data, "iloc"):
+        array = numbers_of(data, name, who)
     try:
         x = as_tensor(array, device=device)
     except (TypeError, ValueError) as error:
-        kinds = f"; its columns are {', '.join(columns[:8])}" if columns else ""
-        raise TypeError(f"{who}: {name} is no array of numbers ({error}){kinds}; encode text as numbers first") from None
+        several = "; several inputs are given as a tuple" if isinstance(data, (list, dict)) else ""
+        raise TypeError(f"{who}: {name} is no array of numbers ({error}){several}; encode text as numbers first") from None
     if not x.ndim:
         raise ValueError(f"{who}: {name} is a single number; its first axis counts the samples")
     if dtype is not None and (x.dtype.is_floating_point or not whole):
@@ -85,6 +90,27 @@ def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, whole:
     if x.dtype.is_floating_point:
         refuse_unfinished(x, name, who, columns)
     return x
+
+
+def numbers_of(frame: Any, name: str, who: str) -> Any:
+    """The numbers of a pandas frame, or series, of several kinds, missing ones as NaN; whole where all are.
+
+    Raises ``TypeError`` that names the columns that hold something else.
+    """
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])] if frame.ndim > 1 else [frame]
+    wrong, found, whole = [], [], True
+    for column in columns:
+        held = column[~column.isna()]
+        kind = getattr(column.dtype, "kind", "O")
+        if kind not in "biuf" and not (kind == "O" and all(isinstance(value, Real) for value in held)):
+            wrong.append(str(column.name))
+            continue
+        whole = whole and len(held) == len(column) and (kind in "biu" or all(isinstance(value, Integral) for value in held))
+        found.append(column.to_numpy("float64", na_value=float("nan")))
+    if wrong:
+        raise TypeError(f"{who}: {name} has no numbers in {', '.join(map(repr, wrong))}; encode text and dates as numbers first")
+    array = np.stack(found, axis=1) if frame.ndim > 1 else found[0]
+    return array.astype("int64") if whole else array
 
 
 def refuse_unfinished(x: Tensor, name: str, who: str, columns: list[str]) -> None:
@@ -151,6 +177,8 @@ def samples(who: str, model: nn.Module, x: Any, y: Any, weight: Any = None) -> S
             raise ValueError(f"{who}: x has {n} samples and {name} {t.shape[0]}; they must be as many")
     if not n:
         raise ValueError(f"{who}: x has no samples")
+    if weight is not None and found[-1].numel() and float(found[-1].min().item()) < 0:
+        raise ValueError(f"{who}: sample_weight has {found[-1].min().item():g}; weights are numbers from 0")
     if weight is not None and found[-1].ndim != 1:
         raise ValueError(
             f"{who}: sample_weight has the shape {tuple(found[-1].shape)}; it must have a number for each of {n} samples"
@@ -163,6 +191,10 @@ def weighed_by_class(found: Samples, weights: Mapping[int, float], dtype: Any) -
     y = found.y
     if y is None:
         raise ValueError("fit: class_weight needs y")
+    if not isinstance(weights, Mapping) or not all(isinstance(number, Integral) for number in weights):
+        raise TypeError(f"fit: class_weight is a dict from class numbers to weights, such as {{0: 1.0, 1: 3.0}}, not {weights!r}")
+    if not all(0.0 <= float(weight) < float("inf") for weight in weights.values()):
+        raise ValueError(f"fit: class_weight has numbers from 0, not {weights}")
     classes = y if y.ndim == 1 else y.squeeze(-1) if y.shape[-1] == 1 else y.argmax(dim=-1)
     factor = found.weight if found.weight is not None else ones(len(found), dtype=dtype, device=y.backend)
     for number, weight in weights.items():
@@ -183,4 +215,8 @@ def batches(loader: Any, model: nn.Module, inputs: int, weighted: bool) -> Itera
         parts = moved(given) if isinstance(given, (tuple, list)) else (moved(given),)
         x = parts[0] if inputs == 1 else parts[:inputs]
         rest = parts[inputs:]
+        if len(rest) > 2:
+            raise ValueError(
+                f"a batch has {len(parts)} parts; it is (x, y) or (x, y, weight), with a tuple in x for several inputs"
+            )
         yield Batch(x, rest[0] if rest else None, rest[1] if weighted and len(rest) > 1 else None)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from .. import nn
 from ..autograd import Tensor
 from ..autograd.functions import log, log1p
+from ..backends.dtypes import float64
 from ..nn import functional as F
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -25,10 +26,16 @@ def each(values: Tensor) -> Tensor:
     return values if values.ndim < 2 else values.flatten(1).mean(dim=1)
 
 
-def alike(output: Tensor, target: Tensor) -> Tensor:
-    """The target in the output's form: a column where the output is one, and of its dtype."""
+def in_form(output: Tensor, target: Tensor) -> Tensor:
+    """The target as a column where the output is one, and as no column where it is none."""
     if output.ndim == target.ndim + 1 and output.shape[-1] == 1:
-        target = target.unsqueeze(-1)
+        return target.unsqueeze(-1)
+    return target.squeeze(-1) if target.ndim == output.ndim + 1 and target.shape[-1] == 1 else target
+
+
+def alike(output: Tensor, target: Tensor) -> Tensor:
+    """The target in the output's form and dtype; ``ValueError`` where its shape is another one."""
+    target = in_form(output, target)
     if output.shape != target.shape:
         raise ValueError(f"the model's output has the shape {tuple(output.shape)} and the target {tuple(target.shape)}")
     return target.to(output.dtype)
@@ -111,7 +118,8 @@ def squared_hinge(output: Tensor, target: Tensor) -> Tensor:
 
 
 def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    """PyTorch's: of logits (N, C) and class numbers or probabilities."""
+    """PyTorch's: of logits (N, C) and class numbers, (N,) or (N, 1), or probabilities."""
+    target = target.squeeze(-1) if target.ndim == output.ndim > 1 and target.shape[-1] == 1 < output.shape[-1] else target
     return each(F.cross_entropy(output, target, reduction="none"))
 
 
@@ -164,8 +172,31 @@ def takes_class_numbers(loss: Any, target: Tensor) -> bool:
     """Whether the loss takes a class number a sample, rather than one target an output."""
     if loss is sparse_categorical_crossentropy or isinstance(loss, nn.NLLLoss):
         return True
-    of_both = loss is cross_entropy or isinstance(loss, nn.CrossEntropyLoss) or loss is F.cross_entropy
-    return of_both and target.ndim < 2
+    if loss is cross_entropy:
+        return target.ndim < 2 or target.shape[-1] == 1
+    return (isinstance(loss, nn.CrossEntropyLoss) or loss is F.cross_entropy) and target.ndim < 2
+
+
+def is_binary(loss: Any) -> bool:
+    """Whether each output is the probability, or the logit, of a yes or no of its own."""
+    known = (binary_crossentropy, binary_cross_entropy_with_logits, F.binary_cross_entropy, F.binary_cross_entropy_with_logits)
+    return loss in known or isinstance(loss, (nn.BCELoss, nn.BCEWithLogitsLoss))
+
+
+def wrong_targets(loss: Any, target: Tensor) -> str:
+    """What the loss takes, where the targets are something else; class numbers apart."""
+    if is_binary(loss) and not bool(((target >= 0) & (target <= 1)).all().item()):
+        return "a binary loss takes 0 and 1, or probabilities"
+    if loss in (hinge, squared_hinge) and not bool(((target == -1) | (target == 0) | (target == 1)).all().item()):
+        return "a hinge takes -1 and 1, or 0 and 1"
+    if loss is categorical_crossentropy and not is_one_hot(target):
+        return "the loss takes one-hot rows, or probabilities, which add up to 1"
+    return ""
+
+
+def is_one_hot(target: Tensor) -> bool:
+    """Whether rows add up to 1 and have nothing below 0: one-hot, or probabilities."""
+    return bool(((target >= 0).all() & ((target.to(float64).sum(dim=-1) - 1.0).abs() < 1e-3).all()).item())
 
 
 def takes_logits(loss: Any) -> bool:

@@ -40,6 +40,7 @@ class Metric:
     """
 
     name = "metric"  #: under which it is reported
+    ignored: int | None = None  #: a class number that stands for none: such samples do not count
     forms: tuple[str, ...] = ("single", "one-hot", "numbers")  #: the shapes it takes, of ``FORMS``
 
     def __init__(self) -> None:
@@ -86,7 +87,8 @@ def weights(metric: Metric, weight: Tensor | None, n: int, like: Tensor) -> Tens
 def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Samples in a row: float64 scores (M,) or (M, C), targets (M,) or one-hot (M, C), float64 weights (M,).
 
-    Raises ``ValueError`` where the shapes are none of the metric's forms, or a class number is not one of the output's.
+    Raises ``ValueError`` where the shapes are none of the metric's forms, a class number is not one of the output's, or targets
+    are not one-hot.
     """
     shape, other = tuple(output.shape), tuple(target.shape)
     classes = shape[-1] if len(shape) > 1 else 1
@@ -102,13 +104,22 @@ def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | No
         raise ValueError(f"{metric.name}: the output has the shape {shape} and the target {other}; it takes {takes}")
     scores = output.detach().to(float64).reshape(*((-1, classes) if form in ("one-hot", "numbers") else (-1,)))
     target = target.detach().reshape(*((-1, classes) if form == "one-hot" else (-1,)))
+    n = shape[0]
+    by = weights(metric, weight, n, scores).repeat_interleave(scores.shape[0] // max(n, 1))
+    if form == "one-hot" and not losses.is_one_hot(target):
+        raise ValueError(
+            f"{metric.name}: the targets {other} are not one-hot, as rows do not add up to 1; for labels that do not exclude each "
+            "other there is binary_accuracy"
+        )
     if form == "numbers":
         target = target.long()
+        if metric.ignored is not None:
+            kept = target != metric.ignored
+            target, by = target * kept, by * kept
         least, most = (int(target.min()), int(target.max())) if target.numel() else (0, 0)
         if least < 0 or most >= classes:
             raise ValueError(f"{metric.name}: class numbers from {least} to {most}, and the output is for 0 to {classes - 1}")
-    n = shape[0]
-    return scores, target, weights(metric, weight, n, scores).repeat_interleave(scores.shape[0] // max(n, 1))
+    return scores, target, by
 
 
 def true_classes(scores: Tensor, target: Tensor) -> Tensor:
@@ -450,7 +461,7 @@ class Averaged(Mean):
     def update(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         n = target.shape[0]
         with no_grad():
-            value = self.function(output, target)
+            value = self.function(output, losses.in_form(output, target))
         if not isinstance(value, Tensor) or not value.ndim:
             value, weight = ones(n, dtype=float64, device=target.backend) * float(value), None
         values = losses.each(value.to(float64))
@@ -463,7 +474,9 @@ NAMED: list[type[Metric]] = [
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy, Precision, Recall, F1Score,
     AUC, LogLoss, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError, R2Score,
 ]  # fmt: skip
-SHORT: dict[str, type[Metric]] = {"acc": Accuracy, "mse": MeanSquaredError, "rmse": RootMeanSquaredError, "mae": MeanAbsoluteError}
+SHORT: dict[str, type[Metric]] = {
+    "acc": Accuracy, "mse": MeanSquaredError, "rmse": RootMeanSquaredError, "mae": MeanAbsoluteError, "f1": F1Score, "r2": R2Score,
+}  # fmt: skip
 METRICS: dict[str, Callable[[], Metric]] = {**{made.name: made for made in NAMED}, **SHORT}
 
 
@@ -480,6 +493,7 @@ def metric(given: Any, loss: Any) -> Metric:
             made.from_logits = losses.takes_logits(loss)
         if hasattr(made, "threshold") and not losses.takes_logits(loss):
             made.threshold = losses.decides_at(loss)
+        made.ignored = getattr(loss, "ignore_index", -100)  # as the functions have it
         return made
     if isinstance(given, ConfusionMatrix):
         raise TypeError("a ConfusionMatrix is not one number, as metrics in logs are; update it yourself with what predict gives")

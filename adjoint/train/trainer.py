@@ -19,12 +19,12 @@ from ..autograd.creation import as_tensor
 from ..autograd.functions import concat
 from ..autograd.random import fork_rng
 from ..capture import capture as captured
-from ..data import DataLoader, IterableDataset
+from ..data import DataLoader, IterableDataset, TensorDataset
 from ..files import load as load_tensors
 from ..files import save as save_tensors
 from . import losses as known_losses
 from . import metrics as known_metrics
-from .callbacks import Callbacks
+from .callbacks import Callbacks, in_order
 from .feeding import Batch, Samples, batches, device_and_dtype, gives_samples, in_use, modes_kept, samples, weighed_by_class
 from .history import History
 from .names import OPTIMIZERS, found
@@ -43,6 +43,12 @@ class Compiled:
 
     def loss_of(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """The loss of a batch: the mean of its samples' losses, each multiplied by its weight where there are weights."""
+        if target is None:
+            raise ValueError("fit: there is no y to learn; a dataset or loader gives (x, y) or (x, y, weight)")
+        if not isinstance(output, Tensor):
+            raise TypeError(f"fit: the model gives a {type(output).__name__}, and a loss takes one tensor; define a train_step")
+        if self.loss not in known_losses.LOSSES.values() and not isinstance(self.loss, nn.Module):
+            target = known_losses.in_form(output, target)  # a function may not look, and pair each with each
         if weight is None:
             value = self.loss(output, target)
             return value if not value.ndim else value.mean()
@@ -76,7 +82,7 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
         )
     if loss is None:
         raise ValueError("compile: a loss is needed; give a name such as 'mse', or a function of output and target")
-    chosen = found("loss", loss, known_losses.LOSSES) if isinstance(loss, str) else loss
+    chosen = found("loss", loss.lower(), known_losses.LOSSES) if isinstance(loss, str) else loss
     if not callable(chosen) or isinstance(chosen, type):
         raise TypeError(f"compile: loss is a name or a function of output and target, not {loss!r}")
     one = isinstance(metrics, (str, known_metrics.Metric)) or callable(metrics)
@@ -138,7 +144,7 @@ def fit(
     validation_split: float = 0.0,
     validation_data: Any = None,
     shuffle: bool = True,
-    callbacks: Iterable[Any] = (),
+    callbacks: Any = (),
     verbose: int | str = "auto",
     class_weight: Mapping[int, float] | None = None,
     sample_weight: Any = None,
@@ -157,7 +163,7 @@ def fit(
             each epoch.
         validation_data: (x, y) or (x, y, weight) to measure instead, a dataset or a loader.
         shuffle: take the samples in another order in each epoch.
-        callbacks: objects of :class:`~adjoint.train.Callback`'s subclasses.
+        callbacks: objects of :class:`~adjoint.train.Callback`'s subclasses, or one.
         verbose: 0 silent, 1 a bar, 2 a line an epoch; "auto" is a bar in a terminal or notebook, and lines elsewhere.
         class_weight: by what a sample's loss is multiplied, by class number.
         sample_weight: by what each sample's loss is multiplied, (N,).
@@ -173,8 +179,8 @@ def fit(
             empty part, numbers out of range.
         TypeError: what is no array of numbers, or labels that are not whole where class numbers are due.
 
-    Arrays are looked at before the first step, so that the weights are as they were where one of these is raised; what a dataset
-    or loader gives is looked at as it comes. What draws from the default generators there does not count.
+    Arrays, and a ``TensorDataset``, are looked through before the first step, and two of their samples tried, so that the weights
+    are as they were where one of these is raised. What another dataset or a loader gives comes unseen.
     """
     compiled = compiled_of(self, "fit")
     epochs, initial_epoch, batch_size = _checked(epochs, initial_epoch, batch_size, validation_split)
@@ -195,7 +201,7 @@ def fit(
         for number, epoch in enumerate(before.epoch):
             if epoch < initial_epoch:
                 history.append(epoch, {name: values[number] for name, values in before.history.items()})
-    told = Callbacks([*callbacks, Progress.of(verbose)], self, params)
+    told = Callbacks([*in_order(callbacks), Progress.of(verbose)], self, params)
     position, resumed = Position(initial_epoch, loader=train_loader), vars(self).pop("resumed", None)
     if resumed is not None and resumed["epoch"] == initial_epoch:
         set_random_states(resumed["random"], train_loader)
@@ -207,12 +213,17 @@ def fit(
         train_loader.epoch = initial_epoch
     step = captured(self.train_step) if capture else self.train_step
     measure = captured(self.test_step) if capture else self.test_step
-    self.stop_training = False
+    self.stop_training, learned = False, [p.requires_grad for p in self.parameters()]
     with modes_kept(self), told.until_the_end():
         try:
             for epoch in range(initial_epoch, epochs):
                 told.tell("on_epoch_begin", epoch, {})
                 self.train()
+                now = [p.requires_grad for p in self.parameters()]
+                if capture and now != learned:  # a callback froze something, or no longer does
+                    step.reset()
+                    measure.reset()
+                learned = now
                 feed = batches(train_loader, self, inputs, weighted)
                 logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
                 resumed = None
@@ -263,7 +274,10 @@ class Tally:
 
     def take(self, step: Callable[..., Any], batch: Batch) -> float:
         """Do the step with a batch; its loss."""
-        loss, output = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
+        done = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
+        if not isinstance(done, tuple) or len(done) != 2:
+            raise TypeError(f"fit: a step gives the loss and the model's output, a tuple of two, not {done!r}")
+        loss, output = done
         loss = float(loss.item() if isinstance(loss, Tensor) else loss)
         self.total, self.count = self.total + loss * len(batch), self.count + len(batch)
         for metric in self.metrics:
@@ -300,7 +314,7 @@ def _measure(
 
 
 def evaluate(
-    self: nn.Module, x: Any, y: Any = None, *, batch_size: int = 32, sample_weight: Any = None, callbacks: Iterable[Any] = (),
+    self: nn.Module, x: Any, y: Any = None, *, batch_size: int = 32, sample_weight: Any = None, callbacks: Any = (),
     capture: bool = False,
 ) -> dict[str, float]:  # fmt: skip
     """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
@@ -325,11 +339,15 @@ def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = Fa
 
 
 def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
-    """The number of the largest output for each sample; of a single output, whether it is above 1/2 (0 for logits and hinges)."""
+    """The number of the largest output for each sample; of a single output, whether it is above 1/2 (0 for logits and hinges).
+
+    With a binary loss, of several outputs too: labels that do not exclude each other, (N, C).
+    """
     output = predict(self, x, batch_size=batch_size)
-    if output.ndim > 1 and output.shape[-1] > 1:
+    held = getattr(self, "compiled", None)
+    if output.ndim > 1 and output.shape[-1] > 1 and not (isinstance(held, Compiled) and known_losses.is_binary(held.loss)):
         return output.argmax(dim=-1)
-    return ((output.squeeze(-1) if output.ndim > 1 else output) > threshold(self)).long()
+    return ((output.squeeze(-1) if output.ndim > 1 and output.shape[-1] == 1 else output) > threshold(self)).long()
 
 
 def threshold(model: Any) -> float:
@@ -382,13 +400,17 @@ def _checked(epochs: Any, initial_epoch: Any, batch_size: Any, validation_split:
 
 def _given(who: str, model: nn.Module, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
     """A dataset or loader as it is, arrays as :class:`Samples`; raises where something is missing, or given beside a dataset."""
+    if type(x) is TensorDataset and y is None and sample_weight is None and len(x.tensors) <= 3:
+        x, y, sample_weight = (*x.tensors, None, None)[:3]  # arrays, and looked through like these
     if gives_samples(x):
         for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
             if value is not None:
                 raise ValueError(f"{who}: {name} comes with the samples of a dataset or loader, and is not given beside it")
         return x
-    if y is None:
-        raise ValueError(f"{who}: y is missing")
+    if y is None and type(model).train_step is nn.Module.train_step:
+        raise ValueError(
+            f"{who}: y is missing; what gives samples or batches itself is a data.Dataset, IterableDataset or DataLoader"
+        )
     return samples(who, model, x, y, sample_weight)
 
 
@@ -402,7 +424,7 @@ def _divided(
     held_out: Any = None
     if validation_data is not None:
         if gives_samples(validation_data):
-            held_out = validation_data
+            held_out = _given("fit: validation_data", model, validation_data, None, None)
         elif isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3):
             held_out = samples("fit: validation_data", model, *validation_data)
         else:
@@ -427,12 +449,23 @@ def _loader(data: Any, batch_size: int, shuffle: bool) -> tuple[Any, int, bool]:
 
 def _rehearse(model: nn.Module, compiled: Compiled, data: Any, name: str) -> None:
     """Raise where model, loss, labels or metrics do not fit, before anything is learned: on two samples, without a trace."""
-    if not isinstance(data, Samples) or data.y is None:
+    if not isinstance(data, Samples) or data.y is None or type(model).train_step is not nn.Module.train_step:
         return
+    if takes := known_losses.wrong_targets(compiled.loss, data.y):
+        raise ValueError(f"fit: {name} has numbers from {data.y.min().item():g} to {data.y.max().item():g}, and {takes}")
+    try:
+        _rehearsed(model, compiled, data, name)
+    except (ValueError, TypeError) as error:
+        error.add_note(f"(tried on the first {min(2, len(data))} of {len(data)} samples)")
+        raise
+
+
+def _rehearsed(model: nn.Module, compiled: Compiled, data: Samples, name: str) -> None:
     with in_use(model), no_grad(), fork_rng():
         few = data.part(slice(0, 2))
         output = forward(model, few.x if len(few.x) > 1 else few.x[0])
-        if known_losses.takes_class_numbers(compiled.loss, data.y):
+        assert data.y is not None
+        if isinstance(output, Tensor) and known_losses.takes_class_numbers(compiled.loss, data.y):
             ignored = getattr(compiled.loss, "ignore_index", -100)  # as the functions have it
             _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name, ignored)
         y = data.y[:2]

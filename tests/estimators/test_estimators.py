@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
@@ -60,6 +61,30 @@ def test_scores_by_cross_validation_are_the_same_again() -> None:
     model = make_pipeline(StandardScaler(), MLPClassifier(10, epochs=15, random_state=1))
     first, second = (cross_val_score(model, IRIS.data, IRIS.target, cv=3) for _ in range(2))
     assert first.tolist() == second.tolist()
+
+
+def test_threads_have_random_numbers_of_their_own() -> None:
+    def trained() -> Any:
+        return MLPClassifier(4, epochs=3, dropout=0.2, random_state=0).fit(IRIS.data, IRIS.target).weights_
+
+    before = ad.default_generator().get_state()
+    alone = trained()
+    for weights in Parallel(n_jobs=4, backend="threading")(delayed(trained)() for _ in range(8)):
+        for a, b in zip(weights, alone, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert ad.default_generator().get_state() == before
+
+
+def test_a_search_takes_numbers_of_numpy() -> None:
+    search = GridSearchCV(MLPClassifier(), {"hidden_units": np.arange(2, 4), "epochs": np.arange(1, 3)}, cv=2)
+    assert search.fit(IRIS.data, IRIS.target).best_params_["epochs"] in (1, 2)
+    with pytest.raises(TypeError, match="hidden_units is a whole number"):
+        MLPClassifier(5.0).fit(IRIS.data, IRIS.target)
+
+
+def test_log_probabilities_are_exact() -> None:
+    model = MLPClassifier(8, epochs=5, random_state=0).fit(IRIS.data, IRIS.target)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(IRIS.data)), model.predict_proba(IRIS.data), 1e-12)
 
 
 def test_a_regression_with_a_scaled_target_is_better_than_the_mean() -> None:

@@ -106,6 +106,88 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once() -> None:
     assert len(batches) < 10
 
 
+@pytest.mark.parametrize(
+    ("baseline", "losses", "epochs", "kept"),
+    [
+        (0.1, [1.0, 0.9, 0.8, 0.9, 0.9, 0.9], 4, 2),
+        (0.85, [1.0, 0.9, 0.9, 0.8, 0.8, 0.7], 3, 1),
+        (None, [1.0, 0.9, 0.9, 0.8, 0.8, 0.7], 6, 5),
+    ],
+)
+def test_a_baseline_decides_when_to_stop_and_not_what_is_best(
+    baseline: float | None, losses: list[float], epochs: int, kept: int
+) -> None:
+    stop = train.EarlyStopping("loss", patience=2, baseline=baseline, restore_best_weights=True)
+    m, seen = model(), []
+    note = train.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(bits(m)))
+    history = m.fit(X, Y, epochs=6, callbacks=[Scripted(loss=losses), note, stop], verbose=0)
+    assert (len(history.epoch), stop.best_epoch) == (epochs, kept)
+    assert bits(m) == seen[kept]
+
+
+def test_a_rate_below_the_least_one_is_not_raised() -> None:
+    m = model()
+    m.compile(optim.Adam(m.parameters(), lr=1e-5), "mse")
+    m.fit(X, Y, epochs=3, callbacks=[Scripted(loss=[1.0] * 3), train.ReduceLROnPlateau("loss", patience=1, min_lr=1e-4)], verbose=0)
+    assert m.compiled.optimizer.param_groups[0]["lr"] == 1e-5
+
+
+def test_a_schedule_may_take_the_epoch_alone_and_one_that_needs_a_number_is_refused() -> None:
+    m, rates = model(), []
+    note = train.LambdaCallback(on_epoch_end=lambda epoch, logs: rates.append(m.compiled.optimizer.param_groups[0]["lr"]))
+    m.fit(X, Y, epochs=2, callbacks=[train.LearningRateScheduler(lambda epoch: 0.1 * (epoch + 1)), note], verbose=0)
+    assert rates == [0.1, 0.2]
+
+    class Needy:
+        def step(self, metrics: float) -> None: ...
+
+    with pytest.raises(TypeError, match=r"use train\.ReduceLROnPlateau"):
+        train.LearningRateScheduler(Needy())
+
+
+def test_all_that_have_begun_are_told_of_the_end_and_the_first_error_is_raised(tmp_path: Path) -> None:
+    def failing(logs: Any) -> None:
+        raise KeyError("end")
+
+    log = train.CSVLogger(tmp_path / "log.csv")
+    with pytest.raises(ZeroDivisionError) as caught:
+        model().fit(X, Y, verbose=1, callbacks=[
+            train.LambdaCallback(on_train_end=failing), log, train.LambdaCallback(on_epoch_end=lambda *args: 1 / 0),
+        ])  # fmt: skip
+    assert any("KeyError('end')" in note for note in caught.value.__notes__)
+    assert log._file is None
+    with pytest.raises(KeyError):
+        model().fit(X, Y, verbose=0, callbacks=[train.LambdaCallback(on_train_end=failing), log])
+    assert log._file is None
+    with pytest.raises(FileNotFoundError):
+        model().fit(X, Y, verbose=1, callbacks=[train.CSVLogger(tmp_path / "none" / "log.csv")])
+
+
+def test_a_table_with_other_columns_is_not_gone_on_with(tmp_path: Path) -> None:
+    m, path = model(), tmp_path / "log.csv"
+    m.fit(X, Y, callbacks=[train.CSVLogger(path)], verbose=0)
+    before = bits(m)
+    with pytest.raises(ValueError, match="none for val_loss, val_mae"):
+        m.fit(X, Y, validation_split=0.5, callbacks=[train.CSVLogger(path, append=True)], verbose=0)
+    assert bits(m) == before
+
+
+def test_callbacks_in_another_order_and_plain_objects_go_on(tmp_path: Path) -> None:
+    class Plain:
+        def on_epoch_end(self, epoch: int, logs: Any) -> None: ...
+
+    def callbacks() -> list[Any]:
+        return [
+            train.ModelCheckpoint(tmp_path / "run.safetensors", "loss", save_best_only=True),
+            Plain(),
+            train.EarlyStopping("loss"),
+        ]
+
+    m = model()
+    m.fit(X, Y, epochs=2, initial_epoch=1, callbacks=callbacks(), verbose=0)
+    assert train.resume(tmp_path / "run.safetensors", model(), callbacks()) == 2
+
+
 def test_moments_come_in_order() -> None:
     heard: list[str] = []
     moments = train.callbacks.MOMENTS
@@ -236,7 +318,9 @@ def test_a_training_goes_on_from_the_midst_of_an_epoch_to_the_same_bits(
     kind: str, epoch: int, batch: int, capture: bool, drawn: st.DataObject
 ) -> None:
     assume(epoch or batch)
-    chosen = drawn.draw(st.lists(st.sampled_from(["accuracy", "auc", "f1_score", "log_loss", "precision"]), unique=True, max_size=2))
+    chosen = drawn.draw(
+        st.lists(st.sampled_from(["accuracy", "auc", "f1_score", "log_loss", "precision"]), unique=True, max_size=2)
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "run.safetensors")
 

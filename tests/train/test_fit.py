@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -275,6 +278,189 @@ def test_weights_go_out_and_come_back(tmp_path: Any) -> None:
         other.set_weights(model.get_weights()[::-1])
 
 
+class Stream(data.IterableDataset):
+    """Samples as they come."""
+
+    def __iter__(self) -> Any:
+        yield from zip(*map(ad.tensor, samples(24)), strict=True)
+
+
+def test_a_stream_is_trained_on_batch_after_batch() -> None:
+    model = network()
+    model.compile("adam", "cross_entropy", metrics=["accuracy"])
+    seen: list[int] = []
+    note = train.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["size"]))
+    for stream in (Stream(), data.DataLoader(Stream(), batch_size=9)):
+        history = model.fit(stream, batch_size=9, epochs=2, validation_data=Stream(), callbacks=note, verbose=0)
+        assert len(history.epoch) == 2
+    assert seen == [9, 9, 6] * 4
+
+
+def test_frozen_parts_are_afterwards_as_they_were() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2).eval())
+    model.compile("adam", "cross_entropy")
+    for call in (lambda: model.predict(X), lambda: model.evaluate(X, Y), lambda: model.fit(X, Y, verbose=0), model.summary):
+        call()
+        assert [part.training for part in model] == [True, False]
+
+
+def test_a_function_meets_targets_in_the_outputs_form() -> None:
+    x = ad.randn(20, 1)
+    for target in (x[:, 0], x):
+        model = nn.Sequential(nn.Linear(1, 1))
+        model.compile("sgd", lambda o, t: ((o - t) ** 2).mean(), metrics=["mse", lambda o, t: ((o - t) ** 2).mean()])
+        logs = model.evaluate(x, target)
+        assert len({round(value, 5) for value in logs.values()}) == 1
+
+
+def test_labels_that_do_not_exclude_each_other_are_decided_by_themselves() -> None:
+    model = nn.Sequential(nn.Linear(3, 2))
+    model.compile("adam", "binary_cross_entropy_with_logits", metrics=["binary_accuracy"])
+    target = (X[:, :2] > 0).astype("float32")
+    assert model.predict_classes(X).tolist() == (model.predict(X) > 0).long().tolist()
+    assert "binary_accuracy" in model.fit(X, target, verbose=0).history
+    model.compile("adam", "binary_cross_entropy_with_logits", metrics=["accuracy"])
+    with pytest.raises(ValueError, match=r"accuracy: the targets .* are not one-hot.*binary_accuracy"):
+        model.fit(X, target, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "message"),
+    [
+        ("binary_crossentropy", [1, 2], "from 1 to 2, and a binary loss takes 0 and 1"),
+        (nn.BCEWithLogitsLoss(), [[-1.0], [1.0]], "from -1 to 1, and a binary loss"),
+        ("hinge", [1, 2], "a hinge takes -1 and 1"),
+        ("categorical_crossentropy", [[3.0, 4.0], [1.0, 0.0]], "which add up to 1"),
+    ],
+)
+def test_targets_that_the_loss_does_not_take_are_refused(loss: Any, targets: Any, message: str) -> None:
+    y = np.array(targets)
+    model = nn.Sequential(nn.Linear(3, y.shape[1] if y.ndim > 1 else 1), nn.Sigmoid())
+    model.compile("adam", loss)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X[:2], y, verbose=0)
+
+
+def test_labels_that_are_ignored_count_neither_in_the_loss_nor_in_the_accuracy() -> None:
+    y = np.where(np.arange(12) < 4, -100, Y)
+    for loss in ("cross_entropy", nn.CrossEntropyLoss()):
+        model = network()
+        model.compile("adam", loss, metrics=["accuracy"])
+        some = model.evaluate(X[4:], Y[4:])["accuracy"]
+        assert model.evaluate(X, y)["accuracy"] == pytest.approx(some)
+        assert model.fit(X, y, verbose=0).history["loss"][0] > 0
+
+
+def test_a_hinge_and_its_accuracy_decide_alike() -> None:
+    model = nn.Sequential(nn.Linear(3, 1))
+    for loss in ("hinge", "squared_hinge", "binary_cross_entropy_with_logits"):
+        model.compile("adam", loss, metrics=["accuracy"])
+        assert model.evaluate(X, Y)["accuracy"] == pytest.approx((model.predict_classes(X).numpy() == Y).mean())
+
+
+def test_the_log_loss_of_log_probabilities_is_the_loss() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.LogSoftmax(dim=-1))
+    model.compile("adam", nn.NLLLoss(), metrics=["log_loss"])
+    logs = model.evaluate(X, Y)
+    assert logs["log_loss"] == pytest.approx(logs["loss"], 1e-5)
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(reduction="sum"), nn.CrossEntropyLoss(weight=ad.tensor([1.0, 9.0]))])
+def test_weights_do_not_go_with_a_loss_that_weighs_otherwise(loss: Any) -> None:
+    model = network()
+    model.compile("adam", loss)
+    with pytest.raises(ValueError, match="weights of samples do not go with a loss that has"):
+        model.fit(X, ad.zeros(12, 2) if isinstance(loss, nn.MSELoss) else Y, sample_weight=np.ones(12), verbose=0)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    model = network()
+    model.compile("adam", "cross_entropy")
+    history = model.fit(X, Y, epochs=np.int64(3), batch_size=np.int32(5), initial_epoch=np.int8(1), verbose=0)
+    assert history.epoch == [1, 2]
+
+
+def test_weights_of_classes_and_samples_multiply_where_inputs_are_whole() -> None:
+    class Words(nn.Sequential):
+        pass
+
+    model = Words(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 2))
+    x, y = np.arange(16).reshape(8, 2) % 5, np.arange(8) % 2
+    model.compile("sgd", "cross_entropy")
+    whole = model.evaluate(x, y, sample_weight=np.where(y == 0, 1.5, 0.5))["loss"]
+    assert model.fit(x, y, sample_weight=np.full(8, 0.5), class_weight={0: 3.0}, verbose=0).history["loss"][0] == pytest.approx(
+        whole
+    )
+
+
+def test_a_data_frame_of_several_kinds_of_numbers_is_numbers() -> None:
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1] > 0, "c": pd.array(range(12), "Int64")})
+    plain = frame.to_numpy("float32")
+    model = network()
+    assert model.predict(frame).tolist() == model.predict(plain).tolist()
+    model.compile("adam", "cross_entropy")
+    assert model.evaluate(plain, pd.Series(Y, dtype=object)) == model.evaluate(plain, Y)
+
+
+def test_several_inputs_come_from_a_dataset_too() -> None:
+    class Two(data.Dataset):
+        def __len__(self) -> int:
+            return 12
+
+        def __getitem__(self, index: int) -> Any:
+            return (X[index], X[index]), Y[index]
+
+    class Both(nn.Linear):
+        def forward(self, a: Any, b: Any) -> Any:
+            return super().forward(a + b)
+
+    model = Both(3, 2)
+    model.compile("adam", "cross_entropy")
+    assert model.fit(Two(), verbose=0).history["loss"]
+    assert model.predict(Two()).shape == (12, 2)
+
+
+def test_a_step_that_gives_something_else_and_a_part_with_a_taken_name_are_refused() -> None:
+    class Silent(nn.Linear):
+        def train_step(self, x: Any, y: Any, sample_weight: Any = None) -> None: ...
+
+    model = Silent(3, 2)
+    model.compile("adam", "cross_entropy")
+    with pytest.raises(TypeError, match="gives the loss and the model's output"):
+        model.fit(X, Y, verbose=0)
+    named = nn.Sequential(OrderedDict(history=nn.Linear(3, 2)))
+    with pytest.raises(ValueError, match="a part named 'history'"):
+        named.compile("adam", "cross_entropy")
+    model.penalty = 0.01  # a name that is free
+    assert train.penalty(model) == 0.0
+
+
+def test_what_a_callback_freezes_is_recorded_anew() -> None:
+    model = network()
+    model.compile(optim.SGD(model.parameters(), lr=0.1), "cross_entropy")
+    before: list[Any] = []
+
+    def freeze(epoch: int, logs: Any) -> None:
+        model[0].requires_grad_(epoch == 0)
+        before.append(model[0].weight.tolist())
+
+    model.fit(X, Y, epochs=3, capture=True, callbacks=train.LambdaCallback(on_epoch_begin=freeze), verbose=0)
+    assert before[0] != before[1] == before[2] == model[0].weight.tolist()
+
+
+def test_an_override_calls_the_inherited_method_once() -> None:
+    code = """
+import adjoint as ad
+from adjoint import nn
+class Net(nn.Sequential):
+    def predict(self, x, **options):
+        return super().predict(x, **options) * 2
+net = Net(nn.Linear(1, 1))
+print([net.predict(ad.ones(1, 1)).item() / (2 * net(ad.ones(1, 1)).item()) for _ in range(2)])
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[1.0, 1.0]\n"
+
+
 X, Y = samples(12)
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "lengths": (lambda m: m.fit(X, Y[:-1]), ValueError, "x has 12 samples and y 11"),
@@ -289,7 +475,29 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "infinity": (lambda m: m.fit(np.where(X[3, 1] == X, np.inf, X), Y), ValueError, "infinity in row 3, column 1"),
     "NaN in y": (lambda m: m.fit(X, pd.Series([float("nan")] * 12, name="price")), ValueError, "y has NaN in row 0 of 'price'"),
-    "text": (lambda m: m.fit(pd.DataFrame({"a": ["x"] * 12}), Y), TypeError, "x is no array of numbers.*its columns are a"),
+    "text": (
+        lambda m: m.fit(pd.DataFrame({"a": ["x"] * 12, "b": 1.0, "c": pd.Timestamp("2020-01-01")}), Y),
+        TypeError, "x has no numbers in 'a', 'c'; encode text and dates",
+    ),
+    "a missing whole number": (
+        lambda m: m.fit(pd.DataFrame({"a": pd.array([1] * 11 + [None], "Int64"), "b": 1.0, "c": 1.0}), Y),
+        ValueError, "x has NaN in row 11, column 'a'",
+    ),
+    "several inputs in a list": (lambda m: m.fit([X, X[:, :2]], Y), TypeError, "several inputs are given as a tuple"),
+    "negative weights": (lambda m: m.fit(X, Y, sample_weight=-np.ones(12)), ValueError, "sample_weight has -1; weights"),
+    "class weights in a list": (lambda m: m.fit(X, Y, class_weight=[1, 2]), TypeError, "class_weight is a dict"),
+    "class weights that are no numbers": (lambda m: m.fit(X, Y, class_weight={0: np.nan}), ValueError, "class_weight has numbers"),
+    "a dataset with NaN": (
+        lambda m: m.fit(data.TensorDataset(ad.tensor(np.where(X[3, 1] == X, np.nan, X)), ad.tensor(Y))),
+        ValueError, "x has NaN in row 3, column 1",
+    ),
+    "a dataset without y": (lambda m: m.fit(data.TensorDataset(ad.tensor(X))), ValueError, "y is missing"),
+    "a validation of other columns": (
+        lambda m: m.fit(X, Y, validation_data=data.TensorDataset(ad.tensor(X[:, :2]), ad.tensor(Y))), ValueError, "3|2",
+    ),
+    "a validation without a batch": (lambda m: m.fit(X, Y, validation_data=(X[:0], Y[:0])), ValueError, "no samples"),
+    "y beside a dataset": (lambda m: m.evaluate(data.DataLoader(Pairs(X, Y)), Y), ValueError, "evaluate: y comes with the samples"),
+    "evaluate without y": (lambda m: m.evaluate(X), ValueError, "evaluate: y is missing"),
     "empty validation": (lambda m: m.fit(X, Y, validation_split=0.99), ValueError, "of 12 samples leaves one part empty"),
     "split": (lambda m: m.fit(X, Y, validation_split=1.5), ValueError, "validation_split is a share"),
     "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs is a whole number from 1"),

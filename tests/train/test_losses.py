@@ -129,6 +129,7 @@ def test_an_initialiser_by_name_has_its_spread(name: str) -> None:
     spread = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}.get(name.split("_")[0])
     if spread is not None:
         np.testing.assert_allclose(w.std(), spread**0.5, rtol=0.03)
+        assert abs(w).max() < (2.28 if name.endswith("normal") else 1.74) * spread**0.5
     assert (layer.bias.numpy(force=True) == 0).all()
     with pytest.raises(ValueError, match=r"unknown initialiser 'glorot'.*did you mean"):
         train.initialized(layer, "glorot")
