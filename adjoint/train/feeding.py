@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from .. import nn
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor, ones
-from ..autograd.functions import isfinite
+from ..autograd.functions import isfinite, stack
 from ..data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 
@@ -92,7 +90,7 @@ def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, whole:
     return x
 
 
-def numbers_of(frame: Any, name: str, who: str) -> Any:
+def numbers_of(frame: Any, name: str, who: str) -> Tensor:
     """The numbers of a pandas frame, or series, of several kinds, missing ones as NaN; whole where all are.
 
     Raises ``TypeError`` that names the columns that hold something else.
@@ -106,11 +104,11 @@ def numbers_of(frame: Any, name: str, who: str) -> Any:
             wrong.append(str(column.name))
             continue
         whole = whole and len(held) == len(column) and (kind in "biu" or all(isinstance(value, Integral) for value in held))
-        found.append(column.to_numpy("float64", na_value=float("nan")))
+        found.append(as_tensor(column.to_numpy("float64", na_value=float("nan"))))
     if wrong:
         raise TypeError(f"{who}: {name} has no numbers in {', '.join(map(repr, wrong))}; encode text and dates as numbers first")
-    array = np.stack(found, axis=1) if frame.ndim > 1 else found[0]
-    return array.astype("int64") if whole else array
+    numbers = stack(found, dim=1) if frame.ndim > 1 else found[0]
+    return numbers.long() if whole else numbers
 
 
 def refuse_unfinished(x: Tensor, name: str, who: str, columns: list[str]) -> None:
