@@ -63,9 +63,10 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _network(self, inputs: int, outputs: int) -> nn.Sequential:
-        if not isinstance(self.hidden_units, (Integral, tuple, list)):
-            raise TypeError(f"hidden_units is a whole number, or a tuple of them, not {self.hidden_units!r}")
-        hidden: Any = (self.hidden_units,) if isinstance(self.hidden_units, Integral) else self.hidden_units
+        given: Any = self.hidden_units
+        hidden = [given] if isinstance(given, Integral) else [] if isinstance(given, str) else list(given)
+        if not hidden or not all(isinstance(units, Integral) for units in hidden):
+            raise TypeError(f"hidden_units is a whole number, or several, not {given!r}")
         return train.mlp(inputs, [int(units) for units in hidden], outputs, self.activation, self.dropout, self.penalty)
 
     @contextmanager

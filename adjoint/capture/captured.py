@@ -17,6 +17,7 @@ from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
 from ..autograd.modes import state
+from ..autograd.random import default_generator
 from ..backends import Backend
 from ..backends import replay as plain
 from ..backends.program import Program
@@ -73,6 +74,7 @@ class Replay:
         compiler = getattr(self.backend, "compile", plain.compile)
         self.run = compiler(program, numbers)
         self.stamp = stamp
+        self.drawn = default_generator(self.backend) if any(op.draws for op in program.ops) else None
 
     def __call__(self, arrays: list[Any]) -> Any:
         """What the function gives for arguments of these arrays; :data:`_MISSED` where it would go another way than recorded."""
@@ -80,6 +82,8 @@ class Replay:
             return self._call(arrays)
 
     def _call(self, arrays: list[Any]) -> Any:
+        if self.drawn is not None and self.drawn is not default_generator(self.backend):  # another thread's, of a fork
+            return _MISSED
         for instance, name, value in self.attributes:
             now = getattr(instance, name, None)
             if now is not value and not is_as_it_was(now, value):

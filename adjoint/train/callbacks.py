@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from inspect import signature
+from inspect import Parameter, signature
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -126,16 +128,17 @@ class Callbacks:
             ended_by = error
             raise
         finally:
-            failed: list[Exception] = []
+            failed: list[BaseException] = []
             for callback in begun:
                 try:
                     self._tell(callback, "on_train_end", {})
-                except Exception as another:
+                except BaseException as another:  # Ctrl-C too
                     failed.append(another)
             if failed and ended_by is None:
                 raise failed[0]
             for one in failed:
-                ended_by.add_note(f"and then {one!r} was {one.__notes__[-1]}")  # type: ignore[union-attr]
+                said = getattr(one, "__notes__", ["raised at the end"])[-1]
+                ended_by.add_note(f"and then {one!r} was {said}")  # type: ignore[union-attr]
 
 
 def _nothing(*_: Any) -> None:
@@ -158,14 +161,17 @@ class Best:
     With "auto" that is "max" for what is known to be better when larger.
     """
 
-    RISING = frozenset(("acc", "accuracy", "auc", "precision", "recall", "f1", "r2"))  #: words of names
+    RISING = ("acc", "accuracy", "auc", "precision", "recall")  #: a word that ends so is better when larger
+    SCORES = ("f1", "r2")  #: and one of these, with "score" or without
 
     def __init__(self, who: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{who}: mode is 'auto', 'min' or 'max', not {mode!r}")
         if not min_delta >= 0:
             raise ValueError(f"{who}: min_delta is a number from 0, not {min_delta!r}")
-        rising = mode == "max" or (mode == "auto" and not self.RISING.isdisjoint(monitor.lower().split("_")))
+        words = re.split("[^a-z0-9]+", monitor.lower())
+        known = any(word.endswith(self.RISING) or word.removesuffix("score") in self.SCORES for word in words)
+        rising = mode == "max" or (mode == "auto" and known)
         self.sign, self.min_delta = (-1.0 if rising else 1.0), min_delta
 
     def better(self, value: float, best: float | None) -> bool:
@@ -264,7 +270,7 @@ class ModelCheckpoint(Callback):
         save_weights_only: bool = False,
         save_freq: int | str = "epoch",
     ) -> None:
-        if save_freq != "epoch" and (isinstance(save_freq, (bool, str)) or save_freq < 1):
+        if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, Integral) or int(save_freq) < 1):
             raise ValueError(f"ModelCheckpoint: save_freq is 'epoch' or a number of batches from 1, not {save_freq!r}")
         if save_best_only and save_freq != "epoch":
             raise ValueError("ModelCheckpoint: which is the best is known after an epoch; leave save_freq at 'epoch'")
@@ -279,7 +285,7 @@ class ModelCheckpoint(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         self._batches += 1
-        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+        if self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0:
             self._save({**logs, "epoch": self._epoch + 1, "batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -360,6 +366,12 @@ class ReduceLROnPlateau(Callback):
         return {"best": self.best, "wait": self.wait, "cooling": self.cooling}
 
 
+def _positional(function: Callable[..., Any]) -> list[Parameter]:
+    """The parameters that a function takes by their place, one by one."""
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter for parameter in signature(function).parameters.values() if parameter.kind in kinds]
+
+
 class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch by ``schedule(epoch, lr)``, or have an ``optim.lr_scheduler`` take a step after it.
 
@@ -371,14 +383,14 @@ class LearningRateScheduler(Callback):
         if not callable(schedule) and not hasattr(schedule, "step"):
             raise TypeError(f"LearningRateScheduler: schedule is a function of epoch and rate, not {type(schedule).__name__}")
         step = getattr(schedule, "step", None)
-        if step is not None and any(p.default is p.empty for p in signature(step).parameters.values()):
+        if step is not None and any(p.default is p.empty for p in _positional(step)):
             raise TypeError(
                 f"LearningRateScheduler: {type(schedule).__name__}.step takes what was measured; use train.ReduceLROnPlateau"
             )
         self.schedule, self._takes = schedule, 2
         if step is None:
             with suppress(ValueError):  # a built-in function may not tell
-                self._takes = len(signature(schedule).parameters)
+                self._takes = len(_positional(schedule))
         self._epoch = self._begun = -1  # the present epoch, and the one that a checkpoint was inside of
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import nn
 from ..autograd import Tensor
+from ..autograd.creation import tensor
 from ..errors import FileFormatError
 from ..files import load, load_metadata, save
 from .callbacks import in_order
@@ -30,6 +31,8 @@ def packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         return {"tuple" if isinstance(value, tuple) else "list": [packed(v, f"{name}.{i}", tensors) for i, v in enumerate(value)]}
     if hasattr(value, "item") and not getattr(value, "shape", ()):
         return value.item()
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):
+        return {"array": packed(tensor(value), name, tensors)["tensor"]}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"save_checkpoint: {name} is a {type(value).__name__}, which a checkpoint can not hold")
@@ -42,6 +45,8 @@ def unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     (kind, held), *_ = value.items()
     if kind == "tensor":
         return tensors[held]
+    if kind == "array":
+        return tensors[held].numpy(force=True).copy()
     if kind == "items":
         return {unpacked(k, tensors): unpacked(v, tensors) for k, v in held}
     parts = [unpacked(v, tensors) for v in held]
@@ -63,19 +68,20 @@ def save_checkpoint(path: Any, model: nn.Module) -> None:
 
     That is weights, the optimizer's state, the history, the callbacks' states, the place in the epoch and what its batches came to,
     and where the random generators are, the default ones and those of the loader. :class:`~adjoint.train.ModelCheckpoint` does it
-    after epochs or batches. Raises ``RuntimeError`` before ``compile`` and what
+    after epochs or batches; a callback of one's own does it in ``on_epoch_end`` or ``on_train_batch_end``, since before a batch its
+    samples are drawn already. Raises ``RuntimeError`` before ``compile`` and what
     :func:`adjoint.save` raises.
     """
     compiled = compiled_of(model, "save_checkpoint")
     history, told = getattr(model, "history", None) or History(), getattr(model, "callbacks", None)
-    position = getattr(model, "position", None) or Position(0)
+    position = getattr(model, "_resumed", None) or (getattr(model, "_position", None) or Position(0)).state_dict()
     tensors: dict[str, Tensor] = {}
     state = {
         "model": dict(model.state_dict()),
         "optimizer": compiled.optimizer.state_dict(),
         "history": {"epoch": history.epoch, "history": history.history},
         "callbacks": states_of(told.all if told else []),
-        "position": position.state_dict(),
+        "position": position,
     }
     text = json.dumps(packed(state, "", tensors))
     save({name.removeprefix("."): tensor for name, tensor in tensors.items()}, path, {"checkpoint": text})
@@ -102,9 +108,10 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
         raise FileFormatError(f"{path}: it has weights, but is no checkpoint; read it by model.load")
     tensors = load(path, device_and_dtype(model)[0])
     state = unpacked(json.loads(text), {f".{name}": tensor for name, tensor in tensors.items()})
+    callbacks = in_order(callbacks)
     saved, given = state["callbacks"], states_of(callbacks)
     if saved and [name for name, _ in given] != [name for name, _ in saved]:
-        names = [type(callback).__name__ for callback in in_order(callbacks)]
+        names = [type(callback).__name__ for callback in callbacks]
         raise ValueError(
             f"resume: the checkpoint has the states of {[name for name, _ in saved]}, and the callbacks are {names}; give those "
             "that fit will be given: resume(path, model, callbacks)"
@@ -117,6 +124,6 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     set_random_states({**position["random"], "own": []}, None)  # the loader's are set by fit, which has it
     history = History()
     history.epoch, history.history = state["history"]["epoch"], state["history"]["history"]
-    for name, value in (("history", history), ("resumed", position)):
+    for name, value in (("history", history), ("_resumed", position)):
         object.__setattr__(model, name, value)
     return int(position["epoch"])

@@ -189,7 +189,7 @@ def weighed_by_class(found: Samples, weights: Mapping[int, float], dtype: Any) -
     y = found.y
     if y is None:
         raise ValueError("fit: class_weight needs y")
-    if not isinstance(weights, Mapping) or not all(isinstance(number, Integral) for number in weights):
+    if not isinstance(weights, Mapping) or not all(isinstance(number, Real) and number == int(number) for number in weights):
         raise TypeError(f"fit: class_weight is a dict from class numbers to weights, such as {{0: 1.0, 1: 3.0}}, not {weights!r}")
     if not all(0.0 <= float(weight) < float("inf") for weight in weights.values()):
         raise ValueError(f"fit: class_weight has numbers from 0, not {weights}")

@@ -26,16 +26,21 @@ def each(values: Tensor) -> Tensor:
     return values if values.ndim < 2 else values.flatten(1).mean(dim=1)
 
 
-def in_form(output: Tensor, target: Tensor) -> Tensor:
-    """The target as a column where the output is one, and as no column where it is none."""
-    if output.ndim == target.ndim + 1 and output.shape[-1] == 1:
-        return target.unsqueeze(-1)
-    return target.squeeze(-1) if target.ndim == output.ndim + 1 and target.shape[-1] == 1 else target
+def without_column(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both without a last axis of length 1 that only one of them has: else a function would pair each with each."""
+    if tuple(output.shape) == (*target.shape, 1):
+        return output.squeeze(-1), target
+    if tuple(target.shape) == (*output.shape, 1):
+        return output, target.squeeze(-1)
+    return output, target
 
 
 def alike(output: Tensor, target: Tensor) -> Tensor:
     """The target in the output's form and dtype; ``ValueError`` where its shape is another one."""
-    target = in_form(output, target)
+    if output.ndim == target.ndim + 1 and output.shape[-1] == 1:
+        target = target.unsqueeze(-1)
+    if output.ndim + 1 == target.ndim and target.shape[-1] == 1:
+        target = target.squeeze(-1)
     if output.shape != target.shape:
         raise ValueError(f"the model's output has the shape {tuple(output.shape)} and the target {tuple(target.shape)}")
     return target.to(output.dtype)
@@ -195,8 +200,15 @@ def wrong_targets(loss: Any, target: Tensor) -> str:
 
 
 def is_one_hot(target: Tensor) -> bool:
-    """Whether rows add up to 1 and have nothing below 0: one-hot, or probabilities."""
-    return bool(((target >= 0).all() & ((target.to(float64).sum(dim=-1) - 1.0).abs() < 1e-3).all()).item())
+    """Whether no row has something below 0, or adds up to more than 1: one-hot, probabilities, or zeros, which cost nothing."""
+    return bool(((target >= 0).all() & (target.to(float64).sum(dim=-1) < 1.02).all()).item())
+
+
+def ignored_by(loss: Any) -> int | None:
+    """The class number of samples that the loss leaves out; None where it leaves out none."""
+    if loss in (cross_entropy, F.cross_entropy, F.nll_loss):
+        return -100
+    return getattr(loss, "ignore_index", None)
 
 
 def takes_logits(loss: Any) -> bool:

@@ -87,8 +87,7 @@ def weights(metric: Metric, weight: Tensor | None, n: int, like: Tensor) -> Tens
 def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Samples in a row: float64 scores (M,) or (M, C), targets (M,) or one-hot (M, C), float64 weights (M,).
 
-    Raises ``ValueError`` where the shapes are none of the metric's forms, a class number is not one of the output's, or targets
-    are not one-hot.
+    Raises ``ValueError`` where the shapes are none of the metric's forms, or a class number is not one of the output's.
     """
     shape, other = tuple(output.shape), tuple(target.shape)
     classes = shape[-1] if len(shape) > 1 else 1
@@ -106,11 +105,6 @@ def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | No
     target = target.detach().reshape(*((-1, classes) if form == "one-hot" else (-1,)))
     n = shape[0]
     by = weights(metric, weight, n, scores).repeat_interleave(scores.shape[0] // max(n, 1))
-    if form == "one-hot" and not losses.is_one_hot(target):
-        raise ValueError(
-            f"{metric.name}: the targets {other} are not one-hot, as rows do not add up to 1; for labels that do not exclude each "
-            "other there is binary_accuracy"
-        )
     if form == "numbers":
         target = target.long()
         if metric.ignored is not None:
@@ -120,6 +114,16 @@ def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | No
         if least < 0 or most >= classes:
             raise ValueError(f"{metric.name}: class numbers from {least} to {most}, and the output is for 0 to {classes - 1}")
     return scores, target, by
+
+
+def refuse_many_hot(metric: Metric, output: Tensor, target: Tensor) -> None:
+    """Raise ``ValueError`` where a metric would take the largest of several labels that do not exclude each other for the class."""
+    several = output.ndim == target.ndim > 1 and output.shape[-1] == target.shape[-1] > 1
+    if several and "one-hot" in metric.forms and not losses.is_one_hot(target):
+        raise ValueError(
+            f"{metric.name}: the targets {tuple(target.shape)} are not one-hot, as rows add up to more than 1; for labels that do "
+            "not exclude each other there is binary_accuracy"
+        )
 
 
 def true_classes(scores: Tensor, target: Tensor) -> Tensor:
@@ -461,7 +465,7 @@ class Averaged(Mean):
     def update(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         n = target.shape[0]
         with no_grad():
-            value = self.function(output, losses.in_form(output, target))
+            value = self.function(*losses.without_column(output, target))
         if not isinstance(value, Tensor) or not value.ndim:
             value, weight = ones(n, dtype=float64, device=target.backend) * float(value), None
         values = losses.each(value.to(float64))
@@ -493,11 +497,12 @@ def metric(given: Any, loss: Any) -> Metric:
             made.from_logits = losses.takes_logits(loss)
         if hasattr(made, "threshold") and not losses.takes_logits(loss):
             made.threshold = losses.decides_at(loss)
-        made.ignored = getattr(loss, "ignore_index", -100)  # as the functions have it
+        made.ignored = losses.ignored_by(loss)
         return made
     if isinstance(given, ConfusionMatrix):
         raise TypeError("a ConfusionMatrix is not one number, as metrics in logs are; update it yourself with what predict gives")
     if isinstance(given, Metric):
+        given.ignored = given.ignored if given.ignored is not None else losses.ignored_by(loss)
         return given
     if callable(given) and not isinstance(given, type):
         return Averaged(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,25 +20,30 @@ def own_generators(loader: Any) -> list[Generator]:
 
 
 def random_states(loader: Any) -> dict[str, Any]:
-    """Where the default generators and the loader's own ones are."""
+    """Where the default generators and the loader's own ones are, and how many passes it has begun."""
     return {
         "default": {backend.name: state for backend, state in get_states().items()},
         "own": [generator.get_state() for generator in own_generators(loader)],
+        "passes": getattr(loader, "epoch", None),
     }
 
 
-def set_random_states(states: dict[str, Any], loader: Any) -> None:
-    """Put them back there. Raises ``ValueError`` where the loader has another number of its own."""
-    own = own_generators(loader)
-    if len(own) != len(states["own"]):
-        raise ValueError(
-            f"fit: the checkpoint has the states of {len(states['own'])} generators of the loader, which has {len(own)}"
-        )
+def set_random_states(states: Mapping[str, Any], loader: Any) -> None:
+    """Put them back there."""
     for name, state in states["default"].items():
         with suppress(BackendError):  # of a device that is not here, and so draws nothing
             default_generator(name).set_state(state)
-    for generator, state in zip(own, states["own"], strict=True):
+    for generator, state in zip(own_generators(loader), states["own"], strict=False):
         generator.set_state(state)
+    if states["passes"] is not None and hasattr(loader, "epoch"):
+        loader.epoch = states["passes"]
+
+
+def refuse_another_loader(states: Mapping[str, Any], loader: Any) -> None:
+    """Raise ``ValueError`` where the loader has another number of generators, and so another order, than these are of."""
+    saved, there = len(states["own"]), len(own_generators(loader))
+    if saved != there:
+        raise ValueError(f"fit: the checkpoint, inside an epoch, is of a loader with {saved} generators, and this one has {there}")
 
 
 @dataclass
@@ -47,9 +53,10 @@ class Position:
     Attributes:
         epoch: the number of the epoch at hand, or of the next one, from 0.
         batch: how many of its batches are done.
-        loader: what the samples come from.
-        begun: the random states from which this epoch's order of samples was drawn.
-        tally: what the batches came to.
+        loader: what the samples come from, while they do.
+        begun: inside an epoch, the random states from which its order of samples was drawn.
+        tally: inside an epoch, what its batches came to.
+        last: where the generators were when the training ended.
     """
 
     epoch: int
@@ -57,7 +64,18 @@ class Position:
     loader: Any = None
     begun: dict[str, Any] = field(default_factory=dict)
     tally: Any = None
+    last: dict[str, Any] = field(default_factory=lambda: random_states(None))
+
+    def end_epoch(self) -> None:
+        self.epoch, self.batch, self.begun, self.tally = self.epoch + 1, 0, {}, None
+
+    def end(self) -> None:
+        """Let go of the loader, but for where its generators are."""
+        self.last, self.loader = random_states(self.loader), None
 
     def state_dict(self) -> dict[str, Any]:
-        inside = {"begun": self.begun, "tally": self.tally.state_dict()} if self.batch else {}
-        return {"epoch": self.epoch, "batch": self.batch, "random": random_states(self.loader), **inside}
+        now = random_states(self.loader)
+        if self.loader is None:
+            now = {**self.last, "default": now["default"]}
+        inside = {"begun": self.begun, "tally": self.tally.state_dict()} if self.begun else {}
+        return {"epoch": self.epoch, "batch": self.batch, "random": now, **inside}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral
@@ -29,7 +30,7 @@ from .feeding import Batch, Samples, batches, device_and_dtype, gives_samples, i
 from .history import History
 from .names import OPTIMIZERS, found
 from .penalty import penalty
-from .position import Position, random_states, set_random_states
+from .position import Position, random_states, refuse_another_loader, set_random_states
 from .progress import Progress
 
 
@@ -48,7 +49,7 @@ class Compiled:
         if not isinstance(output, Tensor):
             raise TypeError(f"fit: the model gives a {type(output).__name__}, and a loss takes one tensor; define a train_step")
         if self.loss not in known_losses.LOSSES.values() and not isinstance(self.loss, nn.Module):
-            target = known_losses.in_form(output, target)  # a function may not look, and pair each with each
+            output, target = known_losses.without_column(output, target)  # a function may not look
         if weight is None:
             value = self.loss(output, target)
             return value if not value.ndim else value.mean()
@@ -56,7 +57,7 @@ class Compiled:
 
 
 #: What ``compile`` and ``fit`` put on a model.
-KEPT = ("compiled", "history", "callbacks", "position", "resumed", "stop_training")
+KEPT = ("compiled", "history", "callbacks", "stop_training")
 
 
 def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = ()) -> None:
@@ -70,8 +71,9 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
             functions of output and target.
 
     Raises:
-        ValueError: an unknown name, the message has the nearest known one; two metrics of one name, or one that is named "loss".
-        TypeError: what is neither a name nor such an object, or an optimizer of other parameters.
+        ValueError: an unknown name, the message has the nearest known one; two metrics of one name, or one that is named "loss"; an
+            optimizer of other parameters; a part of the module that has a name under which ``fit`` keeps something.
+        TypeError: what is neither a name nor such an object.
     """
     parts = {
         name for name, _ in (*self.named_children(), *self.named_parameters(recurse=False), *self.named_buffers(recurse=False))
@@ -202,20 +204,22 @@ def fit(
             if epoch < initial_epoch:
                 history.append(epoch, {name: values[number] for name, values in before.history.items()})
     told = Callbacks([*in_order(callbacks), Progress.of(verbose)], self, params)
-    position, resumed = Position(initial_epoch, loader=train_loader), vars(self).pop("resumed", None)
+    if initial_epoch and hasattr(train_loader, "epoch"):
+        train_loader.epoch = initial_epoch
+    position, resumed = Position(initial_epoch, loader=train_loader), vars(self).get("_resumed")
     if resumed is not None and resumed["epoch"] == initial_epoch:
+        if "begun" in resumed:
+            refuse_another_loader(resumed["random"], train_loader)
         set_random_states(resumed["random"], train_loader)
     else:
         resumed = None
-    for name, value in (("history", history), ("callbacks", told), ("position", position)):
+    for name, value in (("history", history), ("callbacks", told), ("_position", position)):
         object.__setattr__(self, name, value)
-    if initial_epoch and hasattr(train_loader, "epoch"):
-        train_loader.epoch = initial_epoch
     step = captured(self.train_step) if capture else self.train_step
     measure = captured(self.test_step) if capture else self.test_step
     self.stop_training, learned = False, [p.requires_grad for p in self.parameters()]
-    with modes_kept(self), told.until_the_end():
-        try:
+    try:
+        with modes_kept(self), told.until_the_end():
             for epoch in range(initial_epoch, epochs):
                 told.tell("on_epoch_begin", epoch, {})
                 self.train()
@@ -225,18 +229,21 @@ def fit(
                     measure.reset()
                 learned = now
                 feed = batches(train_loader, self, inputs, weighted)
+                vars(self).pop("_resumed", None)  # from here on it is position that tells
                 logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
                 resumed = None
                 if held_out is not None:
                     found = _measure("fit: validation_data", self, compiled, held_out, batch_size or 32, measure, told)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 history.append(epoch, logs)
-                position.epoch, position.batch = epoch + 1, 0
+                position.end_epoch()
                 told.tell("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
-        except KeyboardInterrupt:
-            history.interrupted = True
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        position.end()
     return history
 
 
@@ -247,7 +254,7 @@ def _train_epoch(
     """A pass of training, or what is left of it: the mean of its loss, and the metrics."""
     tally = Tally(compiled.metrics)
     position.begun, position.tally = random_states(position.loader), tally
-    if resumed is not None and resumed["batch"]:
+    if resumed is not None and "begun" in resumed:
         position.batch, position.begun = resumed["batch"], resumed["begun"]
         set_random_states(position.begun, position.loader)
         for _ in islice(feed, position.batch):  # done before; their order is drawn once more
@@ -275,7 +282,7 @@ class Tally:
     def take(self, step: Callable[..., Any], batch: Batch) -> float:
         """Do the step with a batch; its loss."""
         done = step(batch.x, batch.y) if batch.weight is None else step(batch.x, batch.y, batch.weight)
-        if not isinstance(done, tuple) or len(done) != 2:
+        if not isinstance(done, (tuple, list)) or len(done) != 2:
             raise TypeError(f"fit: a step gives the loss and the model's output, a tuple of two, not {done!r}")
         loss, output = done
         loss = float(loss.item() if isinstance(loss, Tensor) else loss)
@@ -304,7 +311,7 @@ def _measure(
     """Loss and metrics of data that are not learned from."""
     loader, inputs, weighted = _loader(data, batch_size, False)
     told.tell("on_test_begin", {})
-    tally = Tally(compiled.metrics)
+    tally = Tally(deepcopy(compiled.metrics))  # those of the epoch under way stay as they are
     with in_use(model):
         for batch in batches(loader, model, inputs, weighted):
             tally.take(step, batch)
@@ -318,7 +325,7 @@ def evaluate(
     capture: bool = False,
 ) -> dict[str, float]:  # fmt: skip
     """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
-    compiled = compiled_of(self, "evaluate")
+    compiled, batch_size = compiled_of(self, "evaluate"), int(batch_size)
     data = _given("evaluate", self, x, y, sample_weight)
     if isinstance(data, Samples):
         _rehearse(self, compiled, data, "y")
@@ -332,7 +339,7 @@ def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = Fa
     A module that was not compiled predicts too. Raises ``ValueError`` and ``TypeError`` on such data as :func:`fit` does.
     """
     data = x if gives_samples(x) else samples("predict", self, x, None)
-    loader, inputs, _ = _loader(data, batch_size, False)
+    loader, inputs, _ = _loader(data, int(batch_size), False)
     run = captured(self) if capture else self
     with in_use(self), no_grad():
         return concat([forward(run, batch.x) for batch in batches(loader, self, inputs, False)])
@@ -466,20 +473,20 @@ def _rehearsed(model: nn.Module, compiled: Compiled, data: Samples, name: str) -
         output = forward(model, few.x if len(few.x) > 1 else few.x[0])
         assert data.y is not None
         if isinstance(output, Tensor) and known_losses.takes_class_numbers(compiled.loss, data.y):
-            ignored = getattr(compiled.loss, "ignore_index", -100)  # as the functions have it
-            _check_labels(data.y, output.shape[1] if output.ndim > 1 else 1, name, ignored)
+            axis = -1 if compiled.loss is known_losses.sparse_categorical_crossentropy else 1
+            _check_labels(data.y, output.shape[axis] if output.ndim > 1 else 1, name, known_losses.ignored_by(compiled.loss))
         y = data.y[:2]
         compiled.loss_of(output, y, few.weight)
-        for metric in compiled.metrics:
+        for metric in deepcopy(compiled.metrics):
             metric.reset()  # it may hold another fit's samples, of another number of classes
             metric.update(output, y, few.weight)
-            metric.reset()
+            known_metrics.refuse_many_hot(metric, output, data.y)
 
 
-def _check_labels(y: Tensor, classes: int, name: str, ignored: int) -> None:
+def _check_labels(y: Tensor, classes: int, name: str, ignored: int | None) -> None:
     if y.dtype.kind not in ("int", "uint"):
         raise TypeError(f"fit: {name} has dtype {y.dtype}, and the loss takes class numbers, which are whole; convert it: y.long()")
-    y = y[y != ignored]
+    y = y if ignored is None else y[y != ignored]
     least, most = (int(y.min().item()), int(y.max().item())) if y.numel() else (0, 0)
     if least < 0 or most >= classes:
         raise ValueError(

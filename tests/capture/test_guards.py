@@ -11,6 +11,7 @@ import pytest
 
 import adjoint as ad
 from adjoint import nn, optim
+from adjoint.autograd.random import fork_rng
 from adjoint.backends import Backend
 from adjoint.capture.captured import MOST
 from adjoint.errors import CaptureError, GraphError
@@ -342,6 +343,22 @@ def test_another_thread_computes_eagerly_while_one_records(backend: Backend) -> 
     assert found == [([2.0, 4.0], True, 2)]
     assert captured.stats.recorded == 2
     assert captured(ad.zeros(2)).tolist() == [1.0, 1.0]
+
+
+def test_a_replay_draws_from_the_generator_that_is_the_default_one_now(backend: Backend) -> None:
+    drawn = ad.capture(lambda x: x + ad.randn(3))
+    with fork_rng():
+        drawn(ad.zeros(3))
+    found = []
+    for _ in range(2):
+        ad.manual_seed(7)
+        found.append(drawn(ad.zeros(3)).tolist())
+    ad.manual_seed(7)
+    assert found == [ad.randn(3).tolist()] * 2
+    with fork_rng():
+        ad.manual_seed(9)
+        drawn(ad.zeros(3))
+    assert ad.randn(1).shape == (1,)
 
 
 def test_threads_record_one_after_another(backend: Backend) -> None:

@@ -78,8 +78,10 @@ def test_threads_have_random_numbers_of_their_own() -> None:
 def test_a_search_takes_numbers_of_numpy() -> None:
     search = GridSearchCV(MLPClassifier(), {"hidden_units": np.arange(2, 4), "epochs": np.arange(1, 3)}, cv=2)
     assert search.fit(IRIS.data, IRIS.target).best_params_["epochs"] in (1, 2)
-    with pytest.raises(TypeError, match="hidden_units is a whole number"):
-        MLPClassifier(5.0).fit(IRIS.data, IRIS.target)
+    assert len(MLPClassifier(np.array([5, 3]), epochs=1).fit(IRIS.data, IRIS.target).weights_) == 6
+    for wrong in (5.0, "5", (5, 2.5), ()):
+        with pytest.raises(TypeError, match=r"hidden_units is a whole number|not iterable"):
+            MLPClassifier(wrong).fit(IRIS.data, IRIS.target)
 
 
 def test_log_probabilities_are_exact() -> None:

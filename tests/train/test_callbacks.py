@@ -6,6 +6,7 @@ import csv
 import math
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sign"),
+    [("val_f1score", -1), ("val_myaccuracy", -1), ("top5acc", -1), ("val_r2_score", -1), ("balanced-accuracy", -1), ("error2", 1),
+     ("val_loss", 1), ("place", 1)],
+)  # fmt: skip
+def test_what_is_better_when_larger_is_told_by_the_words_of_its_name(name: str, sign: int) -> None:
+    assert train.callbacks.Best("", name, "auto").sign == sign
+
+
+@pytest.mark.parametrize(
     ("baseline", "losses", "epochs", "kept"),
     [
         (0.1, [1.0, 0.9, 0.8, 0.9, 0.9, 0.9], 4, 2),
@@ -136,7 +146,8 @@ def test_a_schedule_may_take_the_epoch_alone_and_one_that_needs_a_number_is_refu
     m, rates = model(), []
     note = train.LambdaCallback(on_epoch_end=lambda epoch, logs: rates.append(m.compiled.optimizer.param_groups[0]["lr"]))
     m.fit(X, Y, epochs=2, callbacks=[train.LearningRateScheduler(lambda epoch: 0.1 * (epoch + 1)), note], verbose=0)
-    assert rates == [0.1, 0.2]
+    m.fit(X, Y, callbacks=[train.LearningRateScheduler(partial(lambda epoch, base: base, base=0.3)), note], verbose=0)
+    assert rates == [0.1, 0.2, 0.3]
 
     class Needy:
         def step(self, metrics: float) -> None: ...
@@ -353,12 +364,94 @@ def test_a_training_goes_on_from_the_midst_of_an_epoch_to_the_same_bits(
 def test_a_loader_of_another_kind_is_refused_when_a_training_goes_on(tmp_path: Path) -> None:
     m = Noisy()
     m.compile("adam", "cross_entropy")
-    m.fit(*loader("generator"), callbacks=[train.ModelCheckpoint(tmp_path / "run.safetensors")], verbose=0)
+    stop = Interrupting(1, 2)
+    m.fit(
+        *loader("generator"),
+        epochs=2,
+        callbacks=[train.ModelCheckpoint(tmp_path / "run.safetensors", save_freq=1), stop],
+        verbose=0,
+    )
     start = train.resume(tmp_path / "run.safetensors", m)
     before = bits(m)
-    with pytest.raises(ValueError, match=r"states of 1 generators of the loader, which has 0"):
-        m.fit(*loader("arrays"), epochs=3, initial_epoch=start, verbose=0)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"of a loader with 1 generators, and this one has 0"):
+            m.fit(*loader("arrays"), epochs=3, initial_epoch=start, verbose=0)
     assert bits(m) == before
+    train.save_checkpoint(tmp_path / "again.safetensors", m)
+    assert train.resume(tmp_path / "again.safetensors", m) == start == 1
+
+
+class Failing(train.Callback):
+    """Raises at the begin, once."""
+
+    def __init__(self, error: type[BaseException] = OSError) -> None:
+        self.errors = [error]
+
+    def on_train_begin(self, logs: Any) -> None:
+        if self.errors:
+            raise self.errors.pop()()
+
+
+class SavingAtTheTest(train.Callback):
+    """A checkpoint between a pass and the end of its epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+
+    def on_test_end(self, logs: Any) -> None:
+        self.count += 1
+        if self.count == 2:
+            train.save_checkpoint(self.path, self.model)
+
+
+def test_a_training_goes_on_from_a_validation_and_after_an_error_at_its_begin(tmp_path: Path) -> None:
+    def run(*callbacks: Any, resumed: bool = False) -> Any:
+        ad.manual_seed(11)
+        m = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.2))
+        m.compile("adam", "cross_entropy", ["accuracy", "auc"])
+        start = train.resume(tmp_path / "run.safetensors", m) if resumed else 0
+        options = {"batch_size": 6, "epochs": 4, "initial_epoch": start, "validation_split": 0.3, "verbose": 0}
+        if resumed:
+            with pytest.raises(OSError):
+                m.fit(*loader("arrays"), **options, callbacks=Failing())
+        return m.fit(*loader("arrays"), **options, callbacks=callbacks).history, bits(m)
+
+    whole = run(SavingAtTheTest(tmp_path / "run.safetensors"))
+    assert run(resumed=True) == whole
+
+
+def test_ctrl_c_at_the_begin_or_the_end_ends_cleanly() -> None:
+    told: list[str] = []
+    before, after = (train.LambdaCallback(on_train_end=lambda logs, name=name: told.append(name)) for name in ("before", "after"))
+    assert model().fit(X, Y, callbacks=[before, Failing(KeyboardInterrupt), after], verbose=0).interrupted
+    assert told == ["before"]
+
+    def stop(logs: Any) -> None:
+        raise KeyboardInterrupt
+
+    assert model().fit(X, Y, callbacks=[train.LambdaCallback(on_train_end=stop), after], verbose=0).interrupted
+    assert told == ["before", "after"]
+
+
+def test_metrics_of_ones_own_may_hold_arrays(tmp_path: Path) -> None:
+    class Counted(train.metrics.Metric):
+        name = "counted"
+
+        def reset(self) -> None:
+            self.counts = np.zeros(2)
+
+        def update(self, output: Any, target: Any, weight: Any = None) -> None:
+            self.counts[0] += len(output)
+
+        def result(self) -> float:
+            return float(self.counts[0])
+
+    m = model()
+    m.compile("adam", "mse", Counted())
+    checkpoint = train.ModelCheckpoint(tmp_path / "run.safetensors", save_freq=np.int64(1))
+    m.fit(X, Y, batch_size=5, callbacks=[Interrupting(0, 2), checkpoint], verbose=0)
+    start = train.resume(tmp_path / "run.safetensors", m)
+    assert m.fit(X, Y, batch_size=5, initial_epoch=start, verbose=0).history["counted"] == [20.0]
 
 
 def test_a_checkpoint_after_batches_has_their_numbers_in_its_name(tmp_path: Path) -> None:

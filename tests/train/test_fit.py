@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
 import subprocess
 import sys
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -278,6 +281,9 @@ def test_weights_go_out_and_come_back(tmp_path: Any) -> None:
         other.set_weights(model.get_weights()[::-1])
 
 
+RNG = np.random.default_rng(1)
+
+
 class Stream(data.IterableDataset):
     """Samples as they come."""
 
@@ -311,6 +317,8 @@ def test_a_function_meets_targets_in_the_outputs_form() -> None:
         model.compile("sgd", lambda o, t: ((o - t) ** 2).mean(), metrics=["mse", lambda o, t: ((o - t) ** 2).mean()])
         logs = model.evaluate(x, target)
         assert len({round(value, 5) for value in logs.values()}) == 1
+        model.compile("sgd", lambda o, t: ((o.squeeze(-1) - t.squeeze(-1)) ** 2).mean())
+        assert model.evaluate(x, target)["loss"] == pytest.approx(logs["loss"])
 
 
 def test_labels_that_do_not_exclude_each_other_are_decided_by_themselves() -> None:
@@ -320,8 +328,42 @@ def test_labels_that_do_not_exclude_each_other_are_decided_by_themselves() -> No
     assert model.predict_classes(X).tolist() == (model.predict(X) > 0).long().tolist()
     assert "binary_accuracy" in model.fit(X, target, verbose=0).history
     model.compile("adam", "binary_cross_entropy_with_logits", metrics=["accuracy"])
+    target = np.concatenate([[[1.0, 0.0], [0.0, 1.0]], target[2:]])  # nothing is wrong with the first two
+    before = bits(model)
     with pytest.raises(ValueError, match=r"accuracy: the targets .* are not one-hot.*binary_accuracy"):
         model.fit(X, target, verbose=0)
+    assert bits(model) == before
+
+
+def test_padding_of_zeros_is_among_one_hot_targets() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=-1))
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    x, y = RNG.normal(size=(6, 5, 3)), np.eye(4)[RNG.integers(0, 4, (6, 5))]
+    y[:, 3:] = 0.0
+    assert model.fit(x, y, verbose=0).history["loss"][0] < model.evaluate(x, np.where(y.sum(-1, keepdims=True), y, 0.25))["loss"]
+
+
+def test_a_trained_model_holds_no_data_and_may_have_a_part_named_position() -> None:
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position = nn.Linear(3, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.position(x)
+
+    model = Placed()
+    model.compile("adam", "cross_entropy")
+    loader = data.DataLoader(data.TensorDataset(ad.tensor(X), ad.tensor(Y)))
+    model.fit(loader, verbose=0)
+    held = weakref.ref(loader)
+    del loader
+    gc.collect()
+    assert held() is None
+    plain = nn.Sequential(nn.Linear(3, 2))
+    plain.compile("adam", "cross_entropy")
+    plain.fit(np.zeros((50_000, 3), np.float32), np.zeros(50_000, int), batch_size=50_000, verbose=0)
+    assert len(pickle.dumps(plain)) < 50_000
 
 
 @pytest.mark.parametrize(
@@ -343,9 +385,13 @@ def test_targets_that_the_loss_does_not_take_are_refused(loss: Any, targets: Any
 
 def test_labels_that_are_ignored_count_neither_in_the_loss_nor_in_the_accuracy() -> None:
     y = np.where(np.arange(12) < 4, -100, Y)
-    for loss in ("cross_entropy", nn.CrossEntropyLoss()):
+    softmax = nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=-1))
+    softmax.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="class numbers from -100 to 1"):
+        softmax.fit(X, y, verbose=0)
+    for loss, metric in (("cross_entropy", "accuracy"), (nn.CrossEntropyLoss(), metrics.Accuracy())):
         model = network()
-        model.compile("adam", loss, metrics=["accuracy"])
+        model.compile("adam", loss, metrics=[metric])
         some = model.evaluate(X[4:], Y[4:])["accuracy"]
         assert model.evaluate(X, y)["accuracy"] == pytest.approx(some)
         assert model.fit(X, y, verbose=0).history["loss"][0] > 0
@@ -378,6 +424,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
     model.compile("adam", "cross_entropy")
     history = model.fit(X, Y, epochs=np.int64(3), batch_size=np.int32(5), initial_epoch=np.int8(1), verbose=0)
     assert history.epoch == [1, 2]
+    assert model.evaluate(X, Y, batch_size=np.int64(5)) == model.evaluate(X, Y, batch_size=5)
+    assert model.predict(X, batch_size=np.int64(5)).shape == (12, 2)
 
 
 def test_weights_of_classes_and_samples_multiply_where_inputs_are_whole() -> None:
@@ -388,9 +436,8 @@ def test_weights_of_classes_and_samples_multiply_where_inputs_are_whole() -> Non
     x, y = np.arange(16).reshape(8, 2) % 5, np.arange(8) % 2
     model.compile("sgd", "cross_entropy")
     whole = model.evaluate(x, y, sample_weight=np.where(y == 0, 1.5, 0.5))["loss"]
-    assert model.fit(x, y, sample_weight=np.full(8, 0.5), class_weight={0: 3.0}, verbose=0).history["loss"][0] == pytest.approx(
-        whole
-    )
+    history = model.fit(x, y, sample_weight=np.full(8, 0.5), class_weight={np.float32(0.0): 3.0}, verbose=0).history
+    assert history["loss"][0] == pytest.approx(whole)
 
 
 def test_a_data_frame_of_several_kinds_of_numbers_is_numbers() -> None:
