@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,13 @@ CHECKS = [
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 @pytest.mark.filterwarnings("default")
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
-    check(estimator)  # check_array_api_input skips itself where SCIPY_ARRAY_API is not set
+    check(estimator)  # check_array_api_input skips itself where SCIPY_ARRAY_API is not set; it has a process of its own below
+
+
+def test_the_check_of_array_api_inputs_passes_where_it_does_not_skip_itself() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-k", "check_array_api_input", __file__]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "SCIPY_ARRAY_API": "1"})
+    assert "2 passed" in done.stdout, done.stdout
 
 
 IRIS = load_iris(as_frame=True)
