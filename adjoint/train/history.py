@@ -34,6 +34,12 @@ class History:
             values.append(float(logs.get(name, float("nan"))))
         self.epoch.append(epoch)
 
+    def take(self, other: History, until: int) -> None:
+        """Note what another history has of the epochs before number ``until``."""
+        for number, epoch in enumerate(other.epoch):
+            if epoch < until:
+                self.append(epoch, {name: values[number] for name, values in other.history.items()})
+
     def __repr__(self) -> str:
         """The last epoch's numbers."""
         if not self.epoch:

@@ -46,6 +46,20 @@ def refuse_another_loader(states: Mapping[str, Any], loader: Any) -> None:
         raise ValueError(f"fit: the checkpoint, inside an epoch, is of a loader with {saved} generators, and this one has {there}")
 
 
+def placed(model: Any, loader: Any, epoch: int) -> tuple[Position, Mapping[str, Any] | None]:
+    """Where a training begins, with the generators there; and what the checkpoint has, if it goes on from one of that epoch."""
+    if epoch and hasattr(loader, "epoch"):
+        loader.epoch = epoch
+    resumed = vars(model).get("_resumed")
+    if resumed is not None and resumed["epoch"] != epoch:
+        resumed = None
+    if resumed is not None:
+        if "begun" in resumed:
+            refuse_another_loader(resumed["random"], loader)
+        set_random_states(resumed["random"], loader)
+    return Position(epoch, loader=loader), resumed
+
+
 @dataclass
 class Position:
     """A place in a training.

@@ -30,7 +30,7 @@ from .feeding import Batch, Samples, batches, device_and_dtype, gives_samples, i
 from .history import History
 from .names import OPTIMIZERS, found
 from .penalty import penalty
-from .position import Position, random_states, refuse_another_loader, set_random_states
+from .position import Position, placed, random_states, set_random_states
 from .progress import Progress
 
 
@@ -200,19 +200,9 @@ def fit(
     history = History(params)
     before = getattr(self, "history", None)
     if initial_epoch and isinstance(before, History):
-        for number, epoch in enumerate(before.epoch):
-            if epoch < initial_epoch:
-                history.append(epoch, {name: values[number] for name, values in before.history.items()})
+        history.take(before, initial_epoch)
     told = Callbacks([*in_order(callbacks), Progress.of(verbose)], self, params)
-    if initial_epoch and hasattr(train_loader, "epoch"):
-        train_loader.epoch = initial_epoch
-    position, resumed = Position(initial_epoch, loader=train_loader), vars(self).get("_resumed")
-    if resumed is not None and resumed["epoch"] == initial_epoch:
-        if "begun" in resumed:
-            refuse_another_loader(resumed["random"], train_loader)
-        set_random_states(resumed["random"], train_loader)
-    else:
-        resumed = None
+    position, resumed = placed(self, train_loader, initial_epoch)
     for name, value in (("history", history), ("callbacks", told), ("_position", position)):
         object.__setattr__(self, name, value)
     step = captured(self.train_step) if capture else self.train_step
@@ -233,7 +223,7 @@ def fit(
                 logs = _train_epoch(self, compiled, feed, step, told, position, resumed)
                 resumed = None
                 if held_out is not None:
-                    found = _measure("fit: validation_data", self, compiled, held_out, batch_size or 32, measure, told)
+                    found = _measure("fit: validation_data", self, held_out, batch_size or 32, measure, told)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 history.append(epoch, logs)
                 position.end_epoch()
@@ -305,13 +295,14 @@ class Tally:
         return {"loss": self.total / self.count} | {metric.name: metric.result() for metric in self.metrics}
 
 
-def _measure(
-    who: str, model: nn.Module, compiled: Compiled, data: Any, batch_size: int, step: Callable[..., Any], told: Callbacks
-) -> dict[str, float]:
+def _measure(who: str, model: nn.Module, data: Any, batch_size: int, step: Callable[..., Any], told: Callbacks) -> dict[str, float]:
     """Loss and metrics of data that are not learned from."""
     loader, inputs, weighted = _loader(data, batch_size, False)
     told.tell("on_test_begin", {})
-    tally = Tally(deepcopy(compiled.metrics))  # those of the epoch under way stay as they are
+    metrics, position = compiled_of(model, who).metrics, getattr(model, "_position", None)
+    if position is not None and position.loader is not None:  # a training is under way, whose metrics stay as they are
+        metrics = deepcopy(metrics)
+    tally = Tally(metrics)
     with in_use(model):
         for batch in batches(loader, model, inputs, weighted):
             tally.take(step, batch)
@@ -325,12 +316,12 @@ def evaluate(
     capture: bool = False,
 ) -> dict[str, float]:  # fmt: skip
     """Loss and metrics of samples, given as to :func:`fit`, with the module as when it is used (``eval()``)."""
-    compiled, batch_size = compiled_of(self, "evaluate"), int(batch_size)
+    compiled = compiled_of(self, "evaluate")
     data = _given("evaluate", self, x, y, sample_weight)
     if isinstance(data, Samples):
         _rehearse(self, compiled, data, "y")
     told = Callbacks(callbacks, self, {})
-    return _measure("evaluate", self, compiled, data, batch_size, captured(self.test_step) if capture else self.test_step, told)
+    return _measure("evaluate", self, data, int(batch_size), captured(self.test_step) if capture else self.test_step, told)
 
 
 def predict(self: nn.Module, x: Any, *, batch_size: int = 32, capture: bool = False) -> Tensor:

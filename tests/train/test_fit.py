@@ -582,6 +582,23 @@ def agreement(output: Any, target: Any) -> Any:
     return (output.argmax(dim=1) == target).float()
 
 
+def test_a_metric_object_has_what_was_measured_last_and_a_callback_may_measure_inside_an_epoch() -> None:
+    model, accuracy = network(), metrics.Accuracy()
+    model.compile("adam", "cross_entropy", metrics=accuracy)
+    assert model.evaluate(X, Y)["accuracy"] == accuracy.result()
+
+    class Measuring(train.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any) -> None:
+            self.model.evaluate(X[:3], Y[:3])
+
+    found = []
+    for callbacks in ((), Measuring()):
+        model = network(seed=5)
+        model.compile("sgd", "cross_entropy", metrics=accuracy)
+        found.append(model.fit(X, Y, batch_size=4, shuffle=False, callbacks=callbacks, verbose=0).history)
+    assert found[0] == found[1]
+
+
 def test_one_metric_needs_no_list_whatever_kind_it_is_of() -> None:
     model, found = network(), []
     for metric in ("accuracy", metrics.Accuracy(), agreement):
