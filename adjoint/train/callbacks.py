@@ -19,6 +19,7 @@ from typing import Any
 from .. import nn
 from ..data.table import nearest
 from ..errors import MissingExtra
+from ..files import atomic_write
 
 Logs = Mapping[str, float]
 MOMENTS = (
@@ -422,7 +423,8 @@ class CSVLogger(Callback):
 
     Args:
         filename: the file.
-        append: go on with a file that is there, whose header must fit.
+        append: go on with a file that is there, whose header must fit. A training that goes on from a checkpoint takes the place of
+            what the file has, at its end, of that epoch and later ones.
     """
 
     def __init__(self, filename: str | os.PathLike[str], append: bool = False) -> None:
@@ -440,9 +442,20 @@ class CSVLogger(Callback):
                     f"CSVLogger: {self.filename} has the columns {', '.join(self._names)}, and none for {', '.join(missing)}; "
                     "write to another file, or anew (append=False)"
                 )
+            self._cut(self.params.get("initial_epoch", 0))
         else:
             self._names = []
         self._file = open(self.filename, "a" if going_on else "w", encoding="utf-8", newline="")  # noqa: SIM115 (until the end)
+
+    def _cut(self, epoch: int) -> None:
+        """Take away the last lines, of that epoch and later ones, where a training goes on with it."""
+        lines = Path(self.filename).read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = len(lines)
+        while epoch and kept > 1 and int(lines[kept - 1].partition(",")[0]) >= epoch:
+            kept -= 1
+        if kept < len(lines):
+            with atomic_write(self.filename) as path:
+                Path(path).write_text("".join(lines[:kept]), encoding="utf-8", newline="")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         import csv

@@ -157,20 +157,28 @@ LOSSES: dict[str, Loss] = {
 
 
 def per_sample(loss: Any) -> Loss:
-    """The loss of each sample, (N,), where ``loss`` can be had so; ``ValueError`` where it gives one number for a batch."""
+    """The loss of each sample, (N,), where ``loss`` can be had so; ``ValueError``, here or when called, where it can not."""
     if loss in LOSSES.values():
         return loss
     if getattr(loss, "reduction", None) is None:
-        raise ValueError(
-            f"fit: weights of samples need the loss of each sample, and {loss!r} gives one number for a batch; use a loss by name, "
-            "or a module with reduction"
-        )
-    if loss.reduction != "mean" or getattr(loss, "weight", None) is not None:
-        what = "weights of its own" if loss.reduction == "mean" else f"reduction={loss.reduction!r}"
+        return lambda output, target: given_for_each(loss, output, target)
+    if loss.reduction not in ("mean", "none") or getattr(loss, "weight", None) is not None:
+        what = f"reduction={loss.reduction!r}" if loss.reduction == "sum" else "weights of its own"
         raise ValueError(f"fit: weights of samples do not go with a loss that has {what}; give the loss without, or no weights")
     single = copy.copy(loss)
     single.reduction = "none"
     return lambda output, target: each(single(output, target))
+
+
+def given_for_each(loss: Any, output: Tensor, target: Tensor) -> Tensor:
+    """What a function gives for each sample; ``ValueError`` where that is one number for all."""
+    values = loss(output, target)
+    if not values.ndim:
+        raise ValueError(
+            f"fit: weights of samples need the loss of each sample, and {loss!r} gives one number for a batch; give a loss by "
+            "name, a module with reduction, or a function that gives a number for each sample"
+        )
+    return each(values)
 
 
 def takes_class_numbers(loss: Any, target: Tensor) -> bool:

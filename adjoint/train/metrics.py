@@ -75,17 +75,22 @@ def bare(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
 
 
-def weights(metric: Metric, weight: Tensor | None, n: int, like: Tensor) -> Tensor:
-    """The weights of ``n`` samples in float64, 1 where none are given, on the device of ``like``."""
+def weights(metric: Metric, weight: Tensor | None, n: int) -> Tensor | None:
+    """The weights of ``n`` samples in float64, if there are any."""
     if weight is None:
-        return ones(n, dtype=float64, device=like.backend)
+        return None
     if tuple(weight.shape) != (n,):
         raise ValueError(f"{metric.name}: the weights have the shape {tuple(weight.shape)}, and there are {n} samples: give {(n,)}")
     return weight.detach().to(float64)
 
 
-def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Samples in a row: float64 scores (M,) or (M, C), targets (M,) or one-hot (M, C), float64 weights (M,).
+def counted(weight: Tensor | None, like: Tensor) -> Tensor:
+    """The weights, 1 for each sample where there are none, on the device of ``like``."""
+    return ones(len(like), dtype=float64, device=like.backend) if weight is None else weight
+
+
+def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Samples in a row: float64 scores (M,) or (M, C), targets (M,) or one-hot (M, C), and float64 weights (M,) if there are any.
 
     Raises ``ValueError`` where the shapes are none of the metric's forms, or a class number is not one of the output's.
     """
@@ -101,19 +106,30 @@ def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | No
     if form is None:
         takes = "; or ".join(FORMS[form] for form in metric.forms)
         raise ValueError(f"{metric.name}: the output has the shape {shape} and the target {other}; it takes {takes}")
-    scores = output.detach().to(float64).reshape(*((-1, classes) if form in ("one-hot", "numbers") else (-1,)))
-    target = target.detach().reshape(*((-1, classes) if form == "one-hot" else (-1,)))
+    scores = in_a_row(output.detach().to(float64), (-1, classes) if form in ("one-hot", "numbers") else (-1,))
+    target = in_a_row(target.detach(), (-1, classes) if form == "one-hot" else (-1,))
     n = shape[0]
-    by = weights(metric, weight, n, scores).repeat_interleave(scores.shape[0] // max(n, 1))
+    by = weights(metric, weight, n)
+    if by is not None and len(scores) != n:
+        by = by.repeat_interleave(len(scores) // max(n, 1))
     if form == "numbers":
         target = target.long()
-        if metric.ignored is not None:
+        if metric.ignored is not None and (0 <= metric.ignored < classes or not all_below(target, classes)):
             kept = target != metric.ignored
-            target, by = target * kept, by * kept
-        least, most = (int(target.min()), int(target.max())) if target.numel() else (0, 0)
-        if least < 0 or most >= classes:
+            target, by = target * kept, counted(by, target) * kept
+        if not all_below(target, classes):
+            least, most = int(target.min()), int(target.max())
             raise ValueError(f"{metric.name}: class numbers from {least} to {most}, and the output is for 0 to {classes - 1}")
     return scores, target, by
+
+
+def in_a_row(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x if x.ndim == len(shape) else x.reshape(*shape)
+
+
+def all_below(numbers: Tensor, n: int) -> bool:
+    """Whether all of them are from 0 to n - 1."""
+    return not numbers.numel() or numbers.backend.truth(numbers.backend.xp.are_indices(numbers._array, n))
 
 
 def refuse_many_hot(metric: Metric, output: Tensor, target: Tensor) -> None:
@@ -157,8 +173,9 @@ class Mean(Metric):
         scores, target, weight = arranged(self, output, target, weight)
         self.add(self.values(scores, target).to(float64), weight)
 
-    def add(self, values: Tensor, weight: Tensor) -> None:
-        self.total, self.count = self.total + (values * weight).sum(), self.count + weight.sum()
+    def add(self, values: Tensor, weight: Tensor | None) -> None:
+        total, count = (values.sum(), len(values)) if weight is None else ((values * weight).sum(), weight.sum())
+        self.total, self.count = self.total + total, self.count + count
 
     def result(self) -> float:
         return quotient(float(self.total), float(self.count), math.nan)
@@ -242,6 +259,7 @@ class Counting(Metric):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         scores, target, by = arranged(self, output, target, weight)
+        by = counted(by, scores)
         truth, chosen = true_classes(scores, target), decided(scores, self.threshold, self.from_logits)
         self.single = scores.ndim == 1
         classes = 2 if self.single else scores.shape[1]
@@ -311,7 +329,7 @@ class ConfusionMatrix(Metric):
         if classes != self.classes:
             raise ValueError(f"{self.name}: made for {self.classes} classes, and the output {tuple(output.shape)} has {classes}")
         places = true_classes(scores, target) * classes + decided(scores, self.threshold, self.from_logits)
-        counts = bincount(places, weight, classes**2).reshape(classes, classes)
+        counts = bincount(places, counted(weight, scores), classes**2).reshape(classes, classes)
         self.counts = counts if self.counts is None else self.counts + counts
 
     def result(self) -> list[list[float]]:  # type: ignore[override]
@@ -341,7 +359,7 @@ class AUC(Metric):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         scores, target, weight = arranged(self, output, target, weight)
-        truth = true_classes(scores, target)
+        truth, weight = true_classes(scores, target), counted(weight, scores)
         self.batches.append((softmax(scores, dim=-1) if self.from_logits and scores.ndim > 1 else scores, truth, weight))
 
     def result(self) -> float:
@@ -429,7 +447,8 @@ class R2Score(Metric):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         outputs = math.prod(output.shape[1:])
-        scores, target, w = (x.to(float64).reshape(-1, outputs) for x in arranged(self, output, target, weight))
+        scores, target, by = arranged(self, output, target, weight)
+        scores, target, w = (x.to(float64).reshape(-1, outputs) for x in (scores, target, counted(by, scores)))
         added = float(w[:, 0].sum())
         if not added:
             return
@@ -471,7 +490,7 @@ class Averaged(Mean):
         values = losses.each(value.to(float64))
         if tuple(values.shape) != (n,):
             raise ValueError(f"{self.name}: gave numbers of the shape {tuple(value.shape)} for {n} samples")
-        self.add(values, weights(self, weight, n, values))
+        self.add(values, weights(self, weight, n))
 
 
 NAMED: list[type[Metric]] = [

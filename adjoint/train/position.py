@@ -39,14 +39,17 @@ def set_random_states(states: Mapping[str, Any], loader: Any) -> None:
         loader.epoch = states["passes"]
 
 
-def refuse_another_loader(states: Mapping[str, Any], loader: Any) -> None:
-    """Raise ``ValueError`` where the loader has another number of generators, and so another order, than these are of."""
-    saved, there = len(states["own"]), len(own_generators(loader))
-    if saved != there:
-        raise ValueError(f"fit: the checkpoint, inside an epoch, is of a loader with {saved} generators, and this one has {there}")
+def refuse_another_loader(resumed: Mapping[str, Any], loader: Any, steps: int | None) -> None:
+    """Raise ``ValueError`` where the loader has other batches than the one inside of whose pass the checkpoint was written."""
+    for what, saved, there in (
+        ("batches", resumed["steps"], steps),
+        ("generators", len(resumed["random"]["own"]), len(own_generators(loader))),
+    ):
+        if saved != there:
+            raise ValueError(f"fit: the checkpoint, inside an epoch, is of a loader with {saved} {what}, and this one has {there}")
 
 
-def placed(model: Any, loader: Any, epoch: int) -> tuple[Position, Mapping[str, Any] | None]:
+def placed(model: Any, loader: Any, epoch: int, steps: int | None) -> tuple[Position, Mapping[str, Any] | None]:
     """Where a training begins, with the generators there; and what the checkpoint has, if it goes on from one of that epoch."""
     if epoch and hasattr(loader, "epoch"):
         loader.epoch = epoch
@@ -55,9 +58,9 @@ def placed(model: Any, loader: Any, epoch: int) -> tuple[Position, Mapping[str, 
         resumed = None
     if resumed is not None:
         if "begun" in resumed:
-            refuse_another_loader(resumed["random"], loader)
+            refuse_another_loader(resumed, loader, steps)
         set_random_states(resumed["random"], loader)
-    return Position(epoch, loader=loader), resumed
+    return Position(epoch, loader=loader, steps=steps), resumed
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Position:
         begun: inside an epoch, the random states from which its order of samples was drawn.
         tally: inside an epoch, what its batches came to.
         last: where the generators were when the training ended.
+        steps: how many batches a pass has; None where that is not known.
     """
 
     epoch: int
@@ -79,6 +83,7 @@ class Position:
     begun: dict[str, Any] = field(default_factory=dict)
     tally: Any = None
     last: dict[str, Any] = field(default_factory=lambda: random_states(None))
+    steps: int | None = None
 
     def end_epoch(self) -> None:
         self.epoch, self.batch, self.begun, self.tally = self.epoch + 1, 0, {}, None
@@ -91,5 +96,5 @@ class Position:
         now = random_states(self.loader)
         if self.loader is None:
             now = {**self.last, "default": now["default"]}
-        inside = {"begun": self.begun, "tally": self.tally.state_dict()} if self.begun else {}
+        inside = {"begun": self.begun, "tally": self.tally.state_dict(), "steps": self.steps} if self.begun else {}
         return {"epoch": self.epoch, "batch": self.batch, "random": now, **inside}

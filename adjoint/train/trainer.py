@@ -202,7 +202,7 @@ def fit(
     if initial_epoch and isinstance(before, History):
         history.take(before, initial_epoch)
     told = Callbacks([*in_order(callbacks), Progress.of(verbose)], self, params)
-    position, resumed = placed(self, train_loader, initial_epoch)
+    position, resumed = placed(self, train_loader, initial_epoch, steps)
     for name, value in (("history", history), ("callbacks", told), ("_position", position)):
         object.__setattr__(self, name, value)
     step = captured(self.train_step) if capture else self.train_step

@@ -174,6 +174,13 @@ def test_all_that_have_begun_are_told_of_the_end_and_the_first_error_is_raised(t
         model().fit(X, Y, verbose=1, callbacks=[train.CSVLogger(tmp_path / "none" / "log.csv")])
 
 
+def test_a_table_has_each_epoch_once_where_a_training_goes_on_from_earlier(tmp_path: Path) -> None:
+    path, m = tmp_path / "log.csv", model()
+    m.fit(X, Y, epochs=4, callbacks=[train.CSVLogger(path)], verbose=0)
+    m.fit(X, Y, epochs=6, initial_epoch=2, callbacks=[train.CSVLogger(path, append=True)], verbose=0)
+    assert [row["epoch"] for row in csv.DictReader(path.read_text().splitlines())] == list("012345")
+
+
 def test_a_table_with_other_columns_is_not_gone_on_with(tmp_path: Path) -> None:
     m, path = model(), tmp_path / "log.csv"
     m.fit(X, Y, callbacks=[train.CSVLogger(path)], verbose=0)
@@ -375,7 +382,9 @@ def test_a_loader_of_another_kind_is_refused_when_a_training_goes_on(tmp_path: P
     before = bits(m)
     for _ in range(2):
         with pytest.raises(ValueError, match=r"of a loader with 1 generators, and this one has 0"):
-            m.fit(*loader("arrays"), epochs=3, initial_epoch=start, verbose=0)
+            m.fit(*loader("arrays"), batch_size=6, epochs=3, initial_epoch=start, verbose=0)
+        with pytest.raises(ValueError, match=r"of a loader with 4 batches, and this one has 2"):
+            m.fit(*loader("arrays"), batch_size=10, epochs=3, initial_epoch=start, verbose=0)
     assert bits(m) == before
     train.save_checkpoint(tmp_path / "again.safetensors", m)
     assert train.resume(tmp_path / "again.safetensors", m) == start == 1

@@ -419,6 +419,16 @@ def test_weights_do_not_go_with_a_loss_that_weighs_otherwise(loss: Any) -> None:
         model.fit(X, ad.zeros(12, 2) if isinstance(loss, nn.MSELoss) else Y, sample_weight=np.ones(12), verbose=0)
 
 
+def test_a_function_that_gives_a_number_for_each_sample_goes_with_weights() -> None:
+    x, w = ad.tensor(X), np.arange(12.0)
+    found = []
+    for loss in ("mse", lambda o, t: ((o - t) ** 2).mean(dim=1), nn.MSELoss(reduction="none")):
+        model = network()
+        model.compile("sgd", loss)
+        found.append(model.evaluate(x, x[:, :2], sample_weight=w)["loss"])
+    assert found[0] == pytest.approx(found[1]) == pytest.approx(found[2])
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     model = network()
     model.compile("adam", "cross_entropy")

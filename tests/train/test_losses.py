@@ -102,7 +102,7 @@ def test_outputs_and_targets_that_differ_in_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"output has the shape \(3, 2\) and the target \(3,\)"):
         losses.mean_squared_error(ad.zeros(3, 2), ad.zeros(3))
     with pytest.raises(ValueError, match="need the loss of each sample"):
-        losses.per_sample(lambda output, target: output.sum())
+        losses.per_sample(lambda output, target: output.sum())(ad.ones(2), ad.ones(2))
 
 
 @pytest.mark.parametrize("name", names.OPTIMIZERS)
