@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from .. import nn
+from ..autograd import Tensor
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -48,3 +49,9 @@ def penalty(model: nn.Module) -> Any:
                 if l2:
                     total = total + l2 * p.square().sum()
     return total
+
+
+def with_penalty(loss: Tensor, model: nn.Module) -> Tensor:
+    """The loss and what the weights cost; the loss itself where they cost nothing, without an operation."""
+    cost = penalty(model)
+    return loss + cost if isinstance(cost, Tensor) else loss

@@ -29,7 +29,7 @@ from .callbacks import Callbacks, in_order
 from .feeding import Batch, Samples, batches, device_and_dtype, gives_samples, in_use, modes_kept, samples, weighed_by_class
 from .history import History
 from .names import OPTIMIZERS, found
-from .penalty import penalty
+from .penalty import with_penalty
 from .position import Position, placed, random_states, set_random_states
 from .progress import Progress
 
@@ -123,7 +123,7 @@ def train_step(self: nn.Module, x: Any, y: Tensor, sample_weight: Tensor | None 
     compiled = compiled_of(self, "train_step")
     compiled.optimizer.zero_grad()
     output = forward(self, x)
-    loss = compiled.loss_of(output, y, sample_weight) + penalty(self)
+    loss = with_penalty(compiled.loss_of(output, y, sample_weight), self)
     loss.backward()
     compiled.optimizer.step()
     return loss.detach(), output.detach()
@@ -133,7 +133,7 @@ def test_step(self: nn.Module, x: Any, y: Tensor, sample_weight: Tensor | None =
     """The loss of a batch, with the penalties, and the model's output, without learning. A model may define its own."""
     with no_grad():
         output = forward(self, x)
-        return compiled_of(self, "test_step").loss_of(output, y, sample_weight) + penalty(self), output
+        return with_penalty(compiled_of(self, "test_step").loss_of(output, y, sample_weight), self), output
 
 
 def fit(
