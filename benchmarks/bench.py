@@ -9,6 +9,7 @@ run; no time does.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def build(row: Row, peers: list[str] | None) -> tuple[dict[str, Contender], dict
         except (LeftOut, ImportError, AttributeError) as error:
             left_out[name] = str(error)
         except Exception as error:  # one that fails does not keep the others from being measured
-            left_out[name] = f"{type(error).__name__}: {error}"
+            left_out[name] = f"{type(error).__name__}: {error}".partition("\n")[0].replace(f"{ROOT}{os.sep}", "")
             failed = True
     return ready, left_out, failed
 
