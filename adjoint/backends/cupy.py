@@ -84,14 +84,10 @@ def reduction(function: Any) -> Any:
     return call
 
 
-def signed_zero(function: Any) -> Any:
-    """CuPy fills with 0 where it is asked for -0."""
-
-    def call(of: Any, fill_value: Any, **kwargs: Any) -> Array:
-        found = function(of, fill_value, **kwargs)
-        return cp.negative(found) if _is_negative_zero(fill_value) and found.dtype.kind == "f" else found
-
-    return call
+def with_sign(found: Array, of: Any) -> Array:
+    """``found``, which CuPy filled with the number ``of``: with 0 where that is -0, which is mended."""
+    negative = isinstance(of, (float, np.floating, np.ndarray)) and not np.ndim(of) and not of and np.signbit(of)
+    return cp.negative(found) if negative and found.dtype.kind == "f" else found
 
 
 # --- the namespace --------------------------------------------------------------------------------------------------------------
@@ -139,8 +135,8 @@ def namespace() -> Namespace:
     functions |= {
         "floor_divide": of_floats(floored, cp.floor_divide),
         "remainder": of_floats(left_over, cp.remainder),
-        "full": signed_zero(cp.full),
-        "full_like": signed_zero(cp.full_like),
+        "full": lambda shape, fill_value, **kwargs: with_sign(cp.full(shape, fill_value, **kwargs), fill_value),
+        "full_like": lambda x, fill_value, **kwargs: with_sign(cp.full_like(x, fill_value, **kwargs), fill_value),
         "astype": astype,
         "contiguous": contiguous,
         "getitem": getitem,
@@ -168,10 +164,6 @@ def namespace() -> Namespace:
     xp.sliding_windows = sliding_windows
     xp.overlap_add = partial(special.overlap_add, xp)
     return xp
-
-
-def _is_negative_zero(x: Any) -> bool:
-    return isinstance(x, (float, np.floating, np.ndarray)) and not np.ndim(x) and not x and bool(np.signbit(x))
 
 
 def _drawable(dtype: Any) -> Any:
@@ -223,8 +215,7 @@ class CupyBackend:
         self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        found = cp.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
-        return cp.negative(found) if _is_negative_zero(array) and found.dtype.kind == "f" else found
+        return with_sign(cp.array(array, None if dtype is None else dtype.name, copy=True if copy else None), array)
 
     def to_numpy(self, array: Array) -> Any:
         return cp.asnumpy(array)

@@ -121,7 +121,7 @@ def resume(path: Any, model: nn.Module, callbacks: Any = ()) -> int:
     for callback, (_, held) in zip(with_states(callbacks), saved, strict=False):  # with no callbacks saved there are none to load
         callback.load_state_dict(held)
     position = state["position"]
-    set_random_states({**position["random"], "own": []}, None)  # the loader's are set by fit, which has it
+    set_random_states(position["random"], None)  # the loader's are set by fit, which has it
     history = History()
     history.epoch, history.history = state["history"]["epoch"], state["history"]["history"]
     for name, value in (("history", history), ("_resumed", position)):

@@ -220,11 +220,9 @@ def ignored_by(loss: Any) -> int | None:
 
 
 def takes_logits(loss: Any) -> bool:
-    """Whether the loss takes logits, rather than probabilities."""
+    """Whether the loss takes logits, rather than probabilities; log p counts as such, as softmax(log p) = p."""
     known = (cross_entropy, binary_cross_entropy_with_logits, F.cross_entropy, F.binary_cross_entropy_with_logits, F.nll_loss)
-    return loss in known or isinstance(
-        loss, (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.NLLLoss)
-    )  # log p too: softmax(log p) = p
+    return loss in known or isinstance(loss, (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.NLLLoss))
 
 
 def decides_at(loss: Any) -> float:

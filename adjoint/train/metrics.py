@@ -114,10 +114,12 @@ def arranged(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | No
         by = by.repeat_interleave(len(scores) // max(n, 1))
     if form == "numbers":
         target = target.long()
-        if metric.ignored is not None and (0 <= metric.ignored < classes or not all_below(target, classes)):
+        fit = all_below(target, classes)
+        if metric.ignored is not None and (not fit or 0 <= metric.ignored < classes):
             kept = target != metric.ignored
             target, by = target * kept, counted(by, target) * kept
-        if not all_below(target, classes):
+            fit = all_below(target, classes)
+        if not fit:
             least, most = int(target.min()), int(target.max())
             raise ValueError(f"{metric.name}: class numbers from {least} to {most}, and the output is for 0 to {classes - 1}")
     return scores, target, by

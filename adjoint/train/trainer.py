@@ -342,16 +342,20 @@ def predict_classes(self: nn.Module, x: Any, *, batch_size: int = 32) -> Tensor:
     With a binary loss, of several outputs too: labels that do not exclude each other, (N, C).
     """
     output = predict(self, x, batch_size=batch_size)
-    held = getattr(self, "compiled", None)
-    if output.ndim > 1 and output.shape[-1] > 1 and not (isinstance(held, Compiled) and known_losses.is_binary(held.loss)):
+    if output.ndim > 1 and output.shape[-1] > 1 and not known_losses.is_binary(_loss(self)):
         return output.argmax(dim=-1)
     return ((output.squeeze(-1) if output.ndim > 1 and output.shape[-1] == 1 else output) > threshold(self)).long()
 
 
 def threshold(model: Any) -> float:
     """Above which single output the answer is the second of two classes, by the loss it is compiled with."""
+    return known_losses.decides_at(_loss(model))
+
+
+def _loss(model: Any) -> Any:
+    """What it is compiled with; None where it is not."""
     held = getattr(model, "compiled", None)
-    return known_losses.decides_at(held.loss) if isinstance(held, Compiled) else 0.5
+    return held.loss if isinstance(held, Compiled) else None
 
 
 def get_weights(self: nn.Module) -> list[Any]:
