@@ -338,7 +338,22 @@ from .autograd.random import (
     randperm,
 )  # fmt: skip
 from .backends import use_backend
-from .backends.dtypes import bool_, finfo, float16, float32, float64, iinfo, int8, int16, int32, int64, uint8
+from .backends.dtypes import (
+    bool_,
+    finfo,
+    float16,
+    float32,
+    float64,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)  # fmt: skip
 from .capture import capture
 
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ def _place(device: Any, dtype: Any) -> tuple[Any, DType | None]:
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested lists, a NumPy array, a backend's array or a Tensor.
 
-    Python floats become float32 and whole numbers int64; arrays keep their dtype. Tensors and arrays of a device stay on it
+    Python floats become float32 and integers int64; arrays keep their dtype. Tensors and arrays of a device stay on it
     where ``device`` is not given; lists, numbers and NumPy arrays go to :func:`adjoint.use_backend`'s.
 
     Raises:
         ValueError: the nested lists are ragged.
-        TypeError: the values are not numbers, or ``requires_grad`` is asked of integers.
+        TypeError: the values are not numbers or out of int64's range, or ``requires_grad`` is asked of integers.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
@@ -48,13 +48,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             device = source  # nothing is silently moved off its device
         if found is None:
             typed = _has_dtype(data)
-            data = backends.parse(_plain(data))
-            if dtype is None and data.dtype.kind == "f" and not typed:
-                dtype = dtypes.float32
+            data = backends.parse(_plain(data), None if dtype is None else as_dtype(dtype))
+            if dtype is None and not typed:
+                if data.dtype.kind == "u":
+                    raise TypeError(f"tensor: {data.max()} is out of int64's range; pass dtype='uint64' or 'float64'")
+                dtype = dtypes.float32 if data.dtype.kind == "f" else None
     array: Any = data  # an array of source's now
     target, dtype = _place(device, dtype)
-    if array.dtype not in source.dtypes:
-        dtype = dtype or _nearest(array.dtype)
+    if array.dtype not in source.dtypes and dtype is None:
+        held = ", ".join(d.name for d in dtypes.ALL)
+        raise TypeError(f"tensor: cannot hold dtype {array.dtype} without loss; convert it to one of {held}")
     if source is target:
         return leaf(target.asarray(array, dtype, copy=True), target, requires_grad)
     return leaf(target.asarray(source.to_numpy(array), dtype, copy=True), target, requires_grad)
@@ -72,13 +75,6 @@ def _has_dtype(data: Any) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return hasattr(data, "dtype")
-
-
-def _nearest(dtype: Any) -> DType:
-    """The dtype for an array of one that tensors lack: the signed integer that holds it. Raises ``TypeError`` if none does."""
-    if getattr(dtype, "kind", "") == "u" and dtype.itemsize < 8:
-        return dtypes.BY_NAME[f"int{16 * dtype.itemsize}"]
-    raise TypeError(f"tensor: cannot hold dtype {dtype} without loss; convert it to one of {', '.join(d.name for d in dtypes.ALL)}")
 
 
 def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:

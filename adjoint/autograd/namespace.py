@@ -106,7 +106,10 @@ result_type = arguments.result_type
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether a tensor or dtype promotes to ``to``."""
     to = as_dtype(to)
-    return dtypes.promote(as_dtype(getattr(from_, "dtype", from_)), to) is to
+    try:
+        return dtypes.promote(as_dtype(getattr(from_, "dtype", from_)), to) is to
+    except TypeError:  # they do not promote
+        return False
 
 
 def finfo(type: Any) -> dtypes.FloatInfo:

@@ -251,7 +251,10 @@ class Primitive:
             [backend.dtypes[a.dtype] for a in arrays if type(a) not in _NUMBERS and bool(a.shape) is dimensioned]
             for dimensioned in (True, False)
         )
-        common = dtypes.common(dims, zeros, numbers)
+        try:
+            common = dtypes.common(dims, zeros, numbers)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
         assert common is not None
         if self.floating and common.kind != "float":
             common = dtypes.float32

@@ -15,8 +15,8 @@ import numpy as np
 
 #: C's types by the dtypes' names.
 TYPES = {
-    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
-    "float32": "float", "float64": "double",
+    "bool": "bool", "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
+    "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long", "float32": "float", "float64": "double",
 }  # fmt: skip
 
 #: C's functions of floats by the standard's names; those of float32 end in f.
@@ -100,6 +100,11 @@ def c_type(dtype: Any) -> str:
     return found
 
 
+def suffix(dtype: Any) -> str:
+    """The ending of C's constants of an integer dtype."""
+    return ("U" if dtype.kind == "u" and dtype.itemsize >= 4 else "") + ("LL" if dtype.itemsize == 8 else "")
+
+
 def literal(number: Any, dtype: Any) -> str:
     """A number of Python's as a constant of a dtype."""
     if dtype.kind == "f":
@@ -112,7 +117,7 @@ def literal(number: Any, dtype: Any) -> str:
         return f"{value!r}f" if single else repr(value)
     if dtype.kind == "b":
         return "true" if number else "false"
-    return f"{int(number)}LL" if dtype.itemsize == 8 else str(int(number))
+    return f"{int(number)}{suffix(dtype)}"
 
 
 def cast(text: str, dtype: Any, to: Any) -> str:
@@ -485,7 +490,7 @@ def scatter(target: Any, index: Any, source: Any) -> Kernel:
 
 def scatter_add(target: Any, index: Any, source: Any) -> Kernel:
     """``target[index] += source``, repeated indices adding up."""
-    if target.dtype.name not in ("int32", "int64", "float32", "float64"):
+    if target.dtype.name not in ("int32", "int64", "uint32", "uint64", "float32", "float64"):
         raise Unsupported(f"no kernel adds {target.dtype.name} up by index")
     return _to_index("scatter_add", target, index, source)
 
@@ -603,7 +608,7 @@ def _folded(name: str, dtype: Any) -> tuple[str, Any]:
     else:
         info = np.iinfo(dtype)
         start = f"({c_type(dtype)}){info.min + 1 if largest and info.min else info.min if largest else info.max}"
-        start = f"({start} - 1)" if largest and info.min else f"{start}LL" if dtype.itemsize == 8 else start
+        start = f"({start} - 1)" if largest and info.min else f"{start}{suffix(dtype)}"
     return start, (lambda a, b: f"{'maximum' if largest else 'minimum'}({a}, {b})")
 
 

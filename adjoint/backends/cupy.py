@@ -24,7 +24,7 @@ except ImportError as error:
 import numpy as np
 
 #: What whole numbers are added up as, by the code of their dtype, of which CuPy can scatter few.
-SCATTERED = {"q": np.dtype(np.uint64), "l": np.dtype(np.uint64)} | {code: np.dtype(np.int32) for code in "?bBh"}
+SCATTERED = {"q": np.dtype(np.uint64), "l": np.dtype(np.uint64)} | {code: np.dtype(np.int32) for code in "?bBhH"}
 
 #: What the windows that CuPy makes look at, by their identity: their own ``base`` does not say it.
 _looked_at: dict[int, tuple[Any, Array]] = {}

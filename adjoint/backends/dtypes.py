@@ -1,4 +1,4 @@
-"""The data types every backend shares, and how two of them promote: PyTorch's lattice."""
+"""The data types every backend shares, and how two of them promote: PyTorch's lattice, and the standard's for unsigned integers."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ class DType:
 
 bool_ = DType("bool", "bool", 1)
 uint8 = DType("uint8", "uint", 8)
+uint16 = DType("uint16", "uint", 16)
+uint32 = DType("uint32", "uint", 32)
+uint64 = DType("uint64", "uint", 64)
 int8 = DType("int8", "int", 8)
 int16 = DType("int16", "int", 16)
 int32 = DType("int32", "int", 32)
@@ -45,7 +48,7 @@ float16 = DType("float16", "float", 16)
 float32 = DType("float32", "float", 32)
 float64 = DType("float64", "float", 64)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
+ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16, float32, float64)
 BY_NAME = {dtype.name: dtype for dtype in ALL} | {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64}
 _FOR_PYTHON: dict[Any, DType] = {bool: bool_, int: int64, float: float32}
 
@@ -69,8 +72,11 @@ def as_dtype(dtype: Any) -> DType:
 def promote(a: DType, b: DType) -> DType:
     """The smallest dtype that holds both, any float outranking any integer (``torch.promote_types``).
 
-    >>> promote(int64, float16), promote(uint8, int8), promote(bool_, uint8)
-    (adjoint.float16, adjoint.int16, adjoint.uint8)
+    PyTorch promotes no unsigned integers but uint8; the others follow the Array API standard. Raises ``TypeError`` for uint64 and
+    a signed integer: no integer dtype holds both.
+
+    >>> promote(int64, float16), promote(uint32, int8), promote(bool_, uint8)
+    (adjoint.float16, adjoint.int64, adjoint.uint8)
     """
     if a is b:
         return a
@@ -79,6 +85,8 @@ def promote(a: DType, b: DType) -> DType:
     if a.kind == b.kind:
         return a if a.bits >= b.bits else b
     if a.kind == "int" and b.kind == "uint" and a.bits <= b.bits:
+        if b.bits == 64:
+            raise TypeError(f"no integer dtype holds both {b.name} and {a.name}; convert one of them with .to(…) first")
         return BY_NAME[f"int{2 * b.bits}"]
     return a
 

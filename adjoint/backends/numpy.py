@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import BackendError
 from . import numpy_threads, special
 from .base import Array, Index, RandomState
-from .dtypes import ALL, DType
+from .dtypes import ALL, DType, uint64
 from .factorizations import factorizations
 from .numpy_threads import dot, lanes
 from .standard import CREATION, STANDARD, Namespace, collect, constants
@@ -367,10 +367,12 @@ class NumpyBackend:
         return {}
 
 
-def parse(data: Any) -> Any:
+def parse(data: Any, dtype: DType | None = None) -> Any:
     """The NumPy array that nested lists or an array-like mean. Raises ``ValueError`` on ragged lists, ``TypeError`` on objects."""
     try:
         array = np.asarray(data)
+        if dtype is uint64 and array.dtype.kind == "f":  # NumPy reads integers above and below 2^63, mixed, as floats
+            array = np.asarray(data, np.uint64)
     except ValueError as error:
         raise ValueError(f"tensor: the nested lists are ragged, every row must have the same length ({error})") from None
     if array.dtype.kind not in "biuf":

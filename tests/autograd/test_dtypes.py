@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import adjoint as ad
@@ -13,6 +14,11 @@ from adjoint.backends.dtypes import ALL, promote
 from .oracle import dtype_name, needs_pytorch, torch
 
 NAMES = [dtype.name for dtype in ALL]
+UNPROMOTED = (
+    "uint16",
+    "uint32",
+    "uint64",
+)  #: PyTorch neither promotes nor computes with them; the standard does (test_array_api.py)
 OPERATIONS: dict[str, Any] = {
     "add": lambda m, x, y: x + y,
     "multiply": lambda m, x, y: x * y,
@@ -48,15 +54,54 @@ UNARY: dict[str, Any] = {
 
 
 def held(backend: Backend) -> list[str]:
-    """The dtypes of the backend but bool, with which the standard has no arithmetic."""
-    return [name for name in NAMES if hasattr(backend.xp, name) and name != "bool"]
+    """The dtypes in which both the backend and PyTorch compute, except bool, with which the standard has no arithmetic."""
+    return [name for name in NAMES if hasattr(backend.xp, name) and name not in ("bool", *UNPROMOTED)]
 
 
-def test_two_dtypes_promote_as_in_pytorch() -> None:
+def test_two_dtypes_promote_as_in_pytorch_and_where_it_refuses_as_in_numpy() -> None:
     for a in ALL:
         for b in ALL:
-            wanted = torch.promote_types(getattr(torch, a.name), getattr(torch, b.name))
-            assert promote(a, b).name == str(wanted).partition(".")[2], (a, b)
+            kinds = {a.kind, b.kind}
+            if not ({a.name, b.name} & set(UNPROMOTED)) or a is b or "float" in kinds:
+                wanted = str(torch.promote_types(getattr(torch, a.name), getattr(torch, b.name))).partition(".")[2]
+            elif "int" in kinds and "uint64" in (a.name, b.name):
+                with pytest.raises(TypeError, match="no integer dtype holds both"):
+                    promote(a, b)
+                continue
+            else:
+                wanted = np.promote_types(a.name, b.name).name
+            assert promote(a, b).name == wanted, (a, b)
+
+
+def test_unsigned_integers_are_added_as_numpy_does(backend: Backend) -> None:
+    for name in (*UNPROMOTED, "uint8"):
+        most = 2 ** np.iinfo(name).bits - 1
+        x, like = ad.tensor([0, 1, most], dtype=name), np.array([0, 1, most], name)
+        for y, numpys in (
+            (x + 1, like + 1), (1 - x, 1 - like), (x * x, like * like), (x // 2, like // 2), (x % 10, like % 10), (-x, -like),
+            (x < 2, like < 2), (x << 1, like << 1), (~x, ~like), (x.sort(descending=True).values, np.sort(like)[::-1]),
+            (ad.maximum(x, x.flip(0)), np.maximum(like, like[::-1])), (x.max(), like.max()), (x[x > 0], like[like > 0]),
+            (x.argmax(), like.argmax()), (x.unique(), np.unique(like)), (x / 2, like.astype(np.float32) / 2),
+        ):  # fmt: skip
+            assert y.tolist() == numpys.tolist(), name
+            assert y.dtype.name == (np.dtype(np.float32) if y.dtype.kind == "float" else numpys.dtype).name
+        assert x.sum().dtype is ad.int64
+        assert x.double().tolist() == like.astype(np.float64).tolist()
+        assert ad.arange(9, device=backend)[ad.tensor([3, 0], dtype=name)].tolist() == [3, 0]
+        step = ad.capture(lambda x: ((x * 3 + 1) // 2, x.max(), x.to(ad.float64).sum()))
+        for given in (x, x, x.flip(0)):
+            assert [y.tolist() for y in step(given)] == [
+                y.tolist() for y in ((given * 3 + 1) // 2, given.max(), given.double().sum())
+            ]
+        assert str(most) in repr(x)
+        assert name in repr(x)
+        assert ad.iinfo(name)[:3] == (np.iinfo(name).bits, most, 0)
+    with pytest.raises(TypeError, match="add: no integer dtype holds both uint64 and int8"):
+        ad.ones(1, dtype="uint64") + ad.ones(1, dtype="int8")
+    assert (ad.ones(1, dtype="uint64") + ad.ones((), dtype="int8")).dtype is ad.uint64
+    with pytest.raises(TypeError, match=f"{2**63} is out of int64's range; pass dtype='uint64'"):
+        ad.tensor([2**63])
+    assert ad.tensor([2**63], dtype="uint64").tolist() == [2**63]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -148,11 +193,11 @@ def test_sums_and_products_are_taken_in_the_dtype_asked_for() -> None:
 
 
 def test_the_common_dtype_of_tensors_and_numbers_is_pytorchs() -> None:
-    for a in NAMES:
+    for a in set(NAMES) - set(UNPROMOTED):
         for other in (1, 1.5, True):
             wanted = torch.result_type(torch.ones(2, dtype=getattr(torch, a)), other)
             assert ad.result_type(ad.ones(2, dtype=a), other).name == str(wanted).partition(".")[2]
-        for b in NAMES:
+        for b in set(NAMES) - set(UNPROMOTED):
             wanted = torch.result_type(torch.ones(2, dtype=getattr(torch, a)), torch.ones((), dtype=getattr(torch, b)))
             assert ad.result_type(ad.ones(2, dtype=a), ad.ones((), dtype=b)).name == str(wanted).partition(".")[2]
 

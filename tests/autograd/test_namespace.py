@@ -117,6 +117,7 @@ def test_dtypes_tell_their_kind_range_and_what_they_promote_to() -> None:
     assert xp.result_type(ad.ones(2), ad.ones((), dtype="float64")) is ad.float32
     assert xp.can_cast(xp.int8, xp.int32)
     assert not xp.can_cast(ad.ones(2), xp.int64)
+    assert not xp.can_cast(xp.int64, xp.uint64)
     for name in ("float16", "float32", "float64"):
         ours, theirs = xp.finfo(getattr(ad, name)), np.finfo(name)
         assert (ours.eps, ours.max, ours.min, ours.tiny) == (theirs.eps, theirs.max, theirs.min, theirs.smallest_normal)
@@ -137,7 +138,7 @@ def test_the_namespace_tells_what_it_has(backend: Backend) -> None:
     assert info.default_device() == backend.device
     assert "cpu" in info.devices()
     assert info.default_dtypes()["real floating"] is ad.float32
-    assert set(info.dtypes(kind="unsigned integer")) == {"uint8"}
+    assert set(info.dtypes(kind="unsigned integer")) == {"uint8", "uint16", "uint32", "uint64"}
     assert info.dtypes(device="cpu")["bool"] is ad.bool_
     assert info.capabilities()["boolean indexing"]
 

@@ -161,7 +161,7 @@ def test_tensor_takes_what_holds_numbers_and_copies_it() -> None:
     assert ad.tensor([]).dtype is ad.float32
     assert ad.tensor([ad.tensor(1.0), 2.0]).tolist() == [1.0, 2.0]
     assert ad.tensor(np.float64(2)).dtype is ad.float64
-    assert ad.tensor(np.array([3], np.uint16)).dtype is ad.int32
+    assert ad.tensor(np.array([3], np.uint16)).dtype is ad.uint16
     assert ad.tensor(range(3)).tolist() == [0, 1, 2]
     assert ad.tensor(x).device == x.device
     for wrong, error in (

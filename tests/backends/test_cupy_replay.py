@@ -244,16 +244,18 @@ UNARY = sorted(
 )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint16", "uint64"])
 @pytest.mark.parametrize("name", [*BINARY, *UNARY])
 def test_an_elementwise_kernel_gives_what_the_namespace_gives(name: str, dtype: str, cupy: Backend) -> None:
-    if not hasattr(cupy.xp, name) or (dtype.startswith("int") and name == "signbit"):
+    whole = not dtype.startswith("float")
+    if not hasattr(cupy.xp, name) or (whole and name == "signbit"):
         pytest.skip("the namespace has none")
-    x = np.array(CORNERS, dtype) if dtype.startswith("float") else np.array([-7, -2, -1, 0, 1, 2, 3, 5, 40], dtype)
+    least = -7 if dtype.startswith("int") else 2 ** np.iinfo(dtype).bits - 3 if whole else None
+    x = np.array([least, 0, 1, 2, 3, 5, 40, *([-2, -1] if least == -7 else [])], dtype) if whole else np.array(CORNERS, dtype)
     if name in BINARY:
         a, b = (part.reshape(-1).copy() for part in np.meshgrid(x, x))
-        if dtype.startswith("int") and name == "pow":
-            a, b = a, abs(b) % 5
+        if whole and name == "pow":
+            a, b = a, abs(b) % np.array(5, dtype)
         given = [a, b]
     else:
         given = [x]
@@ -274,7 +276,11 @@ def test_a_reduction_along_any_axes_of_any_layout_gives_what_the_namespace_gives
     shape = data.draw(array_shapes(max_dims=3, max_side=70))
     whole = data.draw(st.booleans()) and name != "mean"
     elements = st.integers(-3, 3) if whole else st.sampled_from([-2.0, -1.0, 0.5, 1.0, 2.0, float("nan")])
-    x = data.draw(arrays("int64" if whole else "float64", shape, elements=elements, fill=st.just(1)))
+    of_integers = st.sampled_from(["int64", "uint16", "uint32", "uint64"])
+    dtype = data.draw(of_integers) if whole else "float64"
+    if whole and dtype.startswith("u"):
+        elements = st.sampled_from([0, 1, 2, 3, 2 ** np.iinfo(dtype).bits - 1])
+    x = data.draw(arrays(dtype, shape, elements=elements, fill=st.just(1)))
     order = data.draw(st.permutations(range(len(shape))))
     axes = data.draw(st.sampled_from([None, *range(len(shape))]))
     if not name.startswith("arg") and len(shape) > 1 and data.draw(st.booleans()):

@@ -20,7 +20,7 @@ from adjoint.files import atomic_write, load_metadata
 pytest.importorskip("safetensors", reason="safetensors is in the files extra")
 pytestmark = pytest.mark.usefixtures("backend")
 
-DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
+DTYPES = [dtype.name for dtype in ad.backends.dtypes.ALL]
 
 
 @given(data=st.data(), name=st.sampled_from(DTYPES), turned=st.booleans())
