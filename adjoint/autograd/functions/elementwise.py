@@ -128,7 +128,7 @@ def rsqrt(x: Any) -> Tensor:
 
 
 def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
-    """x limited to [min, max]; the derivative is 1 inside and on the bounds, 0 outside. Bounds may be tensors.
+    """x limited to [min, max]; the derivative is 1 inside and on the bounds, 0 outside. Bounds may be tensors; NaN gives NaN.
 
     Raises ``ValueError`` where neither bound is given.
     """
@@ -139,8 +139,13 @@ def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | 
             x = cast(x, dtypes.float32)
         return e.clip(x, min=min, max=max)
     if min is not None:
-        x = where(x < min, min, x)
-    return x if max is None else where(x > max, max, x)
+        x = where(x < min, min, _unless_nan(x >= min, x, min))
+    return x if max is None else where(x > max, max, _unless_nan(x <= max, x, max))
+
+
+def _unless_nan(within: Tensor, x: Tensor, bound: Number | Tensor) -> Tensor:
+    """x where it is ``within`` the bound, else NaN: what is neither within nor beyond it is NaN, or the bound is."""
+    return where(within, x, float("nan")) if any_floating(x, bound) else x
 
 
 def clamp_min(x: Tensor, min: Number | Tensor) -> Tensor:
