@@ -144,8 +144,8 @@ def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | 
 
 
 def _unless_nan(within: Tensor, x: Tensor, bound: Number | Tensor) -> Tensor:
-    """x where it is ``within`` the bound, else NaN: what is neither within nor beyond it is NaN, or the bound is."""
-    return where(within, x, float("nan")) if any_floating(x, bound) else x
+    """x where it is ``within`` the bound, else x + bound as a constant, which is NaN where one of the two is."""
+    return where(within, x, e.add(x, bound).detach()) if any_floating(x, bound) else x
 
 
 def clamp_min(x: Tensor, min: Number | Tensor) -> Tensor:
