@@ -11,6 +11,7 @@ from .graph import Node, record
 from .modes import enable_grad, no_grad, state
 from .rules.shapes import alias
 from .tensor import Tensor
+from .transforms import leaves, rebuild
 
 
 class Function:
@@ -21,6 +22,9 @@ class Function:
     for what is no tensor). Call it by ``apply``. What ``backward`` does is recorded under ``create_graph``, so that
     derivatives of every order follow where it is made of differentiable operations. Instead of a ``forward`` with ``ctx``, one
     without it and a ``setup_context(ctx, inputs, output)`` do too.
+
+    ``forward`` is not recorded, so a floating-point tensor that it computes, keeps in ``ctx`` and does not return has no
+    derivative. A second derivative that depends on one raises :class:`GraphError`: return it as a further output.
 
     >>> import adjoint as ad
     >>> class Cube(ad.autograd.Function):
@@ -92,7 +96,7 @@ class Context:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or intermediate tensors for ``backward``, which finds them in ``ctx.saved_tensors``.
 
-        A change in place to one of them, until then, is refused there.
+        A change in place to one of them, until then, is refused there. So is a second derivative by way of an intermediate tensor.
         """
         self.saved_tensors = tensors
 
@@ -110,8 +114,12 @@ def _recorded(cls: type[Function], ctx: Context, inputs: Any, outputs: Any, made
     at = tuple(i for i, needed in enumerate(ctx.needs_input_grad) if needed)
     edges = tuple([inputs[i]._node or inputs[i] for i in at])
     plan = _FunctionPlan(cls, ctx, at, made)
-    plan.places = [None if x is None else _place(x, outputs) for x in ctx.saved_tensors]
+    known: dict[int, Any] = {id(x): x._node or (x if x._requires_grad else None) for x in leaves(list(inputs))}
+    known |= {id(x): None if any(x is y for y in ctx._not_differentiable) else i for i, x in enumerate(outputs)}
+    plan.places = [None if x is None else _place(x, known) for x in ctx.saved_tensors]
     arrays = tuple([None if x is None else x._array for x in ctx.saved_tensors])
+    if len(vars(ctx)) > len(_CONTEXT):
+        plan.attributes = {id(x): _place(x, known) for x in leaves([v for k, v in vars(ctx).items() if k not in _CONTEXT])}
     ctx.saved_tensors = ()
     trunk = record(plan, edges, arrays, made[0].backend, made[0]._array if len(made) == 1 else _Several({}))
     results = []
@@ -124,12 +132,40 @@ def _recorded(cls: type[Function], ctx: Context, inputs: Any, outputs: Any, made
     return tuple(results)
 
 
-def _place(x: Tensor, outputs: tuple[Tensor, ...]) -> Any:
-    """Where a saved tensor stands in the graph: the position of the output that it is, else its edge, or None."""
-    for i, out in enumerate(outputs):
-        if out is x:
-            return i
-    return x._node or (x if x._requires_grad else None)
+def _place(x: Tensor, known: dict[int, Any]) -> Any:
+    """Where a tensor that ``ctx`` keeps stands in the graph: the position of the output that it is, else its edge.
+
+    None for a constant, and :data:`_INTERMEDIATE` for what ``forward`` may have computed from its inputs.
+    """
+    if id(x) in known:
+        return known[id(x)]
+    return x._node or (x if x._requires_grad else _INTERMEDIATE if x.dtype.kind == "float" else None)
+
+
+_INTERMEDIATE: Any = object()
+_CONTEXT = frozenset(vars(Context(())))  #: the attributes of a context that are its own
+
+
+class _NoDerivative:
+    """The plan of the node of an intermediate tensor of ``forward``: a second derivative by way of it is refused."""
+
+    holds = False
+
+    def __init__(self, name: str, where: str) -> None:
+        self.name, self.where = name, where
+
+    def pull(self, node: Node, g: Any, xp: Any) -> tuple[Any, ...]:
+        raise GraphError(
+            f"{self.name}: the second derivative depends on {self.where}, which forward computed without a graph and did not "
+            "return; return it from forward as a further output (with ctx.mark_non_differentiable if it is a constant), or compute it "
+            "again in backward from the inputs"
+        )
+
+    def puller(self, create_graph: bool, chosen: tuple[int, ...]) -> Any:
+        return self.pull
+
+    def name_of(self, k: int) -> str:
+        return self.where
 
 
 class _Several:
@@ -174,6 +210,7 @@ class _FunctionPlan:
         self.cls, self.name, self.ctx, self.at = cls, cls.__name__, ctx, at
         self.outputs = [(out.backend, out.shape, out._array.dtype) for out in outputs]
         self.places: list[Any] = []
+        self.attributes: dict[int, Any] = {}  # the places of tensors that are kept as attributes of ctx, by their identity
         self.pull = self.puller(False, tuple(range(len(at))))
 
     def name_of(self, k: int) -> str:
@@ -193,6 +230,9 @@ class _FunctionPlan:
                 cotangents = [self._cotangent(i, parts.get(i), create_graph) for i in range(len(self.outputs))]
                 ctx = copy.copy(self.ctx)  # one for this walk alone: another may be under way
                 ctx.saved_tensors = self._saved(node)
+                if create_graph and self.attributes:
+                    for name in vars(ctx).keys() - _CONTEXT:
+                        setattr(ctx, name, self._standing(node, name, vars(ctx)[name]))
                 found = self.cls.backward(ctx, *cotangents)
             found = found if isinstance(found, tuple) else (found,)
             expected = len(self.ctx.needs_input_grad)
@@ -219,11 +259,34 @@ class _FunctionPlan:
 
     def _saved(self, node: Node) -> tuple[Tensor | None, ...]:
         """The saved tensors, where they stood in the graph."""
-        found: list[Tensor | None] = []
-        for array, place in zip(node.saved, self.places, strict=True):
-            if array is None or (isinstance(place, Tensor) and place._array is array):
-                found.append(place)
-            else:
-                edge = self.place(node, place) if isinstance(place, int) else place if isinstance(place, Node) else None
-                found.append(Tensor(array, node.backend, edge))
-        return tuple(found)
+        return tuple(
+            place
+            if array is None or (isinstance(place, Tensor) and place._array is array)
+            else self._placed(node, array, place, f"ctx.saved_tensors[{i}]")
+            for i, (array, place) in enumerate(zip(node.saved, self.places, strict=True))
+        )
+
+    def _standing(self, node: Node, name: str, value: Any) -> Any:
+        """The attribute ``name`` of ``ctx``, with the tensors in it where they stood in the graph."""
+        found = leaves(value)
+        if not found:
+            return value
+        places = [self.attributes.get(id(x)) for x in found]
+        return rebuild(
+            value,
+            iter(
+                self._placed(node, x._array, place, f"ctx.{name}") if place is _INTERMEDIATE or isinstance(place, int) else x
+                for x, place in zip(found, places, strict=True)
+            ),
+        )
+
+    def _placed(self, node: Node, array: Any, place: Any, where: str) -> Tensor:
+        """The tensor over ``array`` that stands at ``place`` in the graph."""
+        edge: Node | None
+        if isinstance(place, int):
+            edge = self.place(node, place)
+        elif place is _INTERMEDIATE:
+            edge = record(_NoDerivative(self.name, where), node.edges, (), node.backend, array)
+        else:
+            edge = place if isinstance(place, Node) else None
+        return Tensor(array, node.backend, edge)

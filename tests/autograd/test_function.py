@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint.errors import GraphError
@@ -94,6 +96,94 @@ def test_values_and_gradients_are_pytorchs_to_second_order(use: str) -> None:
 def test_third_order_holds_where_backward_is_made_of_operations() -> None:
     exponential = functions(ad)["Exponential"]
     check_gradients(lambda x: exponential.apply(x) * x, ad.tensor([0.5, -0.3]), order=3)
+
+
+KEPT: dict[str, tuple[Any, Any]] = {  # how forward keeps a tensor, and where backward finds it
+    "saved_tensors": (lambda ctx, t: ctx.save_for_backward(t), lambda ctx: ctx.saved_tensors[0]),
+    "an attribute": (lambda ctx, t: setattr(ctx, "kept", t), lambda ctx: ctx.kept),
+    "a list": (lambda ctx, t: setattr(ctx, "kept", [1.0, t]), lambda ctx: ctx.kept[1]),
+    "a nested dict": (lambda ctx, t: setattr(ctx, "kept", {"a": (t,)}), lambda ctx: ctx.kept["a"][0]),
+}
+
+
+@given(st.sampled_from([*KEPT]), st.sampled_from(["input", "output", "extra output", "constant output", "intermediate"]))
+def test_a_second_derivative_is_right_or_refused_whatever_forward_kept(how: str, what: str) -> None:
+    keep, kept = KEPT[how]
+
+    class Exponential(ad.autograd.Function):
+        """exp(2 x), and whether x is positive as a number."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            half, sign = ad.exp(x), (x > 0).double()
+            out = half * half
+            ctx.mark_non_differentiable(sign)
+            keep(ctx, {"input": x, "output": out, "constant output": sign}.get(what, half))
+            return (out, sign, half) if what == "extra output" else (out, sign)
+
+        @staticmethod
+        def backward(ctx: Any, g: Any, *others: Any) -> Any:
+            t = kept(ctx)
+            if what == "extra output":
+                return g * 2 * t * t + others[1] * t
+            return g * {"input": lambda: 2 * ad.exp(2 * t), "output": lambda: 2 * t, "intermediate": lambda: 2 * t * t}[what]()
+
+    class Rectified(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            sign = (x > 0).double()
+            ctx.mark_non_differentiable(sign)
+            keep(ctx, sign)
+            return x * sign, sign
+
+        @staticmethod
+        def backward(ctx: Any, g: Any, of_sign: Any) -> Any:
+            return g * kept(ctx) + 7 * of_sign  # always 0
+
+    x = ad.tensor([0.5, -0.3], dtype=ad.float64)
+    function: Any = lambda x: (Rectified if what == "constant output" else Exponential).apply(x)[0] * x  # noqa: E731
+    check_gradients(function, x, order=1)
+    _, along = ad.jvp(function, (x,), (ad.ones_like(x),))  # differentiates backward by its cotangent alone
+    g = ad.grad(lambda x: function(x).sum())(x)
+    np.testing.assert_allclose(along.cpu().numpy(), g.cpu().numpy(), 1e-12)
+    if what == "intermediate":
+        where = "saved_tensors" if how == "saved_tensors" else "kept"
+        with pytest.raises(GraphError, match=rf"Exponential: the second derivative depends on ctx\.{where}"):
+            check_gradients(function, x, order=2)
+    else:
+        check_gradients(function, x, order=3)
+
+
+def test_a_second_derivative_through_an_intermediate_is_refused_by_every_front_end() -> None:
+    class Cube(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            square = x * x
+            ctx.save_for_backward(square)
+            return square * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 3 * g * ctx.saved_tensors[0]
+
+    def with_tape(x: Any) -> None:
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = Cube.apply(x)
+            g = tape.gradient(y, x)
+        outer.gradient(g, x)
+
+    def with_backward(x: Any) -> None:
+        x.requires_grad_()
+        Cube.apply(x).backward(create_graph=True)
+        assert x.grad.item() == 12
+        x.grad.backward()
+
+    for second in (ad.hessian(Cube.apply), ad.grad(ad.grad(Cube.apply)), with_tape, with_backward):
+        with pytest.raises(GraphError, match=r"Cube: the second derivative depends on ctx\.saved_tensors\[0\]"):
+            second(ad.tensor(2.0))
 
 
 def test_outputs_not_used_have_zeros_or_none_for_cotangents() -> None:
