@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -137,6 +138,7 @@ def namespace() -> Namespace:
         "remainder": of_floats(left_over, cp.remainder),
         "full": lambda shape, fill_value, **kwargs: with_sign(cp.full(shape, fill_value, **kwargs), fill_value),
         "full_like": lambda x, fill_value, **kwargs: with_sign(cp.full_like(x, fill_value, **kwargs), fill_value),
+        "pow": operator.pow,
         "astype": astype,
         "contiguous": contiguous,
         "getitem": getitem,

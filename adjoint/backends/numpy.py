@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..errors import BackendError
 from . import numpy_threads, special
@@ -47,6 +48,15 @@ def diagonal(x: Array, offset: int) -> Array:
     found = np.diagonal(x, offset, -2, -1)
     found.flags.writeable = x.flags.writeable
     return found
+
+
+def power(x: Array, y: Array) -> Array:
+    """``x ** y``, an array of no axes taken as a single number: NumPy's scalars differ from its arrays in the last bit."""
+    if type(x) is ndarray and not x.ndim:
+        x = x[()]
+    if type(y) is ndarray and not y.ndim:
+        y = y[()]
+    return x**y
 
 
 def reduction(ufunc: Any) -> Any:
@@ -235,7 +245,7 @@ def namespace() -> Namespace:
     functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"sum": add_up, "matmul": matmul, "matrix_transpose": attrgetter("mT"), "where": where}
-    functions |= {"maximum": maximum}
+    functions |= {"maximum": maximum, "pow": power}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": scatter_add, "are_indices": are_indices}
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))

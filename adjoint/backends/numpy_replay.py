@@ -28,8 +28,8 @@ REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.m
 # NumPy warns where the place for the result of these two is given by position.
 UFUNCS["maximum"] = lambda x, y, out: np.maximum(x, y, out=out)
 UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
-#: What ``x ** n`` computes for these numbers, which is not what ``np.pow`` does.
-POWERS = {2: np.square, 0.5: np.sqrt}
+#: What ``x ** n`` computes for these numbers of Python's, and ``np.power`` for all but those that are no key.
+POWERS = {2: np.square, 0.5: np.sqrt, 0: None, 1: None, -1: None}
 COPIES = {"asarray", "astype", "contiguous"}
 #: Python's signs for operations on single numbers.
 SIGNS = {
@@ -237,8 +237,8 @@ class Replay:
         if op.name in REDUCTIONS:
             known = op.name != "sum" or self._has_place(op.args[0])
             return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
-        if op.name == "pow" and not isinstance(op.function, np.ufunc):
-            return self._power if op.made.shape and type(op.args[1]) in (int, float) and op.args[1] in POWERS else None
+        if op.name == "pow":
+            return self._power if op.made.shape and self._raised(op) else None
         if op.name in UFUNCS:
             return self._ufunc if not op.kwargs else None
         if op.name == "matmul":
@@ -288,7 +288,15 @@ class Replay:
         return [x, self._single(least, x.dtype), self._single(float("inf"), x.dtype)]
 
     def _power(self, op: Op) -> str:
-        return f"{self._bound(POWERS[op.args[1]])}({self._name(op.args[0])}, {self._name(op.out)})"
+        power, operands = self._raised(op), op.args if self._raised(op) is np.power else op.args[:1]
+        return self._into(power, [self._operand(part, op.made.dtype) for part in operands], op.out)
+
+    def _raised(self, op: Op) -> Any:
+        """The ufunc that computes what ``x ** y`` does; None where NumPy decides by the value of an exponent without axes."""
+        exponent = op.args[1]
+        if type(exponent) in (int, float):
+            return POWERS.get(exponent, np.power)
+        return np.power if isinstance(exponent, Value) and exponent.shape else None
 
     def _reduction(self, op: Op) -> str:
         axis, keepdims = op.kwargs.get("axis"), op.kwargs.get("keepdims", False)
@@ -364,7 +372,7 @@ class Replay:
         if op.name != "setitem":
             like = target.dtype
             operands = [self._operand(part, like) for part in op.args]
-            if op.name in UFUNCS and op.name != "pow":
+            if op.name in UFUNCS:
                 return self._into(UFUNCS[op.name], operands, target)
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args

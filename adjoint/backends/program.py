@@ -172,7 +172,7 @@ class Program:
             seen.update(dict.fromkeys(op.values()))
             if op.out is not None:
                 seen[op.out] = None
-        seen.update(dict.fromkeys(self.outputs))
+        seen.update(dict.fromkeys([*self.outputs, *(check.condition for check in self.checks)]))
         return iter(seen)
 
     def lifetimes(self) -> dict[Memory, float]:

@@ -5,6 +5,7 @@ Every implicit conversion to NumPy fails here as it does on CuPy, so code that p
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 from typing import Any
 
@@ -74,7 +75,7 @@ def namespace() -> Namespace:
 
     functions = collect(strict, STANDARD)
     functions |= {name: partial(function, device=DEVICE) for name, function in collect(strict, CREATION).items()}
-    functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
+    functions |= {"pow": operator.pow, "astype": astype, "contiguous": contiguous, "diagonal": diagonal}
     functions |= {"getitem": getitem, "setitem": setitem, "scatter_add": add_at}
     xp = Namespace(**functions, **constants({d.name: getattr(strict, d.name) for d in ALL if hasattr(strict, d.name)}))
     xp.are_indices = partial(special.are_indices, xp)

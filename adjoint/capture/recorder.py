@@ -17,7 +17,7 @@ from ..errors import CaptureError
 UNARY = {"negative": "neg", "positive": "pos", "abs": "abs", "bitwise_invert": "invert"}
 BINARY = {
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "floor_divide": "floordiv", "remainder": "mod",
-    "pow": "pow", "matmul": "matmul", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
+    "matmul": "matmul", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
     "bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift",
 }  # fmt: skip
 COMPARISONS = {
@@ -52,16 +52,20 @@ class Recorded:
     def __setitem__(self, index: Any, value: Any) -> None:
         self.recorder.xp.setitem(self, value, index)
 
+    def __pow__(self, other: Any) -> Any:
+        return self.recorder.xp.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.recorder.xp.pow(other, self)
+
+    def __ipow__(self, other: Any) -> Any:
+        self[...] = self**other
+        return self
+
     def _refused(self, *_: Any) -> Any:
         raise CaptureError(f"capture: a value is read while the function is recorded{MEND}")
 
     __bool__ = __int__ = __float__ = __index__ = __array__ = __iter__ = _refused
-
-
-def power(x: Any, y: Any) -> Any:
-    """``x ** y`` with what has no axes as a single number, which is raised otherwise than an array by the last bit."""
-    x, y = (part[()] if getattr(part, "shape", None) == () else part for part in (x, y))
-    return x**y
 
 
 def _operator(name: str, function: Callable[..., Any], reflected: bool = False) -> Any:
@@ -89,10 +93,9 @@ for _name, _short in UNARY.items():
     setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
 for _name, _short in (BINARY | COMPARISONS).items():
     setattr(Recorded, f"__{_short}__", _operator(_name, getattr(operator, f"__{_short}__")))
-setattr(Recorded, "__pow__", _operator("pow", power))  # noqa: B010 (there is none yet)
 for _name, _short in BINARY.items():
     setattr(Recorded, f"__r{_short}__", _operator(_name, getattr(operator, f"__{_short}__"), reflected=True))
-    _pair = getattr(operator, f"__i{_short}__"), power if _short == "pow" else getattr(operator, f"__{_short}__")
+    _pair = getattr(operator, f"__i{_short}__"), getattr(operator, f"__{_short}__")
     setattr(Recorded, f"__i{_short}__", _in_place(_name, *_pair))
 
 

@@ -83,6 +83,7 @@ class Recording:
         self.written: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.feeds: list[Feed | Callable[[], Any]] = []
         self._made: list[weakref.ref[Tensor]] = []
+        self._aliases: dict[int, weakref.ref[Tensor]] = {}  #: tensors that the call made over arrays that were there before
         self.moved: Tensor | None = None  #: one that was there before, and was given another array on the way
         self._tapes: dict[int, _Tape] = {}
         self._steady: dict[Any, Any] = {}
@@ -165,19 +166,29 @@ class Recording:
         if not hasattr(array, "__setitem__"):  # a single number, which could not be told from another one
             array = self.recorder.plain.asarray(array, copy=True)
             self._slot.__set__(tensor, array)
-        self.tensors.setdefault(id(tensor), (tensor, array, tensor._requires_grad))
+        if id(tensor) not in self._aliases or self._aliases[id(tensor)]() is not tensor:
+            self.tensors.setdefault(id(tensor), (tensor, array, tensor._requires_grad))
         return self.recorder.outside(array)
 
     def _put_array(self, tensor: Tensor, array: Any) -> None:
         if type(array) is Recorded and self.recorder.here:
-            if array.value.kind == "outside":
-                array = array.array
-            else:
+            if array.value.kind != "outside":
                 self._made.append(weakref.ref(tensor))
+            else:
+                array = array.array
+                if not self._has_array(tensor):
+                    self._aliases[id(tensor)] = weakref.ref(tensor)
         known = self.tensors.get(id(tensor))
         if known is not None and array is not known[1] and threading.get_ident() == self.recorder.thread:
             self.moved = tensor
         self._slot.__set__(tensor, array)
+
+    def _has_array(self, tensor: Tensor) -> bool:
+        try:
+            self._slot.__get__(tensor)
+        except AttributeError:
+            return False
+        return True
 
     def argument(self, tensor: Tensor) -> Tensor:
         """The tensor that the function is to be given in the place of ``tensor``: of its values now, and of any later call's."""
