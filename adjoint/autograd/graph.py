@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -360,6 +360,28 @@ def fitted(node: Node, g: Any, edge: Edge, xp: Any, create_graph: bool) -> Any:
 def wide(xp: Any, x: Any) -> Any:
     """``x`` as sums of it are taken: float16 in float32, as its own range and precision are soon used up."""
     return xp.astype(x, xp.float32) if x.dtype == getattr(xp, "float16", None) else x
+
+
+def widely(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``function`` of these arguments with the float16 tensors among them in float32; float32 tensors that it gives, in float16,
+    unless one with axes was among the arguments.
+
+    The one way in which an operation on tensors is computed in float32, and so its derivative: :func:`primitive`'s ``wide``, and
+    ``wide_inside`` of composed functions, call it.
+    """
+    xp = differentiable
+    mixed = any(x.dtype in (xp.float32, xp.float64) and x.ndim for x in (*args, *kwargs.values()) if hasattr(x, "_node"))
+
+    def widened(x: Any) -> Any:
+        return wide(xp, x) if hasattr(x, "_node") else x
+
+    def narrowed(x: Any) -> Any:
+        return xp.astype(x, xp.float16) if not mixed and hasattr(x, "_node") and x.dtype == xp.float32 else x
+
+    out = function(*map(widened, args), **{name: widened(x) for name, x in kwargs.items()})
+    if not isinstance(out, tuple):
+        return narrowed(out)
+    return type(out)(*map(narrowed, out)) if hasattr(out, "_fields") else tuple(map(narrowed, out))
 
 
 def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -69,6 +69,7 @@ class Primitive:
         views: bool = False,
         differentiable: bool = True,
         keeps: bool = False,
+        wide: bool = False,
     ) -> None:
         code = kernel.__code__
         last = code.co_argcount + code.co_kwonlyargcount
@@ -80,14 +81,14 @@ class Primitive:
         self.defaults: dict[str, Any] = kernel.__kwdefaults__ or {}
         self.variadic = code.co_varnames[last] if code.co_flags & 0x04 else None
         self.promotes, self.floating, self.moves, self.views = promotes, floating, moves, views
-        self.differentiable, self.keeps = differentiable, keeps
+        self.differentiable, self.keeps, self.wide = differentiable, keeps, wide
         self.rules: dict[int, Rule] = {}
         self.joint: Rule | None = None
         self._plans: dict[int, Plan] = {}
         self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
         self.call = self._call
         if not (self.variadic or moves) and self.inputs:
-            plain = not (self.parameters or views or keeps) and len(self.inputs) <= 2
+            plain = not (self.parameters or views or keeps or wide) and len(self.inputs) <= 2
             self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
         if self.call.__name__ == "call":
             self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
@@ -195,6 +196,8 @@ class Primitive:
             arrays[0] = inputs[0]._make_writable()  # a NumPy scalar, of which there is no view
         if self.promotes and not (plain and (not self.floating or mask or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
+        if self.wide and any(hasattr(a, "dtype") and backend.dtypes[a.dtype] is dtypes.float16 for a in arrays):
+            return graph.widely(self._call, inputs, params)
         xp = backend.xp
         try:
             out = self.kernel(xp, *arrays, **params)
@@ -348,6 +351,7 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     found: dict[str, Any] = {
         "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written,
         "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
+        "_half": dtypes.float16,
     }  # fmt: skip
 
     def compiled() -> Callable[..., Any]:
@@ -390,6 +394,8 @@ def _source_of_several(self: Primitive) -> str:
     lines.append(f"    if _written{single}: {in_full}")
     if self.promotes and (self.floating or len(names) > 1):
         lines.append(f"    if not _mask and _backend.dtypes[_a{promoted[0]}.dtype].kind != 'float': {in_full}")
+    if self.wide:
+        lines.append(f"    if _backend.dtypes[_a{(*promoted, 0)[0]}.dtype] is _half: {in_full}")
     if self.parameters and self.defaults:
         lines.append(f"    if len(_params) < {len(self.parameters)}: _params = _defaults | _params")
     arrays, params = ", ".join(f"_a{i}" for i in places), "_params" if with_params else "{}"
@@ -448,6 +454,7 @@ def primitive(
     views: bool = False,
     differentiable: bool = True,
     keeps: bool = False,
+    wide: bool = False,
 ) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
@@ -459,6 +466,8 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
         differentiable: where False (a comparison, an index), the output never requires a gradient.
         keeps: the kernel returns a pair: the output, and a tuple of arrays (or tuples of these) that its rule names as ``kept``, to
             be spared computing them again. Where the derivative is itself recorded, they are computed again on tensors.
+        wide: float16 is computed in float32, the derivative too, and the result rounded to float16: for what adds up, counts or
+            normalizes, since float16's own range and precision are soon used up.
         moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
 
     Declared again, as by running a notebook's cell twice, it takes its own former place. Raises ``ValueError`` where another

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.functions import amax, amin, var, where
+from ..autograd.functions.arguments import wide_inside
 from ..autograd.random import Generator, randperm
 from ..nn.functional import one_hot
 
@@ -21,6 +22,7 @@ class Standardized(NamedTuple):
     std: Tensor
 
 
+@wide_inside
 def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None, *, dim: int = 0) -> Standardized:
     """(x - mean) / std along ``dim``, std with n in the denominator; where x is constant the std is 0 and the result is 0.
 
@@ -42,7 +44,6 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         raise TypeError(f"standardize: takes floating-point tensors, not {x.dtype}; convert with .float() first")
     if (mean is None) != (std is None):
         raise ValueError("standardize: give both the mean and the std, or neither")
-    dtype, x = x.dtype, x.float() if x.dtype.bits < 32 else x
     if mean is None or std is None:
         if x.shape[dim] == 0:
             raise ValueError(f"standardize: a tensor of shape {x.shape} has no mean along axis {dim}")
@@ -50,8 +51,7 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         constant = top == amin(x, dim, True)  # told exactly, since a rounded mean gives a std that is not quite 0
         mean = where(constant, top, x.mean(dim, keepdim=True))
         std = where(constant, 0.0, var(x, dim, 0, True).sqrt())
-    values = (x - mean) / where(std == 0, 1.0, std)
-    return Standardized(values.to(dtype), mean.to(dtype), std.to(dtype))
+    return Standardized((x - mean) / where(std == 0, 1.0, std), mean, std)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:

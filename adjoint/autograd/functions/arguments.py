@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...backends import DType, as_dtype, dtypes
+from ..graph import widely
 from ..primitive import as_input
 from ..rules import reductions
 
@@ -74,13 +75,16 @@ def in_floats(name: str, *inputs: Any) -> Any:
 
 
 def wide_inside(function: Any) -> Any:
-    """``function`` of a tensor, computed in float32 where that is float16, whose squares and sums soon leave its range."""
+    """``function`` of tensors, computed in float32 where the first is float16, whose squares and sums soon leave its range."""
 
     @functools.wraps(function)
-    def computed(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if getattr(x, "dtype", None) is not dtypes.float16 or kwargs.get("dtype") is not None:
+    def computed(x: Any, *args: Any, **kwargs: Any) -> Any:
+        dtype = kwargs.get("dtype")
+        if (getattr(x, "dtype", None) if dtype is None else as_dtype(dtype)) is not dtypes.float16:
             return function(x, *args, **kwargs)
-        return function(x.float(), *args, **kwargs).half()
+        if dtype is not None:
+            x = x.to(kwargs.pop("dtype"))
+        return widely(function, (x, *args), kwargs)
 
     return computed
 

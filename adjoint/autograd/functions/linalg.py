@@ -15,7 +15,7 @@ from ..rules import decompositions as d
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
 from . import diagonals
-from .arguments import Dims, axes_of, axis_of, floating, tensor_of
+from .arguments import Dims, axes_of, axis_of, floating, tensor_of, wide_inside
 from .elementwise import cast, pow, where
 from .factorizations import (
     cholesky,
@@ -254,6 +254,7 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = Fal
     return p_norm(floating("vector_norm", x if dtype is None else cast(x, dtype)), ord, dim, keepdim)
 
 
+@wide_inside
 def matrix_norm(
     A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -318,6 +319,7 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
 # --- products and parts ------------------------------------------------------------------------------------------------------
 
 
+@wide_inside
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sums of the products of elements along ``dim``, other axes broadcast."""
     return reductions.sum(e.multiply(x, y), axis=dim)

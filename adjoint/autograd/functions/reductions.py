@@ -67,6 +67,7 @@ def std(
     return where(none, 0.0, e.sqrt(where(none, 1.0, variance)))
 
 
+@wide_inside
 def prod(
     x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, axis: int | None = None, keepdims: bool = False
 ) -> Tensor:
@@ -180,6 +181,7 @@ def cumsum(x: Tensor, dim: int = -1, *, dtype: Any = None, axis: int | None = No
     return total if dtype is None else cast(total, dtype)
 
 
+@wide_inside
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp(x) over ``dim``, without overflow."""
     axes = reduced_of(dim, None)

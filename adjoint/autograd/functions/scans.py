@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import Dims, axis_of, widened
+from .arguments import Dims, axis_of, wide_inside, widened
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
@@ -31,11 +31,13 @@ def _scan(name: str, combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim
     return x
 
 
+@wide_inside
 def cumprod(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The running product along ``dim``; its derivatives hold at zeros too."""
     return _scan("cumprod", e.multiply, widened(x) if dtype is None else x.to(dtype), dim)
 
 
+@wide_inside
 def logcumsumexp(x: Tensor, dim: int) -> Tensor:
     """log of the running sum of exp(x) along ``dim``, without overflow."""
     return _scan("logcumsumexp", _logaddexp, x, dim)
@@ -99,12 +101,14 @@ def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: i
     return heights * widths / 2, along
 
 
+@wide_inside
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or ``dx`` apart."""
     strips, along = _trapezoids("trapezoid", y, x, dx, dim)
     return sum(strips, along)
 
 
+@wide_inside
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The running integral of ``y`` along ``dim`` by the trapezoidal rule, one element shorter than ``y``."""
     strips, along = _trapezoids("cumulative_trapezoid", y, x, dx, dim)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, axis_of, index_at
+from .arguments import NUMBERS, axis_of, index_at, wide_inside
 from .elementwise import where
 from .indexing import check_range, getitem, index_put, mesh, plain_index
 from .shapes import concat
@@ -117,6 +117,7 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return _added(x, _places("scatter_add", x, dim, index), _covered("scatter_add", src, index))
 
 
+@wide_inside
 def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
     """``x`` reduced with the elements of ``src`` whose ``index`` along ``dim`` names the same place.
 

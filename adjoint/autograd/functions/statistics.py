@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import Dims, floating, sizes_of
+from .arguments import Dims, floating, sizes_of, wide_inside
 from .elementwise import clamp, where
 from .matrices import matmul
 from .reductions import amax, amin, mean, norm, std, sum, var
@@ -33,6 +33,7 @@ def nansum(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = N
     return sum(where(x != x, 0, x), dim, keepdim, dtype=dtype)
 
 
+@wide_inside
 def nanmean(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not NaN; NaN where there is none."""
     x = floating("nanmean", x if dtype is None else x.to(dtype))
@@ -58,6 +59,7 @@ def std_mean(x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool =
     return std(x, dim, correction, keepdim, unbiased=unbiased), mean(x, dim, keepdim)
 
 
+@wide_inside
 def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
     """The covariance of the variables in the rows of ``x``, of which each column is an observation.
 
@@ -82,6 +84,7 @@ def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, awe
     return shapes.squeeze(matmul(weighted, t(centred)) / freedom, axis=(0, 1) if x.ndim < 2 else ())
 
 
+@wide_inside
 def corrcoef(x: Tensor) -> Tensor:
     """The correlation coefficients of the variables in the rows of ``x``: :func:`cov` over both standard deviations."""
     covariance = cov(x)
@@ -92,11 +95,13 @@ def corrcoef(x: Tensor) -> Tensor:
     return clamp(covariance / unsqueeze(deviation, 1) / deviation, -1.0, 1.0)
 
 
+@wide_inside
 def dist(x: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of x - other, broadcast."""
     return norm(x - other, p)
 
 
+@wide_inside
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norms of the differences of all rows of ``x1``, (..., n, k), and ``x2``, (..., m, k): (..., n, m), the rest broadcast.
 

@@ -69,13 +69,13 @@ def sliding_windows(xp: Any, x: Array, *, window: Shape, stride: Shape, dilation
     return xp.sliding_windows(x, window, stride, dilation)
 
 
-@primitive
+@primitive(wide=True)
 def overlap_add(xp: Any, x: Array, *, shape: Shape, stride: Shape, dilation: Shape) -> Array:
     """Windows added up where they stood in an array of ``shape``: the adjoint of :func:`sliding_windows`."""
     return xp.overlap_add(x, shape, stride, dilation)
 
 
-sliding_windows.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.overlap_add(g, x_shape, stride, dilation))
+sliding_windows.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.overlap_add(wide(xp, g), x_shape, stride, dilation))
 overlap_add.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.sliding_windows(g, x_shape[-len(stride) :], stride, dilation))
 
 # --- reductions of windows ---------------------------------------------------------------------------------------------------
@@ -91,10 +91,10 @@ def _combined(combine: Any, xp: Any, x: Any, windows: Windows) -> Any:
     return x
 
 
-@primitive
+@primitive(wide=True)
 def window_sum(xp: Any, x: Array, *, windows: Windows) -> Array:
     """The sum of each window along the last axes: (…, *size) to (…, *count)."""
-    return xp.astype(_combined(xp.add, xp, wide(xp, x), windows), x.dtype)
+    return _combined(xp.add, xp, x, windows)
 
 
 @primitive(views=True)
@@ -130,7 +130,7 @@ def _how_many_until(xp: Any, integers: Any, conditions: Iterable[Any]) -> Any:
     return reduce(xp.add, (xp.astype(held, integers) for held in accumulate(conditions, xp.logical_and)))
 
 
-@primitive(promotes=("x",))
+@primitive(promotes=("x",), wide=True)
 def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Windows) -> Array:
     """Zeros to which ``x`` was added at the element ``which`` of each window: (N, …, *count) twice to ``shape``, (N, …, *size)."""
     count = x.shape[x.ndim - len(windows.shape) :]
@@ -162,7 +162,7 @@ def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
 
 def _to_the_maximum(xp: Any, g: Any, x: Any, out: Any, windows: Windows) -> Any:
     which = on(xp, window_argmax)(x, out, windows=windows)
-    return on(xp, window_put)(g, which, shape=x.shape, windows=windows)
+    return on(xp, window_put)(wide(xp, g), which, shape=x.shape, windows=windows)
 
 
 def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
@@ -173,7 +173,7 @@ def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
 window_sum.vjp(x=_to_every_element)
 window_max.vjp(x=_to_the_maximum)
 window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
-window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(g, which, shape=x_shape, windows=windows))
+window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(wide(xp, g), which, shape=x_shape, windows=windows))
 
 # --- convolution -------------------------------------------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
             columns = xp.matmul(matrix, _channels_first(xp, some, groups))
             columns = xp.reshape(columns, (channels, *windows.shape, some.shape[0], *count))
             columns = xp.permute_dims(columns, (1 + k, 0, *range(2 + k, 2 + 2 * k), *range(1, 1 + k)))
-            added = xp.overlap_add(columns, (some.shape[0], channels, *whole), *windows[1:])
+            added = xp.overlap_add(wide(xp, columns), (some.shape[0], channels, *whole), *windows[1:])
             xp.setitem(result, _padded(xp, added, tuple((-a, -b) for a, b in padding)), part)
 
     _by_samples(xp, spread, x, groups * matrix.shape[1] + weight.shape[0], prod(count))
@@ -277,14 +277,14 @@ def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding
     rows, channels = x.shape[1] // groups * prod(windows.shape), y.shape[1]
 
     def add_up(parts: list[slice]) -> Any:
-        total = xp.zeros((groups, rows, channels // groups), dtype=x.dtype)
+        total = wide(xp, xp.zeros((groups, rows, channels // groups), dtype=x.dtype))
         for part in parts:
             columns = _as_columns(xp, _padded(xp, xp.getitem(x, part), padding), windows, groups)
-            total += xp.matmul(columns, xp.matrix_transpose(_channels_first(xp, xp.getitem(y, part), groups)))
+            total += wide(xp, xp.matmul(columns, xp.matrix_transpose(_channels_first(xp, xp.getitem(y, part), groups))))
         return total
 
     total = reduce(add, _by_samples(xp, add_up, x, groups * rows + channels, prod(y.shape[2:])))
-    return xp.reshape(xp.matrix_transpose(total), (channels, x.shape[1] // groups, *windows.shape))
+    return xp.reshape(xp.matrix_transpose(xp.astype(total, x.dtype)), (channels, x.shape[1] // groups, *windows.shape))
 
 
 convolution.vjp(

@@ -7,18 +7,17 @@ from typing import Any
 
 from ...backends import Array
 from ...backends import gamma as kernels
-from ..graph import wide
 from ..primitive import primitive
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def lgamma(xp: Any, x: Array) -> Array:
-    return xp.astype(kernels.lgamma(xp, wide(xp, x)), x.dtype)
+    return kernels.lgamma(xp, x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def polygamma(xp: Any, x: Array, *, n: int) -> Array:
-    return xp.astype(kernels.polygamma(xp, wide(xp, x), n=n), x.dtype)
+    return kernels.polygamma(xp, x, n=n)
 
 
 def _polygamma(xp: Any, x: Any, n: int) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends import Array, Index
-from ..graph import wide
 from ..primitive import primitive
 from .linalg import by_matrix, rows
 
@@ -72,19 +71,19 @@ def normal_cdf_tanh(xp: Any, x: Array) -> Array:
     return xp.sigmoid(inner)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def softmax(xp: Any, x: Array, *, axis: int) -> Array:
     weights = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return weights / xp.sum(weights, axis=axis, keepdims=True)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def attention_weights(xp: Any, query: Array, key: Array, mask: Array, *, scale: float, causal: bool) -> Array:
     """softmax(scale query key^T + mask) over the keys: (..., L, E), (..., S, E), (..., L, S) or 0.0 to (..., L, S).
 
     Where ``causal``, query i meets the keys 0 to i. A query that the mask keeps from every key has weights of 0.
     """
-    scores = xp.matmul(wide(xp, query) * scale, xp.matrix_transpose(wide(xp, key)))
+    scores = xp.matmul(query * scale, xp.matrix_transpose(key))
     if causal:
         scores += xp.triu(xp.full(scores.shape[-2:], -float("inf"), dtype=scores.dtype), k=1)
     masked = not isinstance(mask, float)
@@ -95,11 +94,10 @@ def attention_weights(xp: Any, query: Array, key: Array, mask: Array, *, scale: 
     weights = xp.exp(scores)
     total = xp.sum(weights, axis=-1, keepdims=True)
     weights /= xp.where(total == 0, 1.0, total) if masked else total
-    return xp.astype(weights, query.dtype)
+    return weights
 
 
 def _attention_weights_backwards(xp: Any, g: Any, out: Any, query: Any, key: Any, scale: float) -> tuple[Any, Any, Any]:
-    g, query, key = wide(xp, g), wide(xp, query), wide(xp, key)
     by_scores = g * out
     by_scores -= out * xp.sum(by_scores, axis=-1, keepdims=True)
     by_query = xp.matmul(by_scores, key)
@@ -109,7 +107,7 @@ def _attention_weights_backwards(xp: Any, g: Any, out: Any, query: Any, key: Any
     return by_query, by_key, by_scores
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
@@ -148,14 +146,14 @@ log_softmax.vjp(x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis
 # --- losses ------------------------------------------------------------------------------------------------------------------
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def squared_error(xp: Any, x: Array, y: Array, *, scale: float) -> Array:
     """scale times the sum of (x - y)^2."""
-    error = wide(xp, x - y)
-    return xp.astype(scale * xp.sum(error * error), x.dtype)
+    error = x - y
+    return scale * xp.sum(error * error)
 
 
-@primitive(promotes=False, keeps=True)
+@primitive(promotes=False, keeps=True, wide=True)
 def cross_entropy(xp: Any, x: Array, scale: Array, *, index: Index, total: bool) -> Any:
     """scale (log sum exp x - x[index]) for each row of logits (N, C), summed where ``total`` is asked for.
 

@@ -6,23 +6,22 @@ from math import prod
 from typing import Any
 
 from ...backends import Array
-from ..graph import wide
 from ..primitive import primitive
 from .reductions import Axes, count
 
 
 def _centred(xp: Any, x: Any, axis: Axes, eps: float) -> tuple[Any, Any]:
-    """``x`` less its mean over ``axis``, and what its deviation from that is divided by, both in float32 at least."""
-    x, n = wide(xp, x), count(x.shape, axis) or 1
+    """``x`` less its mean over ``axis``, and what its deviation from that is divided by."""
+    n = count(x.shape, axis) or 1
     centred = x - xp.sum(x, axis=axis, keepdims=True) / n
     return centred, xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=True) / n + eps)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def standardize(xp: Any, x: Array, *, axis: Axes, eps: float) -> Array:
     """(x - mean) / sqrt(variance + eps), both taken over ``axis``, the variance with n as its divisor."""
     centred, deviation = _centred(xp, x, axis, eps)
-    return xp.astype(centred / deviation, x.dtype)
+    return centred / deviation
 
 
 def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> Any:
@@ -30,7 +29,7 @@ def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> 
 
     The output is computed again rather than kept, so that it may be written to.
     """
-    g, n = wide(xp, g), count(x.shape, axis) or 1
+    n = count(x.shape, axis) or 1
     centred, deviation = _centred(xp, x, axis, eps)
     out = centred / deviation
     shift = xp.sum(g, axis=axis, keepdims=True) / n
@@ -43,26 +42,26 @@ standardize.vjp(x=_without_mean_and_scale)
 
 def _rows_centred(xp: Any, x: Any, n: int, eps: float) -> tuple[Any, Any]:
     """Rows of ``n`` of the elements of ``x``, each row less its mean; and what it is to be multiplied by, to have variance 1."""
-    x = wide(xp, xp.reshape(x, (prod(x.shape) // n, n)))
+    x = xp.reshape(x, (prod(x.shape) // n, n))
     centred = x - xp.sum(x, axis=-1, keepdims=True) / n
     return centred, 1.0 / xp.sqrt(xp.sum(centred * centred, axis=-1, keepdims=True) / n + eps)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def layer_norm(xp: Any, x: Array, weight: Array, bias: Array, *, eps: float) -> Array:
     """weight (x - mean) / sqrt(variance + eps) + bias over the last axes, which are those of the weight and the bias."""
     centred, inverse = _rows_centred(xp, x, prod(weight.shape), eps)
     out = centred * inverse
     out *= xp.reshape(weight, (-1,))
     out += bias if isinstance(bias, float) else xp.reshape(bias, (-1,))
-    return xp.astype(xp.reshape(out, x.shape), x.dtype)
+    return xp.reshape(out, x.shape)
 
 
 def _layer_norm_backwards(xp: Any, g: Any, x: Any, weight: Any, eps: float) -> tuple[Any, Any, Any]:
     """By the input it is :func:`_without_mean_and_scale` of weight g, whose means are products of matrices with the weight."""
     n = prod(weight.shape)
     centred, inverse = _rows_centred(xp, x, n, eps)
-    g, column = wide(xp, xp.reshape(g, centred.shape)), wide(xp, xp.reshape(weight, (n, 1)))
+    g, column = xp.reshape(g, centred.shape), xp.reshape(weight, (n, 1))
     product = g * centred
     by_x = g * xp.matrix_transpose(column)
     by_x -= xp.matmul(g, column) / n

@@ -36,16 +36,15 @@ def count(shape: tuple[int, ...], axis: Axes) -> int:
     return prod(shape[a] for a in reduced_axes(len(shape), axis))
 
 
-@primitive
+@primitive(wide=True)
 def sum(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    total = xp.sum(wide(xp, x), axis=axis, keepdims=keepdims)
-    return total if total.dtype != xp.float32 else xp.astype(total, x.dtype)
+    return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def mean(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    total, n = xp.sum(wide(xp, x), axis=axis, keepdims=keepdims), count(x.shape, axis)
-    return xp.astype(total / n if n else total * xp.nan, x.dtype)  # 0 / 0 would warn
+    total, n = xp.sum(x, axis=axis, keepdims=keepdims), count(x.shape, axis)
+    return total / n if n else total * xp.nan  # 0 / 0 would warn
 
 
 @primitive
@@ -58,14 +57,14 @@ def min(xp: Any, x: Array, *, axis: Axes = None, keepdims: bool = False) -> Arra
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(wide=True)
 def cumulative_sum(xp: Any, x: Array, *, axis: int = -1) -> Array:
-    total = xp.cumulative_sum(wide(xp, x), axis=axis)
-    return total if total.dtype != xp.float32 else xp.astype(total, x.dtype)
+    return xp.cumulative_sum(x, axis=axis)
 
 
 def _shared_among_ties(xp: Any, g: Any, out: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """The cotangent to each element that attains the extreme, in equal parts; NaN where the extreme is."""
+    g = wide(xp, g)
     attains = xp.astype(x == keep(xp, out, x.shape, axis, keepdims), g.dtype)
     ties = xp.sum(attains, axis=axis, keepdims=True)
     return attains * (keep(xp, g, x.shape, axis, keepdims) / ties)

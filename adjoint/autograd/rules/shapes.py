@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ...backends import Array, Backend, Index
+from ..graph import wide
 from ..primitive import primitive
 from ..views import Steps
 from .reductions import Axes
@@ -91,7 +92,7 @@ def diagonal(xp: Any, x: Array, *, offset: int = 0) -> Array:
     return xp.diagonal(x, offset)
 
 
-@primitive
+@primitive(wide=True)
 def scatter_add(xp: Any, x: Array, *, index: Index, shape: Shape) -> Array:
     return xp.scatter_add(x, index, shape)
 
@@ -168,7 +169,7 @@ roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, negated(shift), axis=axis))
 tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
 triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))
 concat.vjp(_split_like)
-getitem.vjp(x=lambda xp, g, x_shape, index: xp.scatter_add(g, index, x_shape))
+getitem.vjp(x=lambda xp, g, x_shape, index: xp.scatter_add(wide(xp, g), index, x_shape))
 diagonal.vjp(x=_on_diagonal)
 scatter_add.vjp(x=lambda xp, g, index: xp.getitem(g, index))
 index_put.vjp(

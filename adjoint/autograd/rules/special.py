@@ -6,7 +6,6 @@ from typing import Any
 
 from ...backends import Array
 from ...backends import special as kernels
-from ..graph import wide
 from ..primitive import primitive
 from .elementwise import TWO_OVER_SQRT_PI
 from .neural import SQRT_2_OVER_PI, SQRT_HALF
@@ -38,24 +37,24 @@ hypot.vjp(x=lambda g, out, x: g * (x / out), y=lambda g, out, y: g * (y / out))
 # --- the normal distribution -------------------------------------------------------------------------------------------------
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def erfc(xp: Any, x: Array) -> Array:
-    return xp.astype(kernels.erfc(xp, wide(xp, x)), x.dtype)
+    return kernels.erfc(xp, x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def log_ndtr(xp: Any, x: Array) -> Array:
     """The logarithm of how much of the standard normal distribution lies below x, without underflow."""
-    z = -SQRT_HALF * wide(xp, x)
+    z = -SQRT_HALF * x
     low = z > SQRT_HALF
     tail = xp.where(low, z, 1.0)
     below = xp.log(0.5 * kernels.erfcx(xp, tail)) - tail * tail
-    return xp.astype(xp.where(low, below, xp.log1p(-0.5 * kernels.erfc(xp, xp.where(low, -1.0, -z)))), x.dtype)
+    return xp.where(low, below, xp.log1p(-0.5 * kernels.erfc(xp, xp.where(low, -1.0, -z))))
 
 
-@primitive(floating=True)
+@primitive(floating=True, wide=True)
 def erfinv(xp: Any, x: Array) -> Array:
-    return xp.astype(kernels.erfinv(xp, wide(xp, x)), x.dtype)
+    return kernels.erfinv(xp, x)
 
 
 @primitive(floating=True)
@@ -76,6 +75,6 @@ def _logit_slope(xp: Any, g: Any, x: Any) -> Any:
 
 entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1.0))
 erfc.vjp(x=lambda xp, g, x: g * (-TWO_OVER_SQRT_PI * xp.exp(-x * x)))
-log_ndtr.vjp(x=lambda xp, g, x: g * (SQRT_2_OVER_PI / kernels.erfcx(xp, -SQRT_HALF * wide(xp, x))))
+log_ndtr.vjp(x=lambda xp, g, x: g * (SQRT_2_OVER_PI / kernels.erfcx(xp, -SQRT_HALF * x)))
 erfinv.vjp(x=lambda xp, g, out: g * (xp.exp(out * out) / TWO_OVER_SQRT_PI))
 logit.vjp(x=_logit_slope)

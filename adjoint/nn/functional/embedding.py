@@ -8,6 +8,7 @@ from math import prod
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import arange, tensor
+from ...autograd.functions.arguments import wide_inside
 from ...autograd.functions.indexing import check_range, ends
 from ...autograd.rules import shapes
 
@@ -65,9 +66,9 @@ def embedding(
         picked = f.where(f.unsqueeze(input == padding_idx, -1), picked.detach(), picked)
     if scale_grad_by_freq:
         xp = input.backend.xp
-        times = xp.scatter_add(xp.ones(input.shape, dtype=weight._array.dtype), index, weight.shape[:1])
-        often = Tensor(xp.getitem(times, index), input.backend)
-        picked = picked.detach() + (picked - picked.detach()) / f.unsqueeze(often, -1)  # its value, and a part of its slope
+        times = xp.scatter_add(xp.ones(input.shape, dtype=xp.int64), index, weight.shape[:1])
+        often = f.reciprocal(Tensor(xp.getitem(times, index), input.backend).double()).to(picked.dtype)
+        picked = picked.detach() + (picked - picked.detach()) * f.unsqueeze(often, -1)  # its value, and a part of its slope
     return picked
 
 
@@ -144,8 +145,13 @@ def embedding_bag(
     if offsets is not None:
         place, inside = _places(name, offsets, input.numel(), include_last_offset)
         rows, counted = rows[place], counted[place] & inside
-    some = f.unsqueeze(counted, -1)
-    if mode == "max" and counted.numel():
+    return _pooled(rows, f.unsqueeze(counted, -1), mode)
+
+
+@wide_inside
+def _pooled(rows: Tensor, some: Tensor, mode: str) -> Tensor:
+    """The rows of each bag, axis 1, that count, as one."""
+    if mode == "max" and some.numel():
         return f.where(f.any(some, 1), f.max(f.where(some, rows, float("-inf")), 1).values, 0.0)
     total = f.sum(f.where(some, rows, 0.0), 1)
     return total if mode != "mean" else total / f.clamp_min(f.sum(some, 1), 1).to(total.dtype)

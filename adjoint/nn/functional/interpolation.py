@@ -11,7 +11,7 @@ from typing import Any
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import tensor
-from ...autograd.functions.arguments import index_at
+from ...autograd.functions.arguments import index_at, wide_inside
 from ...autograd.rules import reductions, shapes
 
 #: How many axes an input of each mode may have.
@@ -23,6 +23,7 @@ SHARPNESS = -0.75  #: the slope of the cubic's side lobes
 Taps = tuple[list[list[int]], list[list[float]]]
 
 
+@wide_inside
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,

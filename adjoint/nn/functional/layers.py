@@ -6,7 +6,6 @@ from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.functions.arguments import wide_inside
 from ...autograd.rules import neural
-from ...backends.dtypes import float16
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -31,15 +30,15 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     return input / f.clamp_min(f.norm(input, p, dim, keepdim=True), eps)
 
 
+@wide_inside
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 x2 / (max(length of x1, ``eps``) max(length of x2, ``eps``)) along ``dim``: the cosine of the angle between the two."""
-    if x1.dtype is x2.dtype is float16:  # whose squares soon leave its range
-        return cosine_similarity(x1.float(), x2.float(), dim, eps).half()
     product = x1 * x2
     lengths = [f.clamp_min(f.norm(f.expand(x, product.shape), 2, dim), eps) for x in (x1, x2)]
     return f.sum(product, dim) / (lengths[0] * lengths[1])
 
 
+@wide_inside
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + ``eps`` along the last axis: (N, D) and (N, D) to (N,)."""
     return f.norm(x1 - x2 + eps, p, -1, keepdim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.arguments import wide_inside
 from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions
 
@@ -34,6 +35,7 @@ def reduced(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     return reductions.mean(losses) if reduction == "mean" else reductions.sum(losses)
 
 
+@wide_inside
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(input - target)^2, averaged.
 
@@ -47,12 +49,14 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     return reduced(f.square(input - target), weight, reduction)
 
 
+@wide_inside
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """abs(input - target), averaged. Shapes must be the same, as for :func:`mse_loss`."""
     checked("l1_loss", input, target, reduction)
     return reduced(f.abs(input - target), weight, reduction)
 
 
+@wide_inside
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
     """e^2 / 2 where abs(e) <= delta, else delta (abs(e) - delta / 2), e = input - target, averaged. Huber (1964).
 
@@ -66,6 +70,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return reduced(limited * (error - 0.5 * limited), weight, reduction)
 
 
+@wide_inside
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
     """-target log(input) - (1 - target) log(1 - input), averaged, ``input`` being probabilities; logarithms end at -100.
 
@@ -82,6 +87,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return reduced(neural.binary_cross_entropy(input, target), weight, reduction)
 
 
+@wide_inside
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
 ) -> Tensor:

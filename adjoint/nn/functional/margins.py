@@ -9,11 +9,13 @@ from typing import Any
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import arange, full_like
+from ...autograd.functions.arguments import wide_inside
 from ...autograd.functions.indexing import check_range
 from .layers import pairwise_distance
 from .losses import binary_cross_entropy_with_logits, check_reduction, checked, l1_loss, reduced
 
 
+@wide_inside
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """e^2 / (2 beta) where abs(e) < ``beta``, else abs(e) - ``beta`` / 2, e = input - target, averaged. Girshick (2015).
 
@@ -29,6 +31,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return reduced(limited * (error - 0.5 * limited) / beta, None, reduction)
 
 
+@wide_inside
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target (log target - input), the input being log-probabilities; with ``log_target`` the target is too.
 
@@ -41,6 +44,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     return reduced(losses, None, reduction)
 
 
+@wide_inside
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
 ) -> Tensor:
@@ -56,6 +60,7 @@ def poisson_nll_loss(
     return reduced(losses, None, reduction)
 
 
+@wide_inside
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
@@ -78,12 +83,14 @@ def gaussian_nll_loss(
     return reduced(losses + 0.5 * log(2 * pi) if full else losses, None, reduction)
 
 
+@wide_inside
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target input)), averaged, without overflow."""
     checked("soft_margin_loss", input, target, reduction)
     return reduced(f.logaddexp(-target * input, 0.0), None, reduction)
 
 
+@wide_inside
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """The input, a distance, where the target is 1; max(0, ``margin`` - input) where it is -1; averaged."""
     check_reduction("hinge_embedding_loss", reduction)
@@ -91,12 +98,14 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
     return reduced(apart + f.where(target != -1, input, 0.0), None, reduction)
 
 
+@wide_inside
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean") -> Tensor:
     """max(0, ``margin`` - target (input1 - input2)), averaged."""
     check_reduction("margin_ranking_loss", reduction)
     return reduced(f.clamp_min(-target * (input1 - input2) + margin, 0), None, reduction)
 
 
+@wide_inside
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean") -> Tensor:
     """1 - cos where the target is 1, max(0, cos - ``margin``) where it is -1, averaged; vectors lie along the last axis."""
     check_reduction("cosine_embedding_loss", reduction)
@@ -106,6 +115,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return reduced(f.where(target == 1, 1.0 - cosine, apart), None, reduction)
 
 
+@wide_inside
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -127,6 +137,7 @@ def triplet_margin_loss(
     )
 
 
+@wide_inside
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -150,6 +161,7 @@ def triplet_margin_with_distance_loss(
     return reduced(f.clamp_min(margin + distance(anchor, positive) - far, 0), None, reduction)
 
 
+@wide_inside
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -178,6 +190,7 @@ def multi_margin_loss(
     return reduced(f.reshape(f.sum(f.where(others, losses, 0.0), 1) / classes, target.shape), None, reduction)
 
 
+@wide_inside
 def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Sum of max(0, 1 - x[y] + x[i]) over the targets y and the classes i that are none, over C; averaged.
 
@@ -200,6 +213,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     return reduced(f.reshape(losses, input.shape[:-1]), None, reduction)
 
 
+@wide_inside
 def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
     """:func:`binary_cross_entropy_with_logits` of each class, averaged over the classes, the last axis; then averaged.
 

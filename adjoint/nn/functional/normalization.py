@@ -8,6 +8,8 @@ from math import prod
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import zeros
+from ...autograd.functions.arguments import wide_inside
+from ...autograd.graph import differentiable, wide
 from ...autograd.rules import normalization, reductions
 from ...backends import dtypes
 
@@ -32,7 +34,7 @@ def batch_norm(
     """
     _check("batch_norm", input, running_mean, running_var, weight, bias)
     if not training:
-        return _by_running_statistics("batch_norm", input, running_mean, running_var, weight, bias, eps)
+        return _by_running_statistics(input, "batch_norm", running_mean, running_var, weight, bias, eps)
     _check_count("batch_norm", "channel", input, input.numel() // (input.shape[1] or 1))
     return _by_own_statistics(input, (0, *range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
@@ -53,7 +55,7 @@ def instance_norm(
     """
     _check("instance_norm", input, running_mean, running_var, weight, bias)
     if not use_input_stats:
-        return _by_running_statistics("instance_norm", input, running_mean, running_var, weight, bias, eps)
+        return _by_running_statistics(input, "instance_norm", running_mean, running_var, weight, bias, eps)
     _check_count("instance_norm", "channel of an example", input, prod(input.shape[2:]))
     return _by_own_statistics(input, tuple(range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
@@ -99,11 +101,12 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     """
     axes = _last_axes("rms_norm", input, normalized_shape, weight, None)
     eps = dtypes.finfo(input.dtype).eps if eps is None else eps
-    x = _widened(input)
+    x = wide(differentiable, input)
     normalized = x * f.rsqrt(reductions.mean(f.square(x), axis=axes, keepdims=True) + eps)
     return _affine(normalized.to(input.dtype), weight, None, None)
 
 
+@wide_inside
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (``k`` + ``alpha`` mean)^``beta``, the mean of x^2 over the ``size`` channels around each one's of (N, C, …).
 
@@ -120,10 +123,6 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     for i in range(1, size):
         total = total + squares[:, i : i + channels]
     return input / f.pow(total * (alpha / size) + k, beta)
-
-
-def _widened(x: Tensor) -> Tensor:
-    return x.float() if x.dtype.name == "float16" else x
 
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int | None) -> Tensor:
@@ -157,7 +156,7 @@ def _by_own_statistics(
     """
     if not input.numel():
         return _affine(input, weight, bias, 1)
-    x, n = _widened(input), reductions.count(input.shape, axes)
+    x, n = wide(differentiable, input), reductions.count(input.shape, axes)
     mean = reductions.mean(x, axis=axes, keepdims=True)
     centred = x - mean
     var = reductions.mean(f.square(centred), axis=axes, keepdims=True)
@@ -174,8 +173,9 @@ def _by_own_statistics(
     return _affine(centred * scale, None, bias, 1).to(input.dtype)
 
 
+@wide_inside
 def _by_running_statistics(
-    name: str, input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float
+    input: Tensor, name: str, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
     if mean is None or var is None:
         raise ValueError(f"{name}: running_mean and running_var must be given where the input's own statistics are not used")

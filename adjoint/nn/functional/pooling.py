@@ -10,7 +10,7 @@ from typing import Any
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import arange, tensor, zeros
-from ...autograd.functions.arguments import floating, index_at
+from ...autograd.functions.arguments import floating, index_at, wide_inside
 from ...autograd.rules import convolution as rules
 from ...autograd.rules import shapes
 from ...autograd.rules.convolution import Windows
@@ -120,6 +120,7 @@ def avg_pool(name: str, axes: int) -> Any:
     Raises ``ValueError`` as :func:`max_poolAXESd` does, and ``TypeError`` on integers.
     """
 
+    @wide_inside
     def pool(
         input: Tensor,
         kernel_size: Sizes,
@@ -161,6 +162,7 @@ def lp_pool(name: str, axes: int) -> Any:
     """(sum of x^p)^(1/p) of every window along the last AXES axes, p being ``norm_type``; windows as in :func:`avg_poolAXESd`."""
     mean = (avg_pool1d, avg_pool2d, avg_pool3d)[axes - 1]
 
+    @wide_inside
     def pool(input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False) -> Tensor:
         elements = prod(entries(name, "kernel_size", kernel_size, axes))
         out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
@@ -198,6 +200,7 @@ def adaptive_avg_pool(name: str, axes: int) -> Any:
     an axis; None keeps an axis as it is. Raises ``ValueError`` on another, and ``TypeError`` on integers.
     """
 
+    @wide_inside
     def pool(input: Tensor, output_size: OptionalSizes) -> Tensor:
         x, in_batch = batched(name, input, axes)
         floating(name, x)
