@@ -187,19 +187,19 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return full(sizes_of(size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+    return full(sizes_of("zeros", size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple."""
-    return full(sizes_of(size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+    return full(sizes_of("ones", size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory whose values are whatever was there."""
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None
-    return leaf(backend.xp.empty(sizes_of(size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+    return leaf(backend.xp.empty(sizes_of("empty", size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
 
 
 def zeros_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:

@@ -129,7 +129,7 @@ def rand(
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
     stream, backend = _stream(generator, device)
-    return leaf(stream.uniform(sizes_of(size), _float(backend, dtype, "rand")), backend, requires_grad)
+    return leaf(stream.uniform(sizes_of("rand", size), _float(backend, dtype, "rand")), backend, requires_grad)
 
 
 def randn(
@@ -137,7 +137,7 @@ def randn(
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
     stream, backend = _stream(generator, device)
-    return leaf(stream.normal(sizes_of(size), _float(backend, dtype, "randn")), backend, requires_grad)
+    return leaf(stream.normal(sizes_of("randn", size), _float(backend, dtype, "randn")), backend, requires_grad)
 
 
 def randint(
@@ -154,7 +154,7 @@ def randint(
     if not isinstance(high, int) or low >= high:
         raise ValueError(f"randint: draws from [low, high), and [{low}, {high}) is empty")
     stream, backend = _stream(generator, device)
-    return leaf(stream.integers(low, high, sizes_of((size,))), backend)
+    return leaf(stream.integers(low, high, sizes_of("randint", (size,))), backend)
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:

@@ -13,7 +13,7 @@ from ..backends import Array, Backend, DType
 from ..errors import GraphError
 from . import functions as f
 from . import graph
-from .functions.arguments import sizes_of
+from .functions.arguments import cut_along, sizes_of
 from .graph import Node
 from .modes import state
 from .primitive import Primitive
@@ -120,7 +120,7 @@ class Tensor:
 
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or the length of axis ``dim``."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[cut_along("size", self, dim)]
 
     def numel(self) -> Int:
         """How many elements it has."""
@@ -146,7 +146,7 @@ class Tensor:
         steps = getattr(self._array, "strides", None)
         steps = self.backend.to_numpy(self._array).strides if steps is None else steps
         strides = tuple(step // self.element_size() for step in steps)
-        return strides if dim is None else strides[dim]
+        return strides if dim is None else strides[cut_along("stride", self, dim)]
 
     def is_contiguous(self) -> Bool:
         """Whether the elements lie in order in memory, row after row, so that :meth:`contiguous` gives the tensor itself."""
@@ -469,11 +469,11 @@ class Tensor:
 
     def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
         """Zeros, in this one's dtype and on its device unless others are given."""
-        return self.new_full(sizes_of(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+        return self.new_full(sizes_of("new_zeros", size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
     def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
         """Ones, in this one's dtype and on its device unless others are given."""
-        return self.new_full(sizes_of(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+        return self.new_full(sizes_of("new_ones", size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
     def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
         """Memory whose values are whatever was there, in this one's dtype and on its device unless others are given."""

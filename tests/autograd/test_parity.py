@@ -73,6 +73,10 @@ DIFFERENT = {
     ("sort", "stable"): "always stable here, and so by default",
     ("kthvalue", "dim"): "None stands for the last axis in PyTorch",
     ("topk", "dim"): "None stands for the last axis in PyTorch",
+    ("std", "correction"): "None stands for 1, so that it can be told whether unbiased is given beside it",
+    ("std_mean", "correction"): "as in std",
+    ("var", "correction"): "as in std",
+    ("var_mean", "correction"): "as in std",
     ("vander", "N"): "by keyword only, as PyTorch's own code has it, which its documentation does not tell",
 }
 

@@ -1,15 +1,16 @@
-"""How PyTorch's functions read their arguments: ``dim`` or ``axis``, sizes, tensors, and what they refuse."""
+"""How PyTorch's functions read their arguments: numbers, ``dim`` or ``axis``, sizes, tensors, and what they refuse."""
 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...backends import DType, as_dtype, dtypes
 from ..graph import widely
 from ..primitive import as_input
-from ..rules import reductions
+from ..rules import reductions, shapes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -19,20 +20,163 @@ Dims = int | Sequence[int] | None
 NUMBERS = (int, float, bool)
 
 
-def axes_of(dim: Dims, axis: Dims) -> Any:
-    """The one of PyTorch's and NumPy's arguments that was given, as an int, a tuple or None."""
+# --- numbers -----------------------------------------------------------------------------------------------------------------
+
+
+def integer(name: str, parameter: str, value: Any) -> int:
+    """``value`` as a Python integer: one of Python's or NumPy's, or a 0-d integer tensor or array.
+
+    Raises ``TypeError`` on anything else, floats and booleans included.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or getattr(value, "shape", ()) != () or "bool" in str(getattr(value, "dtype", "")):
+        raise TypeError(f"{name}: {parameter} must be an integer, not {_shown(value)}")
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        raise TypeError(f"{name}: {parameter} must be an integer, not {_shown(value)}") from None
+
+
+def number(name: str, parameter: str, value: Any) -> Any:
+    """``value`` as a Python number: one of Python's or NumPy's, or a 0-d tensor or array.
+
+    Raises ``TypeError`` on anything else, and on a tensor that requires a gradient, which would be lost.
+    """
+    if type(value) in NUMBERS:
+        return value
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{name}: {parameter} is a number, and the tensor given requires a gradient, which would be lost; pass "
+            "tensor.detach(), or write the formula with tensors"
+        )
+    if isinstance(value, str) or getattr(value, "shape", ()) != () or not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: {parameter} must be a number, not {_shown(value)}")
+    if hasattr(value, "item"):
+        return value.item()
+    return int(value) if hasattr(value, "__index__") else float(value)
+
+
+def truth(name: str, parameter: str, value: Any) -> bool:
+    """``value`` as True or False: NumPy's too, or a 0-d tensor or array."""
+    return bool(value)
+
+
+def integers(name: str, parameter: str, value: Any) -> Any:
+    """An integer, or a tuple of them where ``value`` is a sequence."""
+    if type(value) is int:
+        return value
+    if isinstance(value, (str, dict)) or not (hasattr(value, "__iter__") and getattr(value, "shape", None) != ()):
+        return integer(name, parameter, value)
+    for part in value:
+        if type(part) is not int:
+            return tuple([integer(name, parameter, part) for part in value])
+    return tuple(value)
+
+
+def numbers(name: str, parameter: str, value: Any) -> Any:
+    """A number, or a tuple of them where ``value`` is a sequence."""
+    if isinstance(value, (tuple, list)) or len(getattr(value, "shape", ())) == 1:
+        return tuple([number(name, parameter, part) for part in value])
+    return number(name, parameter, value)
+
+
+def _shown(value: Any) -> str:
+    shape = getattr(value, "shape", ())
+    return f"{type(value).__name__} of shape {shape}" if shape != () else f"{value!r}"
+
+
+# --- axes and sizes ----------------------------------------------------------------------------------------------------------
+
+
+def axes_of(name: str, x: Tensor, dim: Dims, axis: Dims) -> Any:
+    """The one of PyTorch's and NumPy's arguments that was given, as an int, a tuple or None.
+
+    A 0-d tensor has axis 0 too, of which nothing is left to say: None. Raises ``IndexError`` where there is no such axis, and
+    ``ValueError`` where one is named twice.
+    """
     chosen = dim if axis is None else axis
-    return chosen if chosen is None or isinstance(chosen, int) else tuple(chosen)
+    if chosen is None:
+        return None
+    try:
+        ndim = len(x._array.shape)
+    except AttributeError:
+        ndim = len(x.shape)
+    if type(chosen) is int and -ndim <= chosen < ndim:
+        return chosen
+    if type(chosen) is tuple and len({*chosen}) == len(chosen):
+        for a in chosen:
+            if type(a) is not int or not 0 <= a < ndim:
+                break
+        else:
+            return chosen
+    read = integers(name, "dim", chosen)
+    axes = [axis_of(name, a, ndim) for a in ((read,) if type(read) is int else read)]
+    if len(axes) > 1 and len({*axes}) < len(axes):
+        raise ValueError(f"{name}: dim={read} names an axis twice")
+    return None if axes and not ndim else read if type(read) is int else tuple(axes)
 
 
-def reduced_of(dim: Dims, axis: Dims) -> Any:
+def reduced_of(name: str, x: Tensor, dim: Dims, axis: Dims) -> Any:
     """:func:`axes_of` to reduce over: no ``dim`` is all of them, as PyTorch has it, and no ``axis`` none, as NumPy does."""
-    chosen = axes_of(dim, axis)
+    chosen = axes_of(name, x, dim, axis)
     return None if axis is None and chosen == () else chosen
+
+
+def axis_of(name: str, dim: int, ndim: int, parameter: str = "dim") -> int:
+    """``dim`` counted from 0; a 0-d tensor has axis 0 too. Raises ``IndexError`` where there is no such axis."""
+    if type(dim) is not int:
+        dim = integer(name, parameter, dim)
+    if 0 <= dim < ndim:
+        return dim
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise IndexError(f"{name}: there is no axis {dim} in {ndim} axes")
+    return dim % n
+
+
+def with_axis(name: str, x: Tensor, dim: int) -> tuple[Tensor, int]:
+    """``x`` with at least one axis, and ``dim`` of it counted from 0: a 0-d tensor works as a vector of one element."""
+    x = tensor_of(name, x)
+    ndim = len(x._array.shape)
+    if type(dim) is int and 0 <= dim < ndim:
+        return x, dim
+    at = axis_of(name, dim, ndim)
+    return x if ndim else shapes.reshape(x, shape=(1,)), at
+
+
+def shaped_like(x: Tensor, result: Tensor) -> Tensor:
+    """The ``result`` of a function that keeps the shape of ``x``: 0-d again where :func:`with_axis` made ``x`` a vector."""
+    return result if x.ndim else shapes.reshape(result, shape=())
+
+
+def cut_along(name: str, x: Tensor, dim: int) -> int:
+    """:func:`axis_of` for what takes parts of an axis, which a 0-d tensor has not. Raises ``ValueError`` on one."""
+    ndim = len(x.shape)
+    at = axis_of(name, dim, ndim)
+    if not ndim:
+        raise ValueError(f"{name}: takes at least 1 axis, not a 0-d tensor")
+    return at
+
+
+def sizes_of(name: str, size: tuple[Any, ...], parameter: str = "size") -> tuple[int, ...]:
+    """Sizes that were given as numbers, or as one sequence of them."""
+    for n in size:
+        if type(n) is not int:
+            break
+    else:
+        return size
+    read = integers(name, parameter, size[0] if len(size) == 1 else size)
+    return (read,) if isinstance(read, int) else read
+
+
+# --- tensors -----------------------------------------------------------------------------------------------------------------
 
 
 def tensor_of(name: str, x: Any) -> Tensor:
     """``x`` as a tensor. Raises ``TypeError`` on a Python number, which has no shape to work on."""
+    if hasattr(x, "_node"):
+        return x
     x = as_input(name, x)
     if type(x) in NUMBERS:
         raise TypeError(f"{name}: takes tensors, not the number {x}; ad.tensor({x}) makes one")
@@ -97,18 +241,6 @@ def widened(x: Tensor) -> Tensor:
 def nonempty(name: str, x: Tensor, axis: Any) -> None:
     if reductions.count(x.shape, axis) == 0:
         raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {axis}")
-
-
-def axis_of(name: str, dim: int, ndim: int) -> int:
-    """``dim`` counted from 0. Raises ``IndexError`` where there is no such axis."""
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"{name}: there is no axis {dim} in {ndim} axes")
-    return dim % ndim
-
-
-def sizes_of(size: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes that were given as numbers, or as one tuple of them."""
-    return tuple(size[0]) if len(size) == 1 and not hasattr(size[0], "__index__") else size
 
 
 def index_at(axis: int, part: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import axis_of, tensor_of
+from .arguments import cut_along, integer, integers, tensor_of
 from .diagonals import diagonal
 
 if TYPE_CHECKING:
@@ -161,11 +161,19 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     [12.0, 12.0]
     """
     a, b = tensor_of("tensordot", a), tensor_of("tensordot", b)
-    if isinstance(dims, int):
-        if not 0 <= dims <= min(a.ndim, b.ndim):
-            raise ValueError(f"tensordot: there are no {dims} axes to sum over in both shapes, {a.shape} and {b.shape}")
-        dims = (range(a.ndim - dims, a.ndim), range(dims))
-    of_a, of_b = ([axis_of("tensordot", i, x.ndim) for i in axes] for axes, x in zip(dims, (a, b), strict=True))
+    pair: Any = dims
+    if not (isinstance(dims, (tuple, list)) or len(getattr(dims, "shape", ())) > 0):
+        n = integer("tensordot", "dims", dims)
+        if not 0 <= n <= min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: there are no {n} axes to sum over in both shapes, {a.shape} and {b.shape}")
+        pair = (range(a.ndim - n, a.ndim), range(n))
+    if len(pair) != 2:
+        raise ValueError(f"tensordot: dims is a number, or two lists of axes, not {len(pair)} of them")
+    lists = (integers("tensordot", "dims", axes) for axes in pair)
+    of_a, of_b = (
+        [cut_along("tensordot", x, i) for i in ((axes,) if isinstance(axes, int) else axes)]
+        for axes, x in zip(lists, (a, b), strict=True)
+    )
     if len(of_a) != len(of_b) or len({*of_a}) != len(of_a) or len({*of_b}) != len(of_b):
         raise ValueError(f"tensordot: dims are two lists of as many different axes, not {of_a} and {of_b}")
     labels = [a.ndim + i for i in range(b.ndim)]

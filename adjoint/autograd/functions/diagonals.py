@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import axis_of
+from .arguments import axis_of, cut_along
 from .elementwise import pow
 from .reductions import sum
 from .shapes import flip, roll, sum_of, transpose, unsqueeze
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _moved_last(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, ...]:
-    a, b = axis_of(name, dim1, ndim), axis_of(name, dim2, ndim)
+    a, b = axis_of(name, dim1, ndim, "dim1"), axis_of(name, dim2, ndim, "dim2")
     if a == b:
         raise ValueError(f"{name}: a diagonal lies between two axes, and dim1 = {dim1} and dim2 = {dim2} are the same")
     return (*(i for i in range(ndim) if i not in (a, b)), a, b)
@@ -48,6 +48,8 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
     """Matrices, between the new axes ``dim1`` and ``dim2``, with the last axis of ``x`` on a diagonal and zeros elsewhere."""
     from ..creation import zeros
 
+    if not x.ndim:
+        raise ValueError("diag_embed: takes at least 1 axis, not a 0-d tensor")
     n = x.shape[-1] + abs(offset)
     order = _moved_last("diag_embed", x.ndim + 1, dim1, dim2)
     flat = zeros(*x.shape[:-1], n * n, dtype=x.dtype, device=x.backend)
@@ -98,7 +100,7 @@ def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         raise ValueError(f"cross: shapes {x.shape} and {other.shape} have different numbers of axes")
     if dim is None:
         dim = next((i for i, n in enumerate(x.shape) if n == 3), 0)
-    along = axis_of("cross", dim, x.ndim)
+    along = cut_along("cross", x, dim)
     if x.shape[along] != 3 or other.shape[along] != 3:
         raise ValueError(f"cross: axis {dim} of shapes {x.shape} and {other.shape} has three elements in both")
     ahead, behind = ([roll(y, shift, along) for y in (x, other)] for shift in (-1, 1))
@@ -121,7 +123,11 @@ def flipud(x: Tensor) -> Tensor:
 
 def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned ``k`` times by 90 degrees in the plane of two axes, from the first to the second."""
-    a, b = dims
+    if x.ndim < 2:
+        raise ValueError(f"rot90: takes at least 2 axes, not shape {x.shape}")
+    a, b = (axis_of("rot90", i, x.ndim, "dims") for i in dims)
+    if a == b:
+        raise ValueError(f"rot90: dims {tuple(dims)} must be two different axes")
     if k % 4 == 2:
         return flip(x, (a, b))
     if k % 2:

@@ -9,7 +9,7 @@ from ...errors import BackendError
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import NUMBERS, axis_of, index_at
+from .arguments import NUMBERS, cut_along, index_at, shaped_like, with_axis
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -109,11 +109,17 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     """
     if dim is None:
         x, indices, dim = (*(shapes.reshape(y, shape=(-1,)) for y in (x, indices)), 0)
-    along = axis_of("take_along_dim", dim, x.ndim)
-    if indices.ndim != x.ndim:
-        raise ValueError(f"take_along_dim: the indices have {indices.ndim} axes and the tensor {x.ndim}")
-    check_range("take_along_dim", indices, x.shape[along])
-    return along_axis(x, indices, along)
+    cut_along("take_along_dim", x, dim)
+    return _taken("take_along_dim", x, indices, dim)
+
+
+def _taken(name: str, x: Tensor, indices: Tensor, dim: int) -> Tensor:
+    rows, along = with_axis(name, x, dim)
+    places = indices if indices.ndim else shapes.reshape(indices, shape=(1,))
+    if places.ndim != rows.ndim:
+        raise ValueError(f"{name}: the indices have {indices.ndim} axes and the tensor {x.ndim}; they must agree")
+    check_range(name, places, rows.shape[along])
+    return shaped_like(indices, along_axis(rows, places, along))
 
 
 def check_range(name: str, indices: Tensor, n: int) -> None:
@@ -145,13 +151,26 @@ def along_axis(x: Tensor, indices: Tensor, along: int) -> Tensor:
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """:func:`take_along_dim` over the leading part of the other axes that ``index`` covers."""
-    along = axis_of("gather", dim, x.ndim)
+    rows, along = with_axis("gather", x, dim)
+    if not index.numel():  # of as many axes or not, as in PyTorch
+        return shapes.reshape(rows, shape=(-1,))[:0].reshape(index.shape)
     covered = tuple(slice(None) if i == along else slice(0, n) for i, n in enumerate(index.shape))
-    return take_along_dim(getitem(x, covered), index, along)
+    return _taken("gather", getitem(rows, covered), index, along)
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
-    along = axis_of("index_select", dim, x.ndim)
-    check_range("index_select", index, x.shape[along])
-    return getitem(x, index_at(along, index))
+    rows, along, places = slices_of("index_select", x, dim, index)
+    if not x.ndim and places.numel() != 1:
+        raise ValueError(f"index_select: a 0-d tensor has one element, and the index has {places.numel()}")
+    return shaped_like(x, getitem(rows, index_at(along, places)))
+
+
+def slices_of(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[Tensor, int, Tensor]:
+    """``x`` and the axis ``dim`` of it as :func:`with_axis` has them, and the vector of the slices' indices along it."""
+    rows, along = with_axis(name, x, dim)
+    if index.ndim > 1:
+        raise ValueError(f"{name}: the index is a vector, not of shape {index.shape}")
+    places = shapes.reshape(index, shape=(-1,))
+    check_range(name, places, rows.shape[along])
+    return rows, along, places

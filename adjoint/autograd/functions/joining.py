@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import axis_of, index_at, sizes_of, tensor_of
+from .arguments import cut_along, index_at, integer, integers, sizes_of, tensor_of, with_axis
 from .indexing import getitem
 from .reductions import cumsum
-from .shapes import broadcast_to, concat, movedim, repeat, split, transpose, unsqueeze
+from .shapes import broadcast_to, concat, movedim, repeat, transpose, unsqueeze
 from .sorting import searchsorted
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """The shape that these broadcast to. Raises ``ValueError`` where two lengths differ and neither is 1."""
-    sized = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    sized = [sizes_of("broadcast_shapes", (shape,), "a shape") for shape in shapes]
     ndim = max((len(shape) for shape in sized), default=0)
     found = []
     for lengths in zip(*((1,) * (ndim - len(shape)) + shape for shape in sized), strict=True):
@@ -127,7 +127,7 @@ def kron(x: Tensor, other: Tensor) -> Tensor:
 
 def tile(x: Tensor, *dims: Any) -> Tensor:
     """Repeated ``dims`` times along the last axes; more than there are make new ones in front."""
-    times = sizes_of(dims)
+    times = sizes_of("tile", dims, "dims")
     return repeat(x, (*(1,) * (x.ndim - len(times)), *times))
 
 
@@ -145,16 +145,19 @@ def repeat_interleave(
         x, repeats = arange(x.numel(), device=x.backend), x
     if dim is None:
         x, dim = shapes.reshape(x, shape=(-1,)), 0
-    along = axis_of("repeat_interleave", dim, x.ndim)
+    along = cut_along("repeat_interleave", x, dim)
     n = x.shape[along]
-    if isinstance(repeats, int) or repeats.numel() == 1:
-        each = int(repeats)
+    of_each: Any = repeats
+    if not hasattr(of_each, "_node") or of_each.numel() == 1:
+        each = integer("repeat_interleave", "repeats", of_each.reshape(()) if hasattr(of_each, "_node") else of_each)
+        if each < 0:
+            raise ValueError(f"repeat_interleave: repeats must be at least 0, not {each}")
         shape = (*x.shape[: along + 1], each, *x.shape[along + 1 :])
         spread = shapes.broadcast_to(unsqueeze(x, along + 1), shape=shape)
         return shapes.reshape(spread, shape=(*x.shape[:along], n * each, *x.shape[along + 1 :]))
-    if repeats.shape != (n,):
-        raise ValueError(f"repeat_interleave: repeats of shape {repeats.shape} for the {n} slices along axis {dim}")
-    stops = cumsum(repeats, 0)
+    if of_each.shape != (n,):
+        raise ValueError(f"repeat_interleave: repeats of shape {of_each.shape} for the {n} slices along axis {dim}")
+    stops = cumsum(of_each, 0)
     total = output_size if output_size is not None else int(stops[-1]) if n else 0
     index = searchsorted(stops, arange(total, device=x.backend), right=True)
     return getitem(x, index_at(along, index))
@@ -163,31 +166,31 @@ def repeat_interleave(
 # --- cutting -----------------------------------------------------------------------------------------------------------------
 
 
-def split_with_sizes(x: Tensor, split_sizes: Sequence[int], dim: int = 0) -> Tensors:
-    """Pieces of the given sizes along ``dim``."""
-    return split(x, split_sizes, dim)
-
-
 def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> Tensors:
     """So many pieces along ``dim``, the first ones longer by one where they do not divide; or cut before the given indices."""
-    along = axis_of("tensor_split", dim, x.ndim)
+    return _cut("tensor_split", x, integers("tensor_split", "indices_or_sections", indices_or_sections), dim)
+
+
+def _cut(name: str, x: Tensor, given: int | tuple[int, ...], dim: int) -> Tensors:
+    along = cut_along(name, x, dim)
     n = x.shape[along]
-    if isinstance(indices_or_sections, int):
-        if indices_or_sections < 1:
-            raise ValueError(f"tensor_split: there is at least one section, not {indices_or_sections}")
-        each, longer = divmod(n, indices_or_sections)
-        cuts = [i * each + min(i, longer) for i in range(1, indices_or_sections)]
+    if isinstance(given, int):
+        if given < 1:
+            raise ValueError(f"{name}: there is at least one section, not {given}")
+        each, longer = divmod(n, given)
+        cuts = [i * each + min(i, longer) for i in range(1, given)]
     else:
-        cuts = [int(i) for i in indices_or_sections]
+        cuts = [*given]
     return tuple(shapes.getitem(x, index=index_at(along, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
 
 
 def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int], dim: int, ndim: int) -> Tensors:
     if x.ndim < ndim:
         raise ValueError(f"{name}: takes at least {ndim} axes, not shape {x.shape}")
-    if isinstance(indices_or_sections, int) and (indices_or_sections < 1 or x.shape[dim] % indices_or_sections):
-        raise ValueError(f"{name}: axis {dim} of shape {x.shape} does not divide into {indices_or_sections}")
-    return tensor_split(x, indices_or_sections, dim)
+    given = integers(name, "indices_or_sections", indices_or_sections)
+    if isinstance(given, int) and (given < 1 or x.shape[dim] % given):
+        raise ValueError(f"{name}: axis {dim} of shape {x.shape} does not divide into {given}")
+    return _cut(name, x, given, dim)
 
 
 def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
@@ -207,7 +210,7 @@ def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
 
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Axis ``dim`` as several of the given sizes, of which one may be -1."""
-    along = axis_of("unflatten", dim, x.ndim)
+    along, sizes = cut_along("unflatten", x, dim), sizes_of("unflatten", (sizes,), "sizes")
     n, known = x.shape[along], prod(size for size in sizes if size != -1)
     wanted = tuple(n // known if size == -1 and known else size for size in sizes)
     if prod(wanted) != n:
@@ -219,11 +222,9 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis: a view that can not be written to."""
     from ..rules.convolution import sliding_windows
 
-    along = axis_of("unfold", dimension, max(x.ndim, 1))
-    if not x.ndim:
-        return unfold(unsqueeze(x, 0), 0, size, step)[0]
-    if not 0 <= size <= x.shape[along] or step < 1:
+    rows, along = with_axis("unfold", x, dimension)
+    if not 0 <= size <= rows.shape[along] or step < 1:
         raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")
-    last = movedim(x, along, -1)
+    last = movedim(rows, along, -1)
     windows = sliding_windows(last, window=(size,), stride=(step,), dilation=(1,))
-    return movedim(windows, -2, along)
+    return movedim(windows, -2, along) if x.ndim else windows[0]

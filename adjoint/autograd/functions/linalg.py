@@ -15,7 +15,7 @@ from ..rules import decompositions as d
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
 from . import diagonals
-from .arguments import Dims, axes_of, axis_of, floating, tensor_of, wide_inside
+from .arguments import Dims, axes_of, axis_of, floating, integer, nonempty, reduced_of, tensor_of, wide_inside
 from .elementwise import cast, pow, where
 from .factorizations import (
     cholesky,
@@ -251,7 +251,11 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """:func:`adjoint.norm` of floating-point numbers: (sum of abs(x)^ord)^(1/ord) over ``dim``, computed in ``dtype``."""
-    return p_norm(floating("vector_norm", x if dtype is None else cast(x, dtype)), ord, dim, keepdim)
+    x = floating("vector_norm", x if dtype is None else cast(x, dtype))
+    axes = reduced_of("vector_norm", x, dim, None)
+    if ord in (float("inf"), float("-inf")):
+        nonempty("vector_norm", x, axes)
+    return p_norm(x, ord, axes, keepdim)
 
 
 @wide_inside
@@ -287,7 +291,9 @@ def matrix_norm(
 
 def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """:func:`matrix_norm` over two axes, :func:`vector_norm` over one, or over any where ``ord`` is None (the 2-norm)."""
-    axes = axes_of(dim, None)
+    axes = axes_of("norm", A, dim, None)
+    if axes == ():
+        raise ValueError("norm: dim is one axis, two, or None for all, not ()")
     if ord is None:
         return vector_norm(A, 2, axes, keepdim, dtype=dtype)
     if axes is None and A.ndim > 2:
@@ -322,12 +328,13 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
 @wide_inside
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sums of the products of elements along ``dim``, other axes broadcast."""
-    return reductions.sum(e.multiply(x, y), axis=dim)
+    products = e.multiply(x, y)
+    return reductions.sum(products, axis=axes_of("vecdot", products, integer("vecdot", "dim", dim), None))
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The cross product of vectors of three elements along ``dim``, other axes broadcast."""
-    return diagonals.cross(input, other, dim)
+    return diagonals.cross(input, other, integer("cross", "dim", dim))
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

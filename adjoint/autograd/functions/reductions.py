@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import neural, reductions, shapes
-from .arguments import Dims, axes_of, axis_of, floating, nonempty, reduced_of, tensor_of, wide_inside, widened
+from .arguments import Dims, axes_of, floating, nonempty, reduced_of, shaped_like, tensor_of, wide_inside, widened, with_axis
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
-from .shapes import concat, movedim, squeeze, unsqueeze
+from .shapes import concat, movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -25,9 +25,10 @@ def sum(
     tensor([3., 3.])
     """
     x = tensor_of("sum", x)
+    axes = reduced_of("sum", x, dim, axis)
     if dtype is None:
-        return reductions.sum(widened(x), axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
-    total = reductions.sum(widened(x.to(dtype)), axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
+        return reductions.sum.call(widened(x), axis=axes, keepdims=keepdim or keepdims)
+    total = reductions.sum(widened(x.to(dtype)), axis=axes, keepdims=keepdim or keepdims)
     return cast(total, dtype)
 
 
@@ -37,20 +38,23 @@ def mean(
     """The mean over ``dim`` (all axes where None). Raises ``TypeError`` on integers, as PyTorch does."""
     x = tensor_of("mean", x)
     x = floating("mean", x if dtype is None else x.to(dtype))
-    return reductions.mean(x, axis=reduced_of(dim, axis), keepdims=keepdim or keepdims)
+    return reductions.mean.call(x, axis=reduced_of("mean", x, dim, axis), keepdims=keepdim or keepdims)
 
 
 @wide_inside
 def var(
-    x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None,
+    x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Variance: the sum of squared distances from the mean over (n - correction)."""
+    """Variance: the sum of squared distances from the mean over (n - correction), the correction 1 where None.
+
+    ``unbiased`` is a correction of 1 or 0 by its older name. Raises ``ValueError`` where both are given.
+    """
     if isinstance(dim, bool):  # var(unbiased), as PyTorch has it
         dim, unbiased = None, dim
-    axes, x = reduced_of(dim, axis), floating("var", x)
+    axes, x = reduced_of("var", x, dim, axis), floating("var", x)
     n = reductions.count(x.shape, axes)
-    correction = correction if unbiased is None else int(unbiased)
+    correction = corrected("var", correction, unbiased)
     distance = x - reductions.mean(x, axis=axes, keepdims=True)
     total = reductions.sum(e.square(distance), axis=axes, keepdims=keepdim or keepdims)
     return total / (n - correction) if n > correction else total * float("inf")
@@ -58,13 +62,22 @@ def var(
 
 @wide_inside
 def std(
-    x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None,
+    x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
     """Standard deviation, the square root of :func:`var`; where it is 0 its gradient is 0."""
-    variance = var(x, dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    variance = var(x, reduced_of("std", x, dim, axis), corrected("std", correction, unbiased), keepdim or keepdims)
     none = variance == 0
     return where(none, 0.0, e.sqrt(where(none, 1.0, variance)))
+
+
+def corrected(name: str, correction: float | None, unbiased: bool | None) -> float:
+    """What is taken off the number of elements that a variance divides by."""
+    if correction is not None and unbiased is not None:
+        raise ValueError(f"{name}: give correction={correction} or unbiased={unbiased}, not both")
+    return int(unbiased) if unbiased is not None else 1 if correction is None else correction
 
 
 @wide_inside
@@ -72,23 +85,20 @@ def prod(
     x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, axis: int | None = None, keepdims: bool = False
 ) -> Tensor:
     """The product over one axis, or over all. Multiplied pairwise, so that derivatives of every order hold at zeros too."""
-    along = dim if axis is None else axis
+    dim = dim if axis is None else axis
     keep = keepdim or keepdims
     x = widened(x) if dtype is None else x.to(dtype)
     shape = x.shape
-    if along is None or not shape:
-        reductions.reduced_axes(len(shape), along)
+    if dim is None:
         rows = shapes.reshape(x, shape=(-1,))
         kept: tuple[int, ...] = (1,) * len(shape) if keep else ()
     else:
-        along = axis_of("prod", along, x.ndim)
-        rows = movedim(x, along, 0)
-        kept = tuple(1 if i == along else n for i, n in enumerate(shape) if keep or i != along)
+        x, at = with_axis("prod", x, dim)
+        rows = movedim(x, at, 0)
+        kept = tuple(1 if i == at else n for i, n in enumerate(shape) if keep or i != at)
     n = rows.shape[0]
     if n == 0:
-        from ..creation import ones
-
-        return ones(kept, dtype=x.dtype, device=x.backend)
+        return shapes.reshape(e.add(reductions.sum(rows, axis=0), 1), shape=kept)
     while n > 1:
         half, odd = divmod(n, 2)
         pairs = e.multiply(rows[:half], rows[half : 2 * half])
@@ -98,14 +108,14 @@ def prod(
 
 def amax(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """The largest value over ``dim``; ties share the gradient evenly. Raises ``ValueError`` over no elements."""
-    axes = reduced_of(dim, axis)
+    axes = reduced_of("amax", x, dim, axis)
     nonempty("amax", x, axes)
     return reductions.max(x, axis=axes, keepdims=keepdim or keepdims)
 
 
 def amin(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """The smallest value over ``dim``; ties share the gradient evenly. Raises ``ValueError`` over no elements."""
-    axes = reduced_of(dim, axis)
+    axes = reduced_of("amin", x, dim, axis)
     nonempty("amin", x, axes)
     return reductions.min(x, axis=axes, keepdims=keepdim or keepdims)
 
@@ -117,18 +127,24 @@ class ValuesIndices(NamedTuple):
     indices: Tensor
 
 
-def _extreme(whole: Any, pairwise: Any, arg: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
+def _extreme(name: str, whole: Any, pairwise: Any, arg: Any, x: Tensor, dim: Any, keepdim: bool) -> Any:
     if dim is None:
         return whole(x)
-    if not isinstance(dim, int):
+    if hasattr(dim, "_node"):
         return pairwise(x, dim)
-    if x.ndim == 0:
-        return ValuesIndices(whole(x, dim), arg(x, dim))
-    indices = arg(x, dim, True)
-    values = along_axis(x, indices, dim % x.ndim)
-    if keepdim:
+    rows, at = with_axis(name, x, dim)
+    nonempty(name, rows, at)
+    indices = arg(rows, axis=at, keepdims=True)
+    return picked(rows, indices, at, x, keepdim)
+
+
+def picked(rows: Tensor, indices: Tensor, at: int, x: Tensor, keepdim: bool = True) -> ValuesIndices:
+    """The values at ``indices`` along axis ``at`` of ``rows``, and these, as a result for ``x``, of which :func:`with_axis` made
+    the rows."""
+    values = along_axis(rows, indices, at)
+    if keepdim and x.ndim:
         return ValuesIndices(values, indices)
-    return ValuesIndices(shapes.squeeze(values, axis=dim), shapes.squeeze(indices, axis=dim))
+    return ValuesIndices(shapes.squeeze(values, axis=at), shapes.squeeze(indices, axis=at))
 
 
 def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -139,53 +155,54 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None =
     >>> values, indices
     (tensor([3., 5.]), tensor([1, 0]))
     """
-    return _extreme(amax, maximum, argmax, x, dim if axis is None else axis, keepdim or keepdims)
+    return _extreme("max", amax, maximum, reductions.argmax, x, dim if axis is None else axis, keepdim or keepdims)
 
 
 def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The smallest value of all; along ``dim``, the smallest and where; against another tensor, the smaller of each pair."""
-    return _extreme(amin, minimum, argmin, x, dim if axis is None else axis, keepdim or keepdims)
+    return _extreme("min", amin, minimum, reductions.argmin, x, dim if axis is None else axis, keepdim or keepdims)
 
 
 def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
     """Where the largest value is along ``dim``, or in the flattened tensor; the first of equals."""
-    along = dim if axis is None else axis
-    nonempty("argmax", x, along)
-    return reductions.argmax(x, axis=along, keepdims=keepdim)
+    return _place("argmax", reductions.argmax, x, dim if axis is None else axis, keepdim)
 
 
 def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
     """Where the smallest value is along ``dim``, or in the flattened tensor; the first of equals."""
-    along = dim if axis is None else axis
-    nonempty("argmin", x, along)
-    return reductions.argmin(x, axis=along, keepdims=keepdim)
+    return _place("argmin", reductions.argmin, x, dim if axis is None else axis, keepdim)
+
+
+def _place(name: str, arg: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    rows, at = (x, None) if dim is None else with_axis(name, x, dim)
+    nonempty(name, rows, at)
+    place: Tensor = arg.call(rows, axis=at, keepdims=keepdim)
+    return place if rows is x else shaped_like(x, place)
 
 
 def all(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None) -> Tensor:
     """Whether every element over ``dim`` is true (not 0)."""
-    return reductions.all(x, axis=axes_of(dim, axis), keepdims=keepdim)
+    return reductions.all(x, axis=axes_of("all", x, dim, axis), keepdims=keepdim)
 
 
 def any(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None) -> Tensor:
     """Whether some element over ``dim`` is true (not 0)."""
-    return reductions.any(x, axis=axes_of(dim, axis), keepdims=keepdim)
+    return reductions.any(x, axis=axes_of("any", x, dim, axis), keepdims=keepdim)
 
 
 def cumsum(x: Tensor, dim: int = -1, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """The running sum along ``dim``; of integers and booleans in int64."""
-    along = dim if axis is None else axis
-    x = x if dtype is None else x.to(dtype)
-    if x.ndim == 0:
-        return squeeze(cumsum(unsqueeze(x, 0), along), 0)
-    total = reductions.cumulative_sum(widened(x), axis=along)
+    rows, at = with_axis("cumsum", x if dtype is None else x.to(dtype), dim if axis is None else axis)
+    total = reductions.cumulative_sum.call(widened(rows), axis=at)
+    total = total if rows is x else shaped_like(x, total)
     return total if dtype is None else cast(total, dtype)
 
 
 @wide_inside
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log of the sum of exp(x) over ``dim``, without overflow."""
-    axes = reduced_of(dim, None)
     x = tensor_of("logsumexp", x)
+    axes = reduced_of("logsumexp", x, dim, None)
     if reductions.count(x.shape, axes) == 0:
         return e.log(sum(x, axes, keepdim))  # log 0
     top = amax(x, axes, True).detach()
@@ -196,24 +213,30 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
 def softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
     """exp(x) over its sum along ``dim``."""
-    return neural.softmax(x if dtype is None else x.to(dtype), axis=dim if axis is None else axis)
+    rows, at = with_axis("softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
+    normalized: Tensor = neural.softmax.call(rows, axis=at)
+    return normalized if rows is x else shaped_like(x, normalized)
 
 
 def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
     """x - log of the sum of exp(x) along ``dim``: the logarithm of :func:`softmax`, without underflow."""
-    return neural.log_softmax(x if dtype is None else x.to(dtype), axis=dim if axis is None else axis)
+    rows, at = with_axis("log_softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
+    normalized: Tensor = neural.log_softmax.call(rows, axis=at)
+    return normalized if rows is x else shaped_like(x, normalized)
 
 
 @wide_inside
 def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are
     not 0 where it is 0. ``"fro"`` is 2, and ``"nuc"`` the sum of the singular values of matrices. At 0 the gradient is 0."""
-    x, axes = x if dtype is None else x.to(dtype), reduced_of(dim, None)
+    x, axes = x if dtype is None else x.to(dtype), reduced_of("norm", x, dim, None)
     if p == "nuc":
         from .linalg import matrix_norm
 
         return matrix_norm(x, "nuc", (-2, -1) if axes is None else axes, keepdim)
     p, size = 2.0 if p == "fro" else float(p), e.abs(x)
+    if p in (float("inf"), float("-inf")):
+        nonempty("norm", x, axes)
     if p == float("inf"):
         return amax(size, axes, keepdim)
     if p == float("-inf"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import Dims, axis_of, wide_inside, widened
+from .arguments import Dims, axes_of, axis_of, shaped_like, wide_inside, widened, with_axis
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 def _scan(name: str, combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
     """Each element combined with all before it along ``dim``, by doubling (Hillis and Steele, 1986)."""
-    along = axis_of(name, dim, max(x.ndim, 1))
+    at = axis_of(name, dim, x.ndim)
     if not x.ndim:
         return x
-    n, step = x.shape[along], 1
+    n, step = x.shape[at], 1
     while step < n:
-        combined = combine(narrow(x, along, 0, n - step), narrow(x, along, step, n - step))
-        x = concat([narrow(x, along, 0, step), combined], along)
+        combined = combine(narrow(x, at, 0, n - step), narrow(x, at, step, n - step))
+        x = concat([narrow(x, at, 0, step), combined], at)
         step *= 2
     return x
 
@@ -50,13 +50,11 @@ def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _running(name: str, x: Tensor, dim: int, least: bool) -> ValuesIndices:
-    along = axis_of(name, dim, max(x.ndim, 1))
-    if not x.ndim:
-        return ValuesIndices(x.clone(), (x != x).to(dtypes.int64) * 0)
-    rows = movedim(x, along, 0)
+    rows, at = with_axis(name, x, dim)
+    rows = movedim(rows, at, 0)
     comparable = rows.to(dtypes.uint8) if x.dtype is dtypes.bool_ else rows
     indices = ordering.cumulative_argmax(comparable, least=least)
-    return ValuesIndices(movedim(along_axis(rows, indices, 0), 0, along), movedim(indices, 0, along))
+    return ValuesIndices(*(shaped_like(x, movedim(y, 0, at)) for y in (along_axis(rows, indices, 0), indices)))
 
 
 def cummax(x: Tensor, dim: int) -> ValuesIndices:
@@ -71,48 +69,50 @@ def cummin(x: Tensor, dim: int) -> ValuesIndices:
 
 def diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """The difference of each element from the one before it along ``dim``, taken ``n`` times; of booleans, whether they differ."""
-    along = axis_of("diff", dim, x.ndim)
+    at = axis_of("diff", dim, x.ndim)
     if n < 0:
         raise ValueError(f"diff: n is at least 0, not {n}")
+    if not x.ndim:
+        raise ValueError("diff: takes at least 1 axis, not a 0-d tensor")
     parts = [part for part in (prepend, x, append) if part is not None]
-    x = concat(parts, along) if len(parts) > 1 else x
-    for _ in range(min(n, x.shape[along])):
-        m = max(x.shape[along] - 1, 0)
-        later, earlier = narrow(x, along, x.shape[along] - m, m), narrow(x, along, 0, m)
+    x = concat(parts, at) if len(parts) > 1 else x
+    for _ in range(min(n, x.shape[at])):
+        m = max(x.shape[at] - 1, 0)
+        later, earlier = narrow(x, at, x.shape[at] - m, m), narrow(x, at, 0, m)
         x = logical_xor(later, earlier) if x.dtype is dtypes.bool_ else later - earlier
     return x
 
 
 def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int) -> tuple[Tensor, int]:
     """The area of each strip between neighbours along ``dim``."""
-    along = axis_of(name, dim, y.ndim)
+    at = axis_of(name, dim, y.ndim)
     if x is not None and dx is not None:
         raise ValueError(f"{name}: give the places x or their distance dx, not both")
-    m = max(y.shape[along] - 1, 0)
-    heights = narrow(y, along, y.shape[along] - m, m) + narrow(y, along, 0, m)
+    if not y.ndim:
+        raise ValueError(f"{name}: takes at least 1 axis, not a 0-d tensor")
+    m = max(y.shape[at] - 1, 0)
+    heights = narrow(y, at, y.shape[at] - m, m) + narrow(y, at, 0, m)
     if x is None:
-        return heights * ((1 if dx is None else dx) / 2), along
+        return heights * ((1 if dx is None else dx) / 2), at
     if x.ndim == 1:
-        if x.shape[0] != y.shape[along]:
-            raise ValueError(f"{name}: {x.shape[0]} places for the {y.shape[along]} values along axis {dim}")
-        widths = shapes.reshape(diff(x), shape=(m, *(1,) * (y.ndim - 1 - along)))
+        if x.shape[0] != y.shape[at]:
+            raise ValueError(f"{name}: {x.shape[0]} places for the {y.shape[at]} values along axis {dim}")
+        widths = shapes.reshape(diff(x), shape=(m, *(1,) * (y.ndim - 1 - at)))
     else:
-        widths = diff(x, dim=along - y.ndim)
-    return heights * widths / 2, along
+        widths = diff(x, dim=at - y.ndim)
+    return heights * widths / 2, at
 
 
 @wide_inside
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or ``dx`` apart."""
-    strips, along = _trapezoids("trapezoid", y, x, dx, dim)
-    return sum(strips, along)
+    return sum(*_trapezoids("trapezoid", y, x, dx, dim))
 
 
 @wide_inside
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The running integral of ``y`` along ``dim`` by the trapezoidal rule, one element shorter than ``y``."""
-    strips, along = _trapezoids("cumulative_trapezoid", y, x, dx, dim)
-    return cumsum(strips, along)
+    return cumsum(*_trapezoids("cumulative_trapezoid", y, x, dx, dim))
 
 
 def gradient(
@@ -127,7 +127,10 @@ def gradient(
     ``spacing`` is the distance of neighbours, one for each axis, or the places themselves as vectors. The slope at the edges is
     of order ``edge_order``, 1 or 2.
     """
-    axes = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    chosen = axes_of("gradient", x, dim, None)
+    axes = range(x.ndim) if dim is None else (chosen,) if isinstance(chosen, int) else chosen
+    if chosen is None and dim is not None:
+        raise ValueError("gradient: takes at least 1 axis, not a 0-d tensor")
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
     spacings = [spacing] * len(axes) if isinstance(spacing, (int, float)) else list(spacing)

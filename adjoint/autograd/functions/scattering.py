@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, axis_of, index_at, wide_inside
+from .arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, shaped_like, tensor_of, wide_inside, with_axis
 from .elementwise import where
-from .indexing import check_range, getitem, index_put, mesh, plain_index
+from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
 from .shapes import concat
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-
-
-def _slices(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[Any, ...]:
-    """The index of the slices along ``dim`` that the vector ``index`` names."""
-    along = axis_of(name, dim, x.ndim)
-    if index.ndim > 1:
-        raise ValueError(f"{name}: the index is a vector, not of shape {index.shape}")
-    check_range(name, index, x.shape[along])
-    return index_at(along, shapes.reshape(index, shape=(-1,)))
 
 
 def _added(x: Tensor, index: tuple[Any, ...], source: Tensor) -> Tensor:
@@ -30,19 +21,38 @@ def _added(x: Tensor, index: tuple[Any, ...], source: Tensor) -> Tensor:
     return e.add(x, shapes.scatter_add(source, index=plain_index(x, index), shape=x.shape))
 
 
+def _slices(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor) -> tuple[Tensor, tuple[Any, ...], Tensor]:
+    """``x`` with an axis, the index of its slices along ``dim`` that the vector ``index`` names, and a slice for each."""
+    rows, along, places = slices_of(name, x, dim, index)
+    if not source.ndim and rows.ndim == 1:
+        source = shapes.reshape(source, shape=(1,))
+    n = places.shape[0]
+    if source.shape != (*rows.shape[:along], n, *rows.shape[along + 1 :]):
+        raise ValueError(
+            f"{name}: a source of shape {source.shape} for {n} slices along axis {dim} of shape {x.shape}; it must have this shape "
+            f"with {n} along that axis"
+        )
+    return rows, index_at(along, places), source
+
+
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``x`` with alpha times each slice of ``source`` along ``dim`` added to the slice that ``index`` names."""
-    return _added(x, _slices("index_add", x, dim, index), source if alpha == 1 else source * alpha)
+    if source.ndim != x.ndim:
+        raise ValueError(f"index_add: a source of shape {source.shape} for shape {x.shape}; they must have as many axes")
+    rows, slices, source = _slices("index_add", x, dim, index, source)
+    return shaped_like(x, _added(rows, slices, source if alpha == 1 else source * alpha))
 
 
 def index_copy(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """``x`` with the slices along ``dim`` that ``index`` names replaced by those of ``source``."""
-    return index_put(x, _slices("index_copy", x, dim, index), source)
+    rows, slices, source = _slices("index_copy", x, dim, index, source)
+    return shaped_like(x, index_put(rows, slices, source))
 
 
 def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``x`` with ``value`` in the slices along ``dim`` that ``index`` names."""
-    return index_put(x, index_at(axis_of("index_fill", dim, x.ndim), index), value)
+    rows, along, places = slices_of("index_fill", x, dim, index)
+    return shaped_like(x, index_put(rows, index_at(along, places), value))
 
 
 def fill(x: Tensor, value: Any) -> Tensor:
@@ -52,18 +62,25 @@ def fill(x: Tensor, value: Any) -> Tensor:
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     """Slice ``index`` along ``dim``, without that axis."""
-    along = axis_of("select", dim, x.ndim)
-    return shapes.getitem(x, index=index_at(along, int(index)))
+    return shapes.getitem(x, index=_slice("select", x, dim, index))
 
 
 def select_scatter(x: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``x`` with ``src`` in place of slice ``index`` along ``dim``."""
-    return _replaced("select_scatter", x, src, index_at(axis_of("select_scatter", dim, x.ndim), int(index)))
+    return _replaced("select_scatter", x, src, _slice("select_scatter", x, dim, index))
+
+
+def _slice(name: str, x: Tensor, dim: int, index: int) -> tuple[Any, ...]:
+    along, at = cut_along(name, x, dim), integer(name, "index", index)
+    n = x.shape[along]
+    if not -n <= at < n:
+        raise IndexError(f"{name}: there is no slice {at} along axis {dim} of shape {x.shape}")
+    return index_at(along, at)
 
 
 def slice_scatter(x: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
     """A copy of ``x`` with ``src`` in place of ``start:end:step`` along ``dim``."""
-    return _replaced("slice_scatter", x, src, index_at(axis_of("slice_scatter", dim, x.ndim), slice(start, end, step)))
+    return _replaced("slice_scatter", x, src, index_at(cut_along("slice_scatter", x, dim), slice(start, end, step)))
 
 
 def _replaced(name: str, x: Tensor, src: Tensor, index: tuple[Any, ...]) -> Tensor:
@@ -76,12 +93,12 @@ def _replaced(name: str, x: Tensor, src: Tensor, index: tuple[Any, ...]) -> Tens
 # --- an index for each element -----------------------------------------------------------------------------------------------
 
 
-def _places(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[Any, ...]:
-    """The index of one element for each of ``index``: that along ``dim``, its own along the other axes."""
-    along = axis_of(name, dim, x.ndim)
-    if index.ndim != x.ndim or any(m > n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True)) if i != along):
-        raise ValueError(f"{name}: an index of shape {index.shape} does not fit into shape {x.shape} beside axis {dim}")
-    check_range(name, index, x.shape[along])
+def _places(name: str, x: Tensor, along: int, index: Tensor) -> tuple[Any, ...]:
+    """The index of one element for each of ``index``: that along an axis, its own along the other axes."""
+    shape = x.shape
+    if index.ndim != x.ndim or any(m > n for i, (m, n) in enumerate(zip(index.shape, shape, strict=True)) if i != along):
+        raise ValueError(f"{name}: an index of shape {index.shape} does not fit into shape {shape} beside axis {along}")
+    check_range(name, index, shape[along])
     return mesh(index.shape, index, along)
 
 
@@ -92,29 +109,45 @@ def _covered(name: str, src: Tensor, index: Tensor) -> Tensor:
     return shapes.getitem(src, index=tuple(slice(0, n) for n in index.shape))
 
 
+def _vector(x: Tensor) -> Tensor:
+    return x if x.ndim else shapes.reshape(x, shape=(1,))
+
+
+def _nothing(x: Tensor, ndim: int) -> Tensor:
+    return shapes.reshape(shapes.reshape(x, shape=(-1,))[:0], shape=(0,) * ndim)
+
+
+def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None, include_self: bool = True) -> Tensor:
+    """``x`` combined with a number or the elements of ``src`` at places along ``dim``; an empty index leaves it as it is."""
+    rows, along = with_axis(name, x, dim)
+    if index.numel():
+        index, src = _vector(index), _vector(src) if hasattr(src, "_node") else src
+    else:  # of as many axes or not, as in PyTorch
+        index, src = (_nothing(y, rows.ndim) if hasattr(y, "_node") else y for y in (index, src))
+    places = _places(name, rows, along, index)
+    if hasattr(src, "_node"):
+        src = _covered(name, src, index)
+    elif reduce is not None:
+        src = shapes.broadcast_to(tensor_like(x, src), shape=index.shape)
+    return shaped_like(x, _combined(rows, places, src, reduce, include_self))
+
+
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """``x`` with each element of ``src``, or the number ``value``, at the place its ``index`` names along ``dim``.
 
     ``reduce`` "add" or "multiply" combines it with what is there. Where an index is repeated without, one of the elements is
     left; which of them is not said.
     """
-    if src is None or type(src) in NUMBERS:
-        from ..creation import full
-
-        number = value if src is None else src
-        if reduce is None:
-            return index_put(x, _places("scatter", x, dim, index), number)
-        src = full(index.shape, number, dtype=x.dtype, device=x.backend)
-    if reduce is not None:
-        if reduce not in ("add", "multiply"):
-            raise ValueError(f"scatter: reduce is 'add' or 'multiply', not {reduce!r}")
-        return scatter_reduce(x, dim, index, src, "sum" if reduce == "add" else "prod")
-    return index_put(x, _places("scatter", x, dim, index), _covered("scatter", src, index))
+    if reduce not in (None, "add", "multiply"):
+        raise ValueError(f"scatter: reduce is 'add' or 'multiply', not {reduce!r}")
+    if not hasattr(src, "_node"):
+        src = number("scatter", "value", value if src is None else src)
+    return _scattered("scatter", x, dim, index, src, {None: None, "add": "sum", "multiply": "prod"}[reduce])
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """``x`` with each element of ``src`` added at the place its ``index`` names along ``dim``."""
-    return _added(x, _places("scatter_add", x, dim, index), _covered("scatter_add", src, index))
+    return _scattered("scatter_add", x, dim, index, tensor_of("scatter_add", src), "sum")
 
 
 @wide_inside
@@ -124,10 +157,16 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
     ``reduce`` is "sum", "prod", "mean", "amax" or "amin"; equal extremes share the gradient evenly. Without ``include_self``
     what is in ``x`` counts only where no index points.
     """
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise ValueError(f"scatter_reduce: reduce is 'sum', 'prod', 'mean', 'amax' or 'amin', not {reduce!r}")
+    return _scattered("scatter_reduce", x, dim, index, tensor_of("scatter_reduce", src), reduce, include_self)
+
+
+def _combined(x: Tensor, places: tuple[Any, ...], src: Any, reduce: str | None, include_self: bool) -> Tensor:
     from ..creation import ones_like
 
-    places = _places("scatter_reduce", x, dim, index)
-    src = _covered("scatter_reduce", src, index)
+    if reduce is None:
+        return index_put(x, places, src)
     if reduce in ("sum", "mean"):
         base = x if include_self else index_put(x, places, 0)
         total = _added(base, places, src)
@@ -140,8 +179,6 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
     if reduce == "prod":
         start = x if include_self else index_put(x, places, 1)
         return _segments(start, places, src, e.multiply)
-    if reduce not in ("amax", "amin"):
-        raise ValueError(f"scatter_reduce: reduce is 'sum', 'prod', 'mean', 'amax' or 'amin', not {reduce!r}")
     combine = e.maximum if reduce == "amax" else e.minimum
     start = x.detach()
     if not include_self:  # any one of the elements that come to a place

@@ -7,7 +7,7 @@ from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
 from ..rules import linalg, reductions, shapes
-from .arguments import Dims, axes_of, axis_of, index_at, sizes_of, tensor_of
+from .arguments import Dims, axes_of, axis_of, cut_along, index_at, integer, integers, sizes_of, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
     """The same elements in row-major order in another shape; one length may be -1. Shares memory where it can."""
-    return shapes.reshape(x, shape=sizes_of(shape))
+    return shapes.reshape.call(x, shape=sizes_of("reshape", shape))
 
 
 def view(x: Tensor, *shape: Any) -> Tensor:
@@ -29,9 +29,7 @@ def view(x: Tensor, *shape: Any) -> Tensor:
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from ``start_dim`` to ``end_dim`` as one."""
-    if x.ndim == 0:
-        return shapes.reshape(x, shape=(1,))
-    first, last = axis_of("flatten", start_dim, x.ndim), axis_of("flatten", end_dim, x.ndim)
+    first, last = axis_of("flatten", start_dim, x.ndim, "start_dim"), axis_of("flatten", end_dim, x.ndim, "end_dim")
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     return shapes.reshape(x, shape=(*x.shape[:first], _prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
@@ -39,23 +37,25 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def permute(x: Tensor, *dims: Any) -> Tensor:
     """The axes in the order ``dims``."""
-    return shapes.permute_dims(x, axes=sizes_of(dims))
+    return shapes.permute_dims.call(x, axes=sizes_of("permute", dims, "dims"))
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Axes ``dim0`` and ``dim1`` exchanged."""
-    order = list(range(x.ndim or 1))  # a 0-d tensor takes axis 0 too, as in PyTorch
-    a, b = axis_of("transpose", dim0, len(order)), axis_of("transpose", dim1, len(order))
-    order[a], order[b] = b, a
-    return shapes.permute_dims(x, axes=tuple(order[: x.ndim]))
+    order = list(range(x.ndim))
+    a, b = axis_of("transpose", dim0, x.ndim, "dim0"), axis_of("transpose", dim1, x.ndim, "dim1")
+    if order:
+        order[a], order[b] = b, a
+    return shapes.permute_dims(x, axes=tuple(order))
 
 
 def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Axis ``source`` moved to ``destination``, the others in order; or several, each to its own."""
-    sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in (source, destination))
-    moved = {axis_of("movedim", b, x.ndim): axis_of("movedim", a, x.ndim) for a, b in zip(sources, destinations, strict=True)}
-    if not len(sources) == len(moved) == len(set(moved.values())):
-        raise ValueError(f"movedim: axes {source} to {destination} name one twice")
+    given = integers("movedim", "source", source), integers("movedim", "destination", destination)
+    sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in given)
+    moved = {axis_of("movedim", b, x.ndim): axis_of("movedim", a, x.ndim) for a, b in zip(sources, destinations, strict=False)}
+    if not len(sources) == len(destinations) == len(moved) == len(set(moved.values())):
+        raise ValueError(f"movedim: source {given[0]} and destination {given[1]} must be as many axes, each named once")
     rest = iter(i for i in range(x.ndim) if i not in moved.values())
     return shapes.permute_dims(x, axes=tuple(moved[i] if i in moved else next(rest) for i in range(x.ndim)))
 
@@ -74,13 +74,13 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
 
 def squeeze(x: Tensor, dim: Dims = None, *, axis: Dims = None) -> Tensor:
     """Without those axes of ``dim`` (of all) that have length one."""
-    axes = reductions.reduced_axes(x.ndim, axes_of(dim, axis))
-    return shapes.squeeze(x, axis=tuple(a for a in axes if x.shape[a] == 1))
+    axes = reductions.reduced_axes(x.ndim, axes_of("squeeze", x, dim, axis))
+    return shapes.squeeze.call(x, axis=tuple(a for a in axes if x.shape[a] == 1))
 
 
 def expand(x: Tensor, *sizes: Any) -> Tensor:
     """Axes of length one repeated to ``sizes`` without copying; -1 keeps a length."""
-    wanted = sizes_of(sizes)
+    wanted = sizes_of("expand", sizes)
     lead = len(wanted) - x.ndim
     shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
     return shapes.broadcast_to(x, shape=shape)
@@ -103,17 +103,26 @@ def ravel(x: Tensor) -> Tensor:
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     """``x`` repeated along missing axes and axes of length one, without copying."""
-    return shapes.broadcast_to(x, shape=tuple(shape))
+    return shapes.broadcast_to(x, shape=sizes_of("broadcast_to", (shape,)))
 
 
-def flip(x: Tensor, *dims: Any) -> Tensor:
-    """In reverse order along ``dims``."""
-    return shapes.flip(x, axis=sizes_of(dims))
+def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
+    """In reverse order along ``dims``, given as numbers, one sequence, or by keyword."""
+    if (dims is None) is (not axes):
+        raise TypeError("flip: give the axes once, x.flip(0, 1) or x.flip(dims=(0, 1))")
+    chosen = axes_of("flip", x, sizes_of("flip", axes, "dims") if dims is None else dims, None)
+    return shapes.copy(x) if chosen is None or chosen == () else shapes.flip.call(x, axis=chosen)
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Shifted along ``dims``, what falls off coming in at the other end."""
-    return shapes.roll(x, shift=tuple(shifts) if isinstance(shifts, list) else shifts, axis=axes_of(dims, None))
+    """Shifted along ``dims``, what falls off coming in at the other end; along several, each by its own of ``shifts``."""
+    shift = sizes_of("roll", (shifts,), "shifts")
+    if dims is None:
+        return shapes.roll.call(x, shift=shift[0] if len(shift) == 1 else shift, axis=None)
+    axes = sizes_of("roll", (dims,), "dims")
+    if not axes or len(shift) != len(axes):
+        raise ValueError(f"roll: give as many shifts as dims, and at least one, not {shift} and {axes}")
+    return shapes.roll.call(x, shift=shift, axis=tuple([cut_along("roll", x, a) for a in axes]))
 
 
 def _matrix(name: str, x: Tensor) -> Tensor:
@@ -134,7 +143,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
     """Tiled ``sizes`` times along each axis, new axes first."""
-    times = sizes_of(sizes)
+    times = sizes_of("repeat", sizes, "sizes")
     if len(times) < x.ndim:
         raise ValueError(f"repeat: {len(times)} sizes for {x.ndim} axes; give one an axis")
     shape = (1,) * (len(times) - x.ndim) + x.shape
@@ -144,10 +153,22 @@ def repeat(x: Tensor, *sizes: Any) -> Tensor:
 
 
 def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Tensors joined along an axis they have. Raises ``ValueError`` on an empty list, or where other axes differ."""
+    """Tensors joined along an axis they have; empty vectors among tensors of more axes are left out, as in PyTorch.
+
+    Raises ``ValueError`` on an empty list, or where other axes differ.
+    """
     if not tensors:
         raise ValueError("concat: the list of tensors is empty")
-    return shapes.concat(*tensors, axis=dim if axis is None else axis)
+    along = dim if axis is None else axis
+    if type(along) is not int:
+        along = integer("concat", "dim", along)
+    try:
+        return shapes.concat(*tensors, axis=along)
+    except (ValueError, IndexError):
+        others = [x for x in tensors if getattr(x, "shape", ()) != (0,)]  # PyTorch leaves empty vectors out
+        if not 0 < len(others) < len(tensors):
+            raise
+        return shapes.concat(*others, axis=along)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -158,28 +179,36 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     found = dict.fromkeys(x.shape for x in arrays)
     if len(found) > 1:
         raise ValueError(f"stack: every tensor must have the same shape, not {' and '.join(map(str, found))}")
-    along = dim if axis is None else axis
-    return shapes.concat(*(unsqueeze(x, along) for x in arrays), axis=along)
+    along = axis_of("stack", dim if axis is None else axis, arrays[0].ndim + 1)
+    return shapes.concat(*(shapes.expand_dims(x, axis=along) for x in arrays), axis=along)
 
 
 def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces along ``dim``: of that size each, the last one smaller, or of the given sizes."""
-    along = axis_of("split", dim, x.ndim)
+    return _split("split", x, integers("split", "split_size_or_sections", split_size_or_sections), dim)
+
+
+def _split(name: str, x: Tensor, given: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
+    along = cut_along(name, x, dim)
     n = x.shape[along]
-    if isinstance(split_size_or_sections, int):
-        size = split_size_or_sections
-        if size <= 0:
-            raise ValueError(f"split: a piece has at least one element, not {size}")
-        sizes = [size] * (n // size) + ([n % size] if n % size or n == 0 else [])
+    if isinstance(given, int):
+        if given <= 0:
+            raise ValueError(f"{name}: a piece has at least one element, not {given}")
+        sizes = [given] * (n // given) + ([n % given] if n % given or n == 0 else [])
     else:
-        sizes = list(split_size_or_sections)
-        if sum_of(sizes) != n:
-            raise ValueError(f"split: the sizes {sizes} add up to {sum_of(sizes)}, and axis {dim} has {n}")
+        sizes = list(given)
+        if sum_of(sizes) != n or min(sizes, default=0) < 0:
+            raise ValueError(f"{name}: the sizes {sizes} add up to {sum_of(sizes)}, and axis {dim} has {n}")
     parts, start = [], 0
     for size in sizes:
         parts.append(slice(start, start + size))
         start += size
     return _pieces(x, along, parts, [part.stop for part in parts])
+
+
+def split_with_sizes(x: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of the given sizes along ``dim``."""
+    return _split("split_with_sizes", x, sizes_of("split_with_sizes", (split_sizes,), "split_sizes"), dim)
 
 
 #: So many pieces are taken from a tensor itself.
@@ -211,21 +240,26 @@ def sum_of(numbers: Sequence[int]) -> int:
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size along ``dim``, the last one smaller."""
-    n = x.shape[axis_of("chunk", dim, x.ndim)]
-    return split(x, -(-n // chunks) or 1, dim)
+    chunks = integer("chunk", "chunks", chunks)
+    if chunks < 1:
+        raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
+    n = x.shape[cut_along("chunk", x, dim)]
+    return _split("chunk", x, -(-n // chunks) if n else (0,) * chunks, dim)
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """``length`` elements along ``dim`` from ``start``."""
-    along = axis_of("narrow", dim, x.ndim)
+    along = cut_along("narrow", x, dim)
+    if type(start) is not int or type(length) is not int:
+        start, length = integer("narrow", "start", start), integer("narrow", "length", length)
     start = start + x.shape[along] if start < 0 else start
     if not 0 <= start <= start + length <= x.shape[along]:
         raise IndexError(f"narrow: {length} elements from {start} do not fit into axis {dim} of shape {x.shape}")
-    return shapes.getitem(x, index=index_at(along, slice(start, start + length)))
+    return shapes.getitem.call(x, index=index_at(along, slice(start, start + length)))
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that axis."""
-    along = axis_of("unbind", dim, x.ndim)
+    along = cut_along("unbind", x, dim)
     every = range(x.shape[along])
     return _pieces(x, along, every, range(1, len(every) + 1))

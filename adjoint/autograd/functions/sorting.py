@@ -8,10 +8,10 @@ from ...backends import dtypes
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, Dims, axis_of, floating
+from .arguments import NUMBERS, Dims, cut_along, floating, shaped_like, with_axis
 from .elementwise import where
 from .indexing import along_axis, getitem, index_put
-from .reductions import ValuesIndices, amax, any, argmax, cumsum, mean, sum
+from .reductions import ValuesIndices, amax, any, argmax, cumsum, mean, picked, sum
 from .shapes import concat, flatten, movedim, narrow, squeeze, unbind, unsqueeze
 
 if TYPE_CHECKING:
@@ -22,24 +22,14 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 def _ordered(name: str, x: Tensor, dim: int, descending: bool = False) -> tuple[Tensor, Tensor, int]:
     """``x`` with an axis to sort along, the order that sorts it, and that axis counted from 0."""
-    x = x if x.ndim else unsqueeze(x, 0)
-    along = axis_of(name, dim, x.ndim)
-    comparable = x.to(dtypes.uint8) if x.dtype is dtypes.bool_ else x
-    return x, ordering.argsort(comparable, axis=along, descending=descending), along
-
-
-def _picked(x: Tensor, indices: Tensor, along: int, shape_of: Tensor, keepdim: bool = True) -> ValuesIndices:
-    """The values at ``indices`` and these, as a result for an argument of the shape of ``shape_of``."""
-    values = along_axis(x, indices, along)
-    if keepdim and shape_of.ndim:
-        return ValuesIndices(values, indices)
-    return ValuesIndices(shapes.squeeze(values, axis=along), shapes.squeeze(indices, axis=along))
+    rows, at = with_axis(name, x, dim)
+    comparable = rows.to(dtypes.uint8) if rows.dtype is dtypes.bool_ else rows
+    return rows, ordering.argsort(comparable, axis=at, descending=descending), at
 
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
     """The indices that sort ``x`` along ``dim``; always stable: equals keep their order. NaN counts as the largest."""
-    _, order, _ = _ordered("argsort", x, dim, descending)
-    return shapes.reshape(order, shape=x.shape)
+    return shaped_like(x, _ordered("argsort", x, dim, descending)[1])
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> ValuesIndices:
@@ -50,10 +40,8 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = T
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([2, 0, 1]))
     """
-    rows, order, along = _ordered("sort", x, dim, descending)
-    if not x.ndim:
-        return _picked(rows, order, along, x)
-    return ValuesIndices(along_axis(rows, order, along), order)
+    rows, order, at = _ordered("sort", x, dim, descending)
+    return picked(rows, order, at, x)
 
 
 def msort(x: Tensor) -> Tensor:
@@ -63,18 +51,20 @@ def msort(x: Tensor) -> Tensor:
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The ``k`` largest (or smallest) along ``dim``, in order, and where they stand."""
-    rows, order, along = _ordered("topk", x, dim, largest)
-    if not 0 <= k <= rows.shape[along]:
-        raise ValueError(f"topk: k = {k} of the {rows.shape[along]} elements along axis {dim} of shape {x.shape}")
-    return _picked(rows, narrow(order, along, 0, k), along, x)
+    rows, order, at = _ordered("topk", x, dim, largest)
+    if not 0 <= k <= rows.shape[at]:
+        raise ValueError(f"topk: k = {k} of the {rows.shape[at]} elements along axis {dim} of shape {x.shape}")
+    if not x.ndim:  # of which PyTorch gives the element for k = 0 too
+        k = 1
+    return picked(rows, narrow(order, at, 0, k), at, x)
 
 
 def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The ``k``-th smallest along ``dim``, counted from 1, and where it stands."""
-    rows, order, along = _ordered("kthvalue", x, dim)
-    if not 1 <= k <= rows.shape[along]:
-        raise ValueError(f"kthvalue: k = {k} of the {rows.shape[along]} elements along axis {dim} of shape {x.shape}")
-    return _picked(rows, narrow(order, along, k - 1, 1), along, x, keepdim)
+    rows, order, at = _ordered("kthvalue", x, dim)
+    if not 1 <= k <= rows.shape[at]:
+        raise ValueError(f"kthvalue: k = {k} of the {rows.shape[at]} elements along axis {dim} of shape {x.shape}")
+    return picked(rows, narrow(order, at, k - 1, 1), at, x, keepdim)
 
 
 def _middle(name: str, x: Tensor, dim: int | None, keepdim: bool, skip_nan: bool) -> Any:
@@ -89,14 +79,12 @@ def _middle(name: str, x: Tensor, dim: int | None, keepdim: bool, skip_nan: bool
         at = e.maximum(e.floor_divide(numbers - 1, 2), 0)
     else:
         at = where(numbers == n, (n - 1) // 2, numbers)
-    return _picked(rows, along_axis(order, at, along), along, x, keepdim)
+    return picked(rows, along_axis(order, at, along), along, x, keepdim)
 
 
 def _middle_of_all(name: str, x: Tensor, skip_nan: bool) -> Tensor:
     if not x.numel():
-        from ..creation import full
-
-        return full((), float("nan"), dtype=floating(name, x).dtype, device=x.backend)
+        return mean(floating(name, x))
     flat = shapes.reshape(x, shape=(-1,))
     value = _middle(name, flat.detach(), 0, False, skip_nan).values
     if not x.requires_grad:
@@ -140,7 +128,7 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     at = _positions(values, along)
     begun = movedim(where(starts, at, 0), along, 0)
     run = at - movedim(along_axis(begun, ordering.cumulative_argmax(begun), 0), 0, along)  # how many equals come before
-    return _picked(rows, along_axis(order, argmax(run, along, True), along), along, x, keepdim)
+    return picked(rows, along_axis(order, argmax(run, along, True), along), along, x, keepdim)
 
 
 def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolation: str, skip_nan: bool) -> Tensor:
@@ -156,11 +144,11 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
         raise TypeError(f"{name}: q is {q.dtype} and the tensor {x.dtype}; they must agree")
     if not ((q >= 0) & (q <= 1)).all():
         raise ValueError(f"{name}: q is from 0 to 1, not {q.tolist()}")
-    if dim is None or not x.ndim:
+    if dim is None:
         rows, kept = shapes.reshape(x, shape=(-1,)), (1,) * x.ndim
     else:
-        along = axis_of(name, dim, x.ndim)  # type: ignore[arg-type]
-        rows = movedim(x, along, -1)
+        rows, along = with_axis(name, x, dim)  # type: ignore[arg-type]
+        rows = movedim(rows, along, -1)
         kept = tuple(1 if i == along else n for i, n in enumerate(x.shape))
     n = rows.shape[-1]
     if not n:
@@ -298,7 +286,7 @@ def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: b
 def _runs(name: str, order_of: Any, x: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
     """The first of each run of equals in the order that ``order_of`` gives, each element's run, and how long each is."""
     x = x.detach()
-    along = None if dim is None else axis_of(name, dim, x.ndim)
+    along = None if dim is None else cut_along(name, x, dim)
     slices = shapes.reshape(x, shape=(-1,)) if along is None else movedim(x, along, 0)
     n = slices.shape[0]
     rows = flatten(slices, 1) if slices.ndim > 1 else slices

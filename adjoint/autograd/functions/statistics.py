@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import Dims, floating, sizes_of, wide_inside
+from .arguments import Dims, axes_of, floating, integer, nonempty, reduced_of, sizes_of, wide_inside
 from .elementwise import clamp, where
 from .matrices import matmul
-from .reductions import amax, amin, mean, norm, std, sum, var
+from .reductions import amax, amin, corrected, mean, norm, std, sum, var
 from .shapes import t, transpose, unsqueeze
 
 if TYPE_CHECKING:
@@ -25,38 +25,47 @@ class MinMax(NamedTuple):
 
 def aminmax(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
     """The smallest and the largest value over ``dim``; ties share the gradient evenly."""
-    return MinMax(amin(x, dim, keepdim), amax(x, dim, keepdim))
+    axes = None if dim is None else axes_of("aminmax", x, integer("aminmax", "dim", dim), None)
+    nonempty("aminmax", x, axes)
+    return MinMax(amin(x, axes, keepdim), amax(x, axes, keepdim))
 
 
 def nansum(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of the elements that are not NaN."""
-    return sum(where(x != x, 0, x), dim, keepdim, dtype=dtype)
+    return sum(where(x != x, 0, x), reduced_of("nansum", x, dim, None), keepdim, dtype=dtype)
 
 
 @wide_inside
 def nanmean(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not NaN; NaN where there is none."""
     x = floating("nanmean", x if dtype is None else x.to(dtype))
-    n = sum(x == x, dim, keepdim).to(x.dtype)
+    axes = reduced_of("nanmean", x, dim, None)
+    n = sum(x == x, axes, keepdim).to(x.dtype)
     none = n == 0
-    return where(none, float("nan"), nansum(x, dim, keepdim) / where(none, 1.0, n))
+    return where(none, float("nan"), nansum(x, axes, keepdim) / where(none, 1.0, n))
 
 
 def count_nonzero(x: Tensor, dim: Dims = None) -> Tensor:
     """How many elements over ``dim`` are not 0, in int64."""
-    return sum(x != 0, dim)
+    return sum(x != 0, reduced_of("count_nonzero", x, dim, None))
 
 
-def var_mean(x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None) -> Any:
+def var_mean(
+    x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None
+) -> Any:
     """:func:`var` and :func:`mean` over ``dim``."""
     dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
-    return var(x, dim, correction, keepdim, unbiased=unbiased), mean(x, dim, keepdim)
+    axes = reduced_of("var_mean", x, dim, None)
+    return var(x, axes, corrected("var_mean", correction, unbiased), keepdim), mean(x, axes, keepdim)
 
 
-def std_mean(x: Tensor, dim: Dims = None, correction: float = 1, keepdim: bool = False, *, unbiased: bool | None = None) -> Any:
+def std_mean(
+    x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None
+) -> Any:
     """:func:`std` and :func:`mean` over ``dim``."""
     dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
-    return std(x, dim, correction, keepdim, unbiased=unbiased), mean(x, dim, keepdim)
+    axes = reduced_of("std_mean", x, dim, None)
+    return std(x, axes, corrected("std_mean", correction, unbiased), keepdim), mean(x, axes, keepdim)
 
 
 @wide_inside
@@ -81,7 +90,9 @@ def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, awe
     freedom = total - correction
     if aweights is not None and correction:
         freedom = total - correction * sum(weights * aweights) / total
-    return shapes.squeeze(matmul(weighted, t(centred)) / freedom, axis=(0, 1) if x.ndim < 2 else ())
+    freedom = clamp(freedom, 0) if hasattr(freedom, "_node") else max(freedom, 0)
+    covariance = matmul(weighted, t(centred)) / freedom
+    return shapes.squeeze(covariance, axis=(0, 1)) if rows.shape[0] == 1 else covariance
 
 
 @wide_inside
@@ -126,7 +137,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
 def sum_to_size(x: Tensor, *size: Any) -> Tensor:
     """``x`` summed over what broadcasting from ``size`` to its shape would repeat."""
-    wanted = sizes_of(size)
+    wanted = sizes_of("sum_to_size", size)
     lead = x.ndim - len(wanted)
     if lead < 0 or any(m not in (1, n) for m, n in zip(wanted, x.shape[lead:], strict=True)):
         raise ValueError(f"sum_to_size: shape {wanted} does not broadcast to {x.shape}")

@@ -73,7 +73,7 @@ def normal_cdf_tanh(xp: Any, x: Array) -> Array:
 
 @primitive(floating=True, wide=True)
 def softmax(xp: Any, x: Array, *, axis: int) -> Array:
-    weights = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    weights = xp.exp(x - xp.max(x, axis=axis, keepdims=True)) if x.size else x
     return weights / xp.sum(weights, axis=axis, keepdims=True)
 
 
@@ -109,7 +109,7 @@ def _attention_weights_backwards(xp: Any, g: Any, out: Any, query: Any, key: Any
 
 @primitive(floating=True, wide=True)
 def log_softmax(xp: Any, x: Array, *, axis: int) -> Array:
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    shifted = x - xp.max(x, axis=axis, keepdims=True) if x.size else x
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 

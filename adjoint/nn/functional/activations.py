@@ -6,6 +6,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.arguments import axis_of, cut_along
 from ...autograd.random import rand
 from ...autograd.rules import neural
 from ...backends.dtypes import float64
@@ -98,7 +99,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: fl
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """:func:`softmax` of -x along ``dim``, which must be given."""
-    return f.softmax(-input, given("softmin", dim), dtype=dtype)
+    return f.softmax(-input, axis_of("softmin", given("softmin", dim), input.ndim), dtype=dtype)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -178,9 +179,10 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a sigmoid(b) of the input's two halves a and b along ``dim``. Dauphin et al. (2017). Raises ``ValueError`` on odd lengths."""
-    if input.ndim == 0 or input.shape[dim] % 2:
+    dim = cut_along("glu", input, dim)
+    half, odd = divmod(input.shape[dim], 2)
+    if odd:
         raise ValueError(f"glu: shape {input.shape} can not be halved along axis {dim}")
-    half = input.shape[dim] // 2
     return f.narrow(input, dim, 0, half) * f.sigmoid(f.narrow(input, dim, half, half))
 
 
