@@ -402,7 +402,7 @@ def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
 def check_not_nan(node: Node, edge: Edge, g: Any, create_graph: bool) -> None:
     """Raise :class:`GraphError`, with the line that called the operation, where its derivative is NaN."""
     xp = edge.backend.xp
-    if bool(xp.any(xp.isnan(g._array if create_graph else g))):
+    if edge.backend.truth(xp.any(xp.isnan(g._array if create_graph else g))):
         assert node.aside is not None
         name = node.plan.name_of(node.edges.index(edge))
         raise GraphError(f"{node.name}: its derivative by '{name}' made a NaN; called at {node.aside.line}")

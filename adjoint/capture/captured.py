@@ -7,6 +7,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from threading import Lock
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from .. import backends
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.graph import writes
-from ..autograd.modes import state
+from ..autograd.modes import process, state
 from ..autograd.random import default_generator
 from ..backends import Backend
 from ..backends import replay as plain
@@ -190,27 +191,29 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-class _Last:
-    """A call of tensors alone, to tell soon whether another one has the same form."""
+#: What of a tensor a recording depends on, with its node, of which only whether there is one matters.
+_form_of: Any = attrgetter("backend", "_array.shape", "_array.dtype", "_requires_grad", "_node")
 
-    __slots__ = ("forms", "home", "known", "recording")
 
-    def __init__(self, args: Any, known: list[Replay], home: Backend | None) -> None:
-        self.forms = [(x.shape, x._array.dtype, x.backend, x._requires_grad) for x in args]
-        self.known, self.recording, self.home = known, state.recording, home
+def _settings() -> tuple[Any, ...]:
+    """What a recording depends on beside its arguments."""
+    return state.recording, process.anomaly, backends.default()
+
+
+class _Last(NamedTuple):
+    """A call of tensors alone, none of them on a graph: its settings, their forms, and the recordings of both."""
+
+    settings: tuple[Any, ...]
+    forms: list[Any]
+    known: list[Replay]
 
     def again(self, args: Any) -> list[Replay] | None:
-        """The recordings of the form, where ``args`` have it."""
-        if len(args) != len(self.forms) or state.recording is not self.recording:
+        """The recordings, where ``args`` have the same form."""
+        try:
+            same = _settings() == self.settings and [*map(_form_of, args)] == self.forms
+        except AttributeError:  # of no tensor
             return None
-        if self.home is not None and self.home is not backends.default():
-            return None
-        for x, (shape, dtype, backend, needed) in zip(args, self.forms, strict=True):
-            if not isinstance(x, Tensor) or x.backend is not backend or x._requires_grad is not needed or x._node is not None:
-                return None
-            if x._array.shape != shape or x._array.dtype is not dtype:
-                return None
-        return self.known
+        return self.known if same else None
 
 
 class Captured:
@@ -236,14 +239,14 @@ class Captured:
             tensors = list(args)
             arrays = [tensor._array for tensor in tensors]
         else:
-            key = (state.recording, *[_form(part, tensors) for part in args])
+            settings = _settings()
+            key = (*settings, *[_form(part, tensors) for part in args])
             if kwargs:
                 key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
-            home = backends.default() if not tensors and self._backend is None else None
-            known = self._replays.setdefault((*key, home), [])
+            known = self._replays.setdefault(key, [])
             arrays = [tensor._array for tensor in tensors]
-            alone = not kwargs and all(isinstance(part, Tensor) for part in args)
-            self._last = _Last(args, known, home) if alone else None
+            alone = not kwargs and all(isinstance(part, Tensor) and part._node is None for part in args)
+            self._last = _Last(settings, [*map(_form_of, args)], known) if alone else None
         for replay in known:
             result = replay(arrays)
             if result is not _MISSED:
@@ -367,8 +370,8 @@ def _form(part: Any, tensors: list[Tensor]) -> Any:
     """What of an argument the recording depends on; the tensors in it are added to ``tensors``."""
     if isinstance(part, Tensor):
         tensors.append(part)
-        array = part._array
-        return array.shape, array.dtype, part.backend.device, part._requires_grad, part._node is not None
+        *form, node = _form_of(part)
+        return *form, node is not None
     if isinstance(part, (tuple, list)):
         return type(part), *[_form(inner, tensors) for inner in part]
     if isinstance(part, dict):
