@@ -235,6 +235,7 @@ from .autograd.functions import (
     ne,
     neg,
     negative,
+    nextafter,
     nonzero,
     norm,
     not_equal,

@@ -1,7 +1,7 @@
 """The differentiable namespace: the Array API's functions on Tensors, which makes any code written against it differentiable.
 
 Its primitives entered it as they were declared, under the standard's names. Here are the functions whose signature in the standard
-is not the primitive's (https://data-apis.org/array-api/2024.12/), dtypes and constants. What the standard takes by keyword only may
+is not the primitive's (https://data-apis.org/array-api/2025.12/), dtypes and constants. What the standard takes by keyword only may
 be given by position too, in NumPy's order. A 0-d tensor is weaker than one with dimensions where dtypes promote, as everywhere.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import backends
 from ..backends import DType, as_dtype, dtypes
-from ..backends.standard import constants
+from ..backends.standard import VERSIONS, constants
 from . import creation, graph
 from . import functions as f
 from .functions import arguments
@@ -24,7 +24,9 @@ from .rules.linalg import matrix_transpose
 from .tensor import Tensor
 
 xp = graph.differentiable
+__array_api_version__ = VERSIONS[-1]
 Axes = int | tuple[int, ...] | None
+Shape = int | tuple[int, ...]
 
 #: What of this file is in the namespace.
 OFFERED = (
@@ -32,35 +34,61 @@ OFFERED = (
     "astype isdtype result_type can_cast finfo iinfo reciprocal positive conj real clip signbit "
     "broadcast_shapes broadcast_arrays matmul moveaxis concat stack reshape repeat tile unstack take take_along_axis "
     "sum prod mean var std count_nonzero cumulative_sum cumulative_prod diff vecdot tensordot "
-    "argsort sort searchsorted nonzero isin unique_all unique_counts unique_inverse unique_values linalg __array_namespace_info__"
+    "argsort sort searchsorted nonzero isin unique_all unique_counts unique_inverse unique_values linalg "
+    "__array_namespace_info__ __array_api_version__"
 ).split()
 
 # --- new arrays --------------------------------------------------------------------------------------------------------------
 
 
-def asarray(data: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """``data`` as a tensor, which stays on the graph. Raises ``ValueError`` where it must be copied and ``copy`` is False."""
-    shared = isinstance(data, Tensor) or (hasattr(data, "__array_namespace__") and hasattr(data, "dtype"))
-    made = creation.as_tensor(data, dtype=dtype, device=device) if shared and not copy else None
-    if made is None and isinstance(data, Tensor):
-        return data.to(device=device, dtype=dtype, copy=True)
-    if copy is False and (made is None or (made is not data and isinstance(data, Tensor))):
-        raise ValueError("asarray: this can not be done without a copy, which copy=False forbids")
-    return creation.tensor(data, dtype=dtype, device=device) if made is None else made
-
-
-def _like(make: Any) -> Any:
-    def made_like(x: Tensor, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        dtype, device = x.dtype if dtype is None else dtype, x.backend if device is None else device
-        result: Tensor = make(x.shape, *args, dtype=dtype, device=device)
-        return result
-
-    return made_like
-
-
-zeros, ones, full, empty, arange = creation.zeros, creation.ones, creation.full, creation.empty, creation.arange
 from_dlpack = creation.from_dlpack
-zeros_like, ones_like, full_like, empty_like = _like(zeros), _like(ones), _like(full), _like(empty)
+
+
+def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """``obj`` as a tensor, which stays on the graph. Raises ``ValueError`` where it must be copied and ``copy`` is False."""
+    shared = isinstance(obj, Tensor) or (hasattr(obj, "__array_namespace__") and hasattr(obj, "dtype"))
+    made = creation.as_tensor(obj, dtype=dtype, device=device) if shared and not copy else None
+    if made is None and isinstance(obj, Tensor):
+        return obj.to(device=device, dtype=dtype, copy=True)
+    if copy is False and (made is None or (made is not obj and isinstance(obj, Tensor))):
+        raise ValueError("asarray: this can not be done without a copy, which copy=False forbids")
+    return creation.tensor(obj, dtype=dtype, device=device) if made is None else made
+
+
+def zeros(shape: Shape, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return creation.zeros(shape, dtype=dtype, device=device)
+
+
+def ones(shape: Shape, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return creation.ones(shape, dtype=dtype, device=device)
+
+
+def empty(shape: Shape, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return creation.empty(shape, dtype=dtype, device=device)
+
+
+def full(shape: Shape, fill_value: float, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return creation.full(shape, fill_value, dtype=dtype, device=device)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return full_like(x, 0, dtype, device=device)
+
+
+def ones_like(x: Tensor, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return full_like(x, 1, dtype, device=device)
+
+
+def empty_like(x: Tensor, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return empty(x.shape, x.dtype if dtype is None else dtype, device=x.backend if device is None else device)
+
+
+def full_like(x: Tensor, fill_value: float, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=x.backend if device is None else device)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, *, device: Any = None) -> Tensor:
+    return creation.arange(start, stop, step, dtype=dtype, device=device)
 
 
 def eye(n_rows: int, n_cols: int | None = None, *, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
@@ -151,6 +179,8 @@ def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 def reshape(x: Tensor, shape: Any, *, copy: bool | None = None) -> Tensor:
     reshaped = shapes.reshape(x, shape=(shape,) if isinstance(shape, int) else tuple(shape))
+    if copy is False and x.backend.owner(reshaped._array) is not x.backend.owner(x._array):
+        raise ValueError(f"reshape: a tensor of shape {x.shape} and strides {x.stride()} must be copied, which copy=False forbids")
     return f.clone(reshaped) if copy else reshaped
 
 
@@ -168,7 +198,9 @@ def unstack(x: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
 
 def take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
     """The slices along ``axis`` at ``indices``, of any shape; of the flattened tensor where there is none."""
-    return f.getitem(f.ravel(x), indices) if axis is None else f.getitem(x, arguments.index_at(axis % x.ndim, indices))
+    if axis is None:
+        return f.getitem(f.ravel(x), indices)
+    return f.getitem(x, arguments.index_at(arguments.axis_of("take", axis, x.ndim), indices))
 
 
 def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
@@ -178,16 +210,22 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int = -1) -> Tensor:
 # --- reductions --------------------------------------------------------------------------------------------------------------
 
 
+def _total_dtype(x: Tensor, dtype: Any) -> Any:
+    """``dtype``, or where it is None uint64 for unsigned integers: PyTorch, and so this library, adds them up in int64."""
+    return dtypes.uint64 if dtype is None and x.dtype.kind == "uint" else dtype
+
+
 def sum(x: Tensor, axis: Axes = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
-    return f.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
+    return f.sum(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x, dtype))
 
 
 def prod(x: Tensor, axis: Axes = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
-    x = x if dtype is None else x.to(dtype)
+    dtype = _total_dtype(x, dtype)
     if not isinstance(axis, tuple):
-        return f.prod(x, axis, keepdims)
+        return f.prod(x, axis, keepdims, dtype=dtype)
+    x = arguments.widened(x) if dtype is None else x.to(dtype)
     for along in sorted(reductions.reduced_axes(x.ndim, axis), reverse=True):
-        x = f.prod(x, along, keepdims)
+        x = f.prod(x, along, keepdims, dtype=x.dtype)
     return x
 
 
@@ -213,7 +251,7 @@ def _cumulative(scan: Any, name: str) -> Any:
             if x.ndim > 1:
                 raise ValueError(f"{name}: the axis is needed for a tensor of {x.ndim} axes")
             axis = 0
-        result: Tensor = scan(x if dtype is None else x.to(dtype), axis)
+        result: Tensor = scan(x, axis, dtype=_total_dtype(x, dtype))
         if include_initial:
             shape = (*result.shape[:axis], 1, *result.shape[axis % x.ndim + 1 :])
             start = full(shape, int(scan is f.cumprod), dtype=result.dtype, device=x.backend)
@@ -232,8 +270,17 @@ def diff(x: Tensor, axis: int = -1, *, n: int = 1, prepend: Tensor | None = None
 
 
 def vecdot(x: Tensor, y: Tensor, axis: int = -1) -> Tensor:
-    """The sum of products along ``axis``, counted from the end, of two tensors broadcast against each other."""
-    return f.sum(elementwise.multiply(x, y), axis)
+    """The sum of products along ``axis``, counted from the end, of two tensors of one length there; other axes broadcast.
+
+    Raises ``ValueError`` where the lengths differ, or the axis is not one of both counted from the end.
+    """
+    ndim = min(x.ndim, y.ndim)
+    if not -ndim <= axis < 0:
+        raise ValueError(f"vecdot: axis is {axis}, and counts from the end of shapes {x.shape} and {y.shape}: -{ndim} to -1")
+    if x.shape[axis] != y.shape[axis]:
+        raise ValueError(f"vecdot: shapes {x.shape} and {y.shape} have different lengths along axis {axis}")
+    products = elementwise.multiply(x, y)
+    return f.sum(products, axis, dtype=products.dtype)
 
 
 def tensordot(x: Tensor, y: Tensor, axes: Any = 2) -> Tensor:
@@ -309,6 +356,10 @@ def _vector_norm(x: Tensor, axis: Axes = None, keepdims: bool = False, ord: floa
     return f.linalg.vector_norm(x, ord, axis, keepdims)
 
 
+def _trace(x: Tensor, offset: int = 0, dtype: Any = None) -> Tensor:
+    return sum(f.linalg.diagonal(x, offset=offset), -1, dtype)
+
+
 def _matrix_norm(x: Tensor, keepdims: bool = False, ord: Any = "fro") -> Tensor:
     return f.linalg.matrix_norm(x, ord, (-2, -1), keepdims)
 
@@ -320,10 +371,9 @@ linalg = SimpleNamespace(
     pinv=lambda x, rtol=None: f.linalg.pinv(x, rtol=rtol),
     cross=lambda x, y, axis=-1: f.linalg.cross(x, y, dim=axis),
     diagonal=lambda x, offset=0: f.linalg.diagonal(x, offset=offset),
-    trace=lambda x, offset=0: f.sum(f.linalg.diagonal(x, offset=offset), -1),
     matrix_rank=lambda x, rtol=None: f.linalg.matrix_rank(x, rtol=rtol),
-    matrix_norm=_matrix_norm, vector_norm=_vector_norm, outer=f.outer, matmul=matmul, tensordot=tensordot, vecdot=vecdot,
-    matrix_transpose=matrix_transpose,
+    matrix_norm=_matrix_norm, vector_norm=_vector_norm, trace=_trace, outer=f.outer, matmul=matmul, tensordot=tensordot,
+    vecdot=vecdot, matrix_transpose=matrix_transpose,
 )  # fmt: skip
 
 # --- the namespace about itself ----------------------------------------------------------------------------------------------
@@ -339,7 +389,8 @@ class Info:
         return backends.default().device
 
     def devices(self) -> list[str]:
-        return ["cpu", *(f"cuda:{i}" for i in range(backends.device_count("cuda")))]
+        found = ["cpu", *(f"cuda:{i}" for i in range(backends.device_count("cuda"))), self.default_device()]
+        return list(dict.fromkeys(found))
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType | None]:
         whole = dtypes.int64

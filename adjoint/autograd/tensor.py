@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import backends
 from ..backends import Array, Backend, DType
+from ..backends.standard import VERSIONS
 from ..errors import GraphError
 from . import functions as f
 from . import graph
@@ -292,7 +293,12 @@ class Tensor:
         return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        """The differentiable namespace."""
+        """The differentiable namespace. Raises ``ValueError`` on a version of the standard that it does not have."""
+        if api_version not in (None, *VERSIONS):
+            raise ValueError(
+                f"__array_namespace__: there is no version {api_version!r} of the Array API standard here; ask for one of "
+                f"{', '.join(VERSIONS)}"
+            )
         return graph.differentiable
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -701,6 +707,7 @@ class Tensor:
     fmod_, remainder_, floor_divide_ = map(in_place, (f.fmod, f.remainder, f.floor_divide))
     addcdiv_, addcmul_, lerp_, ldexp_, xlogy_ = map(in_place, (f.addcdiv, f.addcmul, f.lerp, f.ldexp, f.xlogy))
     copysign_, hypot_, atan2_, deg2rad_, rad2deg_ = map(in_place, (f.copysign, f.hypot, f.atan2, f.deg2rad, f.rad2deg))
+    nextafter_ = in_place(f.nextafter)
     float_power_, absolute_, negative_, clip_ = in_place(f.float_power), abs_, neg_, clamp_
     subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
 
@@ -788,6 +795,7 @@ class Tensor:
     addcdiv, addcmul, lerp, float_power, ldexp, fmod, frac = f.addcdiv, f.addcmul, f.lerp, f.float_power, f.ldexp, f.fmod, f.frac
     clamp_min, clamp_max, fmax, fmin, nan_to_num = f.clamp_min, f.clamp_max, f.fmax, f.fmin, f.nan_to_num
     copysign, hypot, positive, sgn, deg2rad, rad2deg = f.copysign, f.hypot, f.positive, f.sgn, f.deg2rad, f.rad2deg
+    nextafter = f.nextafter
     erfc, erfinv, exp2, logaddexp2, logit, sinc, xlogy = f.erfc, f.erfinv, f.exp2, f.logaddexp2, f.logit, f.sinc, f.xlogy
     digamma, lgamma, mvlgamma = f.digamma, f.lgamma, f.mvlgamma
     isclose, allclose, equal = f.isclose, f.allclose, f.equal

@@ -23,8 +23,8 @@ TYPES = {
 FUNCTIONS = {
     "acos": "acos", "acosh": "acosh", "asin": "asin", "asinh": "asinh", "atan": "atan", "atan2": "atan2", "atanh": "atanh",
     "ceil": "ceil", "copysign": "copysign", "cos": "cos", "cosh": "cosh", "erf": "erf", "exp": "exp", "expm1": "expm1",
-    "floor": "floor", "hypot": "hypot", "log": "log", "log10": "log10", "log1p": "log1p", "log2": "log2", "round": "rint",
-    "sin": "sin", "sinh": "sinh", "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
+    "floor": "floor", "hypot": "hypot", "log": "log", "log10": "log10", "log1p": "log1p", "log2": "log2", "nextafter": "nextafter",
+    "round": "rint", "sin": "sin", "sinh": "sinh", "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
 }  # fmt: skip
 WHOLE_AS_THEY_ARE = {"ceil", "floor", "round", "trunc"}
 OPERATORS = {

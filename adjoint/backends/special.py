@@ -180,6 +180,7 @@ def erfinv(xp: Any, x: Any) -> Any:
 
 def are_indices(xp: Any, x: Any, n: int) -> Any:
     """Whether all whole numbers in ``x`` are from 0 to n - 1."""
+    x = xp.astype(x, xp.int64)  # n may be more than a smaller dtype holds
     return xp.all(xp.logical_and(x >= 0, x < n))
 
 

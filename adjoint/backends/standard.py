@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from .dtypes import ALL
 
+#: The versions of the standard whose namespace tensors have.
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
 UNARY = (
     "abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor isfinite isinf isnan log log10 log1p log2 logical_not "
     "negative round sign signbit sin sinh sqrt square tan tanh trunc bitwise_invert"
 ).split()
 BINARY = (
     "add atan2 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift copysign divide equal floor_divide "
-    "greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply not_equal "
-    "pow remainder subtract"
+    "greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply nextafter "
+    "not_equal pow remainder subtract"
 ).split()
 REDUCTIONS = "sum prod max min mean any all argmax argmin cumulative_sum".split()
 SHAPES = "reshape permute_dims broadcast_to expand_dims squeeze flip concat stack roll matrix_transpose".split()

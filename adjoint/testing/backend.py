@@ -77,7 +77,7 @@ CALLS: dict[str, list[Call]] = {
     **{name: [_on(name, ANY, OTHERS), _on(name, ROUGH, OTHERS), _on(name, WHOLE, OTHER_WHOLE)] for name in
        "add equal floor_divide greater greater_equal less less_equal maximum minimum multiply not_equal remainder subtract"
        .split()},
-    **{name: [_on(name, ANY, OTHERS)] for name in "atan2 copysign divide hypot logaddexp".split()},
+    **{name: [_on(name, ANY, OTHERS)] for name in "atan2 copysign divide hypot logaddexp nextafter".split()},
     **{name: [_on(name, WHOLE, OTHER_WHOLE), _on(name, TRUTHS, TRUTHS[0])] for name in
        "bitwise_and bitwise_or bitwise_xor".split()},
     **{name: [_on(name, OTHER_WHOLE, [0, 1, 2, 3])] for name in "bitwise_left_shift bitwise_right_shift".split()},
@@ -89,7 +89,9 @@ CALLS: dict[str, list[Call]] = {
     **{name: [_on(name, WHOLE, axis=axis, keepdims=keep) for axis in (None, 0, -1) for keep in (False, True)]
        for name in "argmax argmin".split()},
     "acosh": [_on("acosh", [1.0, 1.5, 30.0])],
-    "are_indices": [lambda xp, a, n=n: xp.are_indices(a(OTHER_WHOLE), n) for n in (3, 4)] + [_on("are_indices", WHOLE, 9)],
+    "are_indices": [lambda xp, a, n=n: xp.are_indices(a(OTHER_WHOLE), n) for n in (3, 4)]
+    + [_on("are_indices", WHOLE, 9)]
+    + [lambda xp, a, kind=kind: xp.are_indices(xp.astype(a(OTHER_WHOLE), getattr(xp, kind)), 300) for kind in ("int8", "uint64")],
     "bitwise_invert": [_on("bitwise_invert", WHOLE), _on("bitwise_invert", TRUTHS)],
     "logical_not": [_on("logical_not", TRUTHS)],
     "pow": [_on("pow", POSITIVE, [[-2.0], [0.0], [0.5]]), _on("pow", ANY, 2.0)],

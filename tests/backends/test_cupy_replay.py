@@ -232,11 +232,12 @@ def test_outputs_are_arrays_of_their_own(cupy: Backend) -> None:
 CORNERS = [-2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0, float("inf"), -float("inf"), float("nan")]
 BINARY = [
     "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "maximum", "minimum", "atan2", "copysign", "hypot",
-    "logaddexp", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
+    "logaddexp", "nextafter", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+    "logical_and", "logical_or", "logical_xor",
 ]  # fmt: skip
 UNARY = sorted(
     {*cuda_kernels.FUNCTIONS, *cuda_kernels.TESTS, "abs", "negative", "sign", "square", "logical_not", "positive"}
-    - {"atan2", "copysign", "hypot", "erf"}
+    - {"atan2", "copysign", "hypot", "nextafter", "erf"}
 )
 
 

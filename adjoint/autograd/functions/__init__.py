@@ -114,6 +114,7 @@ from .elementwise import (
     ne,
     neg,
     negative,
+    nextafter,
     not_equal,
     pow,
     reciprocal,

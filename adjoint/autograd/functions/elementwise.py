@@ -27,7 +27,7 @@ sin, cos, tan, asin, acos, atan, atan2 = e.sin, e.cos, e.tan, e.asin, e.acos, e.
 sinh, cosh, tanh, asinh, acosh, atanh = e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh
 sign = sgn = e.sign
 floor, ceil, trunc = e.floor, e.ceil, e.trunc
-copysign, fmod, hypot = special.copysign, special.fmod, special.hypot
+copysign, fmod, hypot, nextafter = special.copysign, special.fmod, special.hypot, special.nextafter
 eq, ne, lt, le, gt, ge = e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal
 logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or, e.logical_xor, e.logical_not
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert

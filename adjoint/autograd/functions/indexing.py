@@ -105,29 +105,32 @@ def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Te
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """``out[..., i, ...] = x[..., indices[..., i, ...], ...]`` along ``dim``; the other axes alike or broadcast.
 
-    Where ``dim`` is None, the elements of the flattened ``x`` at the flattened indices.
+    Negative indices count from the end. Where ``dim`` is None, the elements of the flattened ``x`` at the flattened indices.
     """
     if dim is None:
         x, indices, dim = (*(shapes.reshape(y, shape=(-1,)) for y in (x, indices)), 0)
     cut_along("take_along_dim", x, dim)
-    return _taken("take_along_dim", x, indices, dim)
+    return _taken("take_along_dim", x, indices, dim, from_end=True)
 
 
-def _taken(name: str, x: Tensor, indices: Tensor, dim: int) -> Tensor:
+def _taken(name: str, x: Tensor, indices: Tensor, dim: int, from_end: bool = False) -> Tensor:
     rows, along = with_axis(name, x, dim)
     places = indices if indices.ndim else shapes.reshape(indices, shape=(1,))
     if places.ndim != rows.ndim:
         raise ValueError(f"{name}: the indices have {indices.ndim} axes and the tensor {x.ndim}; they must agree")
-    check_range(name, places, rows.shape[along])
+    check_range(name, places, rows.shape[along], from_end)
     return shaped_like(indices, along_axis(rows, places, along))
 
 
-def check_range(name: str, indices: Tensor, n: int) -> None:
-    """Raise ``IndexError`` where an index is not from 0 to n - 1: none counts from the end here."""
-    backend = indices.backend
-    if indices.numel() and not backend.truth(backend.xp.are_indices(indices._array, n)):
-        low, high = ends(indices)
-        raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, 0 to {n - 1}")
+def check_range(name: str, indices: Tensor, n: int, from_end: bool = False) -> None:
+    """Raise ``IndexError`` where an index is not from 0 to n - 1, or -n to n - 1 where they may count ``from_end``."""
+    backend, xp = indices.backend, indices.backend.xp
+    if not indices.numel() or backend.truth(xp.are_indices(indices._array, n)):
+        return
+    if from_end and backend.truth(xp.are_indices(xp.astype(indices._array, xp.int64) + n, 2 * n)):
+        return
+    low, high = ends(indices)
+    raise IndexError(f"{name}: the indices are from {low} to {high}, and there are {n} elements, {-n * from_end} to {n - 1}")
 
 
 def ends(x: Tensor) -> tuple[Any, Any]:
@@ -150,7 +153,7 @@ def along_axis(x: Tensor, indices: Tensor, along: int) -> Tensor:
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """:func:`take_along_dim` over the leading part of the other axes that ``index`` covers."""
+    """:func:`take_along_dim` over the leading part of the other axes that ``index`` covers; none counts from the end."""
     rows, along = with_axis("gather", x, dim)
     if not index.numel():  # of as many axes or not, as in PyTorch
         return shapes.reshape(rows, shape=(-1,))[:0].reshape(index.shape)

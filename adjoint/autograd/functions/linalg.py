@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...backends import dtypes
+from ..primitive import as_input
 from ..rules import decompositions as d
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
@@ -35,6 +36,8 @@ from .shapes import movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+    Tolerance: TypeAlias = float | Tensor | None
 
 
 class SignAndLog(NamedTuple):
@@ -61,13 +64,12 @@ def inv(A: Tensor) -> Tensor:
     return d.inv(matrices("inv", A, square=True))
 
 
-def pinv(
-    A: Tensor, rcond: float | None = None, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
-) -> Tensor:
+def pinv(A: Tensor, rcond: Tolerance = None, *, atol: Tolerance = None, rtol: Tolerance = None, hermitian: bool = False) -> Tensor:
     """The Moore-Penrose pseudoinverse: singular values up to max(atol, rtol times the largest) count as 0.
 
     Args:
-        rtol, atol: where neither is given, ``rtol`` is max(m, n) times the dtype's precision; beside ``atol`` it is 0.
+        rtol, atol: numbers, or tensors with one for each matrix. Where neither is given, ``rtol`` is max(m, n) times the dtype's
+            precision; beside ``atol`` it is 0.
         rcond: ``rtol`` by its older name.
         hermitian: the matrices are symmetric; only their lower triangle is read.
 
@@ -78,24 +80,31 @@ def pinv(
     return d.pinv(mirrored(A) if hermitian else A, atol=atol, rtol=rtol)
 
 
-def _tolerances(A: Tensor, atol: float | None, rtol: float | None) -> tuple[float, float]:
-    """``atol`` and ``rtol`` as they are where they were not given."""
+def _tolerances(A: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
+    """``atol`` and ``rtol`` as they are where they were not given: numbers, or arrays to compare rows of singular values with."""
     if rtol is None:
-        rtol = 0.0 if atol else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
-    return float(atol or 0.0), float(rtol)
+        given = atol is not None and (getattr(atol, "shape", ()) != () or float(atol) != 0.0)
+        rtol = 0.0 if given else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
+    return _tolerance(A, 0.0 if atol is None else atol), _tolerance(A, rtol)
+
+
+def _tolerance(A: Tensor, value: Any) -> Any:
+    if not getattr(value, "shape", ()):
+        return float(value)
+    return shapes.expand_dims(as_input("linalg", value).detach().to(A.dtype), axis=-1)._array
 
 
 def matrix_rank(
-    A: Tensor, tol: float | None = None, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
+    A: Tensor, tol: Tolerance = None, *, atol: Tolerance = None, rtol: Tolerance = None, hermitian: bool = False
 ) -> Tensor:
     """How many singular values are above max(atol, rtol times the largest), in int64; tolerances as for :func:`pinv`.
 
     ``tol`` is ``atol`` by its older name, with ``rtol`` 0.
     """
     A = matrices("matrix_rank", A.detach(), square=hermitian)
-    atol, rtol = _tolerances(A, atol, rtol) if tol is None else (float(tol), 0.0)
+    atol, rtol = _tolerances(A, atol, rtol) if tol is None else (_tolerance(A, tol), 0.0)
     s = svdvals(mirrored(A) if hermitian else A)
-    return sum(s > e.maximum(s[..., :1] * rtol, atol), -1)
+    return sum(s > e.maximum(e.multiply(s[..., :1], rtol), atol), -1)
 
 
 def _identity(like: Tensor) -> Tensor:
@@ -274,7 +283,7 @@ def matrix_norm(
     rows, columns = (axis_of("matrix_norm", i, A.ndim) for i in dim)
     if rows == columns:
         raise ValueError(f"matrix_norm: a matrix has two axes, and dim = {tuple(dim)} names one")
-    if ord == "fro":
+    if ord == "fro" or (ord in ("nuc", 1, 2, float("inf")) and not A.shape[rows] * A.shape[columns]):  # of no elements, 0
         return p_norm(A, 2, (rows, columns), keepdim)
     if ord in ("nuc", 2, -2):
         s = svdvals(movedim(A, (rows, columns), (-2, -1)))

@@ -346,19 +346,24 @@ def greater_equal(xp: Any, x: Array, y: Array) -> Array:
     return xp.greater_equal(x, y)
 
 
+def truth(xp: Any, x: Array) -> Array:
+    """Whether each element is not 0, or whether a Python number is not."""
+    return xp.astype(x, xp.bool) if hasattr(x, "dtype") else bool(x)
+
+
 @primitive(differentiable=False)
 def logical_and(xp: Any, x: Array, y: Array) -> Array:
-    return xp.logical_and(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
+    return xp.logical_and(truth(xp, x), truth(xp, y))
 
 
 @primitive(differentiable=False)
 def logical_or(xp: Any, x: Array, y: Array) -> Array:
-    return xp.logical_or(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
+    return xp.logical_or(truth(xp, x), truth(xp, y))
 
 
 @primitive(differentiable=False)
 def logical_xor(xp: Any, x: Array, y: Array) -> Array:
-    return xp.logical_xor(xp.astype(x, xp.bool), xp.astype(y, xp.bool))
+    return xp.logical_xor(truth(xp, x), truth(xp, y))
 
 
 @primitive(differentiable=False)

@@ -30,8 +30,15 @@ def hypot(xp: Any, x: Array, y: Array) -> Array:
     return xp.hypot(x, y)
 
 
+@primitive(floating=True)
+def nextafter(xp: Any, x: Array, y: Array) -> Array:
+    """The number of the dtype next to x in the direction of y; y where they are equal."""
+    return xp.nextafter(x, y)
+
+
 copysign.vjp(x=lambda xp, g, out, x: g * (xp.sign(x) * xp.sign(out)), y=lambda xp, g: xp.zeros_like(g))
 fmod.vjp(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y))
+nextafter.vjp(x=lambda xp, g, x, y: xp.where(x == y, 0.0, g), y=lambda xp, g: xp.zeros_like(g))
 hypot.vjp(x=lambda g, out, x: g * (x / out), y=lambda g, out, y: g * (y / out))
 
 # --- the normal distribution -------------------------------------------------------------------------------------------------

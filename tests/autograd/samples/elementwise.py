@@ -91,6 +91,7 @@ binary("logaddexp")
 binary("copysign", OFF_ZERO, OFF_ZERO)
 binary("fmod", OFF_WHOLE, st.sampled_from([1.0, -1.0]))
 binary("hypot", FAR_FROM_ZERO, FAR_FROM_ZERO)
+binary("nextafter", NEAR_QUARTER, NEAR_THREE_QUARTERS)
 
 
 @sample("clip")
