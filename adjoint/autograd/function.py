@@ -157,8 +157,8 @@ class _NoDerivative:
     def pull(self, node: Node, g: Any, xp: Any) -> tuple[Any, ...]:
         raise GraphError(
             f"{self.name}: the second derivative depends on {self.where}, which forward computed without a graph and did not "
-            "return; return it from forward as a further output (with ctx.mark_non_differentiable if it is a constant), or compute it "
-            "again in backward from the inputs"
+            "return; return it from forward as a further output (with ctx.mark_non_differentiable if it is a constant), or "
+            "compute it again in backward from the inputs"
         )
 
     def puller(self, create_graph: bool, chosen: tuple[int, ...]) -> Any:

@@ -26,10 +26,16 @@ class Extras(Protocol):
         """``x[index]`` with NumPy's full indexing: slices, ``None``, ``...``, masks and integer arrays, mixed."""
 
     def setitem(self, x: Array, value: Array, index: Index) -> None:
-        """``x[index] = value``, in place, with NumPy's full indexing; axes of length one that lead ``value`` are dropped."""
+        """``x[index] = value``, in place, with NumPy's full indexing; axes of length one that lead ``value`` are dropped.
+
+        Where the index names a place more than once, the last value in the order of the index remains.
+        """
 
     def index_put(self, x: Array, value: Array, index: Index) -> Array:
-        """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast."""
+        """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast, as by ``setitem``."""
+
+    def last_writes(self, x: Array, index: Index) -> Array:
+        """For each element of ``x[index]``, whether no later one lies at the same place; booleans that broadcast to it."""
 
     def diagonal(self, x: Array, offset: int) -> Array:
         """The diagonal ``offset`` above the main one of the matrices in the last two axes, as a view."""

@@ -328,9 +328,9 @@ class Elementwise:
         self._lines.append(f"const {c_type(dtype)} {name} = {text};")
         return name
 
-    def store(self, place: str, text: str) -> None:
+    def store(self, place: str, text: str, condition: str = "") -> None:
         self._stored.add(place.partition("[")[0])
-        self._lines.append(f"{place} = {text};")
+        self._lines.append(f"{f'if ({condition}) ' if condition else ''}{place} = {text};")
 
     def add(self, place: str, text: str, dtype: Any) -> None:
         """Add to an element that other threads add to as well."""
@@ -338,6 +338,11 @@ class Elementwise:
         kind = "unsigned long long" if dtype == np.int64 else ""  # in two's complement the sums are the same bits
         address, value = (f"({kind}*)&{place}", f"({kind}){text}") if kind else (f"&{place}", text)
         self._lines.append(f"atomicAdd({address}, {value});")
+
+    def largest(self, place: str, text: str) -> None:
+        """Have an element of int32 that other threads write to as well be the largest of what they write."""
+        self._stored.add(place.partition("[")[0])
+        self._lines.append(f"atomicMax(&{place}, {text});")
 
     def compute(self, name: str, operands: Sequence[Operand], out: Any, raw: Any = None) -> str:
         """A name for what an operation gives of operands."""
@@ -484,8 +489,27 @@ def gather(target: Any, array: Any, index: Any) -> Kernel:
 
 
 def scatter(target: Any, index: Any, source: Any) -> Kernel:
-    """``target[index] = source``."""
+    """``target[index] = source``, where no place is named twice."""
     return _to_index("scatter", target, index, source)
+
+
+def scatter_last(target: Any, index: Any, source: Any, last: Any) -> list[Kernel]:
+    """``target[index] = source``, the last element of those for one place; in ``last``, int32 as ``target``, their numbers."""
+    found = picked(target, index)
+    if prod(found.shape) >= 1 << 31:
+        raise Unsupported("no kernel writes so many elements by index")
+    numbers, values = Elementwise("last_to_index", found.shape), Elementwise("scatter_last", found.shape)
+    for chain in (numbers, values):
+        chain.space.ordered = True  # so that the number of an element tells how late it is written
+        at = _at(chain, found)
+        of_last = picked(last, index)
+        place = chain.place(of_last.view, of_last.strides, _at(chain, of_last))
+        if chain is numbers:
+            chain.largest(place, "(int)i")
+        else:
+            value = moved(chain, source, target.dtype)
+            chain.store(chain.place(found.view, found.strides, at), value, f"{place} == (int)i")
+    return [copy(last, -1, "last_to_index"), numbers.kernel(), values.kernel()]
 
 
 def scatter_add(target: Any, index: Any, source: Any) -> Kernel:

@@ -109,8 +109,24 @@ def namespace() -> Namespace:
     def setitem(x: Array, value: Array, index: Index) -> None:
         if shares(x):
             raise ValueError("several elements share memory")
+        if getattr(value, "size", 1) > 1 and special.may_repeat(index):
+            value = last_values(x, value, index)
         parts = index if isinstance(index, tuple) else (index,)
         x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
+
+    def last_values(x: Array, value: Array, index: Index) -> Array:
+        """``value`` for ``x[index]``, each element replaced by the last one for its place, since CuPy writes in any order."""
+        places, count = special.places(xp, x.shape, index)
+        long = [axis for axis, n in enumerate(places.shape) if n > 1]
+        last, shape = (
+            cp.full(count, -1, np.int32),
+            x[index].shape,
+        )  # of the integers with a sign, those that CuPy finds the largest of
+        cp.maximum.at(last, places.reshape(-1), cp.arange(places.size, dtype=np.int32))
+        lead, end = (long[0], long[-1] + 1) if long else (0, 0)
+        spread = cp.broadcast_to(value.reshape(value.shape[max(value.ndim - len(shape), 0) :]), shape)
+        spread = spread.reshape(*shape[:lead], places.size, *shape[end:])
+        return cp.take(spread, last[places.reshape(-1)], axis=lead).reshape(shape)
 
     def diagonal(x: Array, offset: int) -> Array:
         return cp.diagonal(x, offset, -2, -1)
@@ -150,6 +166,7 @@ def namespace() -> Namespace:
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     xp.are_indices = partial(special.are_indices, xp)
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
+    xp.last_writes = partial(special.last_writes, xp)
     xp.normal_cdf, xp.sigmoid = partial(special.normal_cdf_by_erf, xp), partial(special.sigmoid, xp)
     vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
     solve = xp.solve

@@ -19,6 +19,7 @@ from . import replay
 from .cuda_kernels import Elementwise, Kernel, Operand, Unsupported
 from .layout import Block, arrange
 from .program import Op, Program, Value, mapped, overlap, values_in
+from .special import may_repeat
 
 #: Numbers of this many replays may wait to be copied to the GPU.
 WAITING = 4
@@ -233,7 +234,9 @@ class Replay:
             target, value, index = args
             if _is_basic(index):
                 return [cuda.copy(_part(target, index), value, "setitem")]
-            return [cuda.scatter(target, index, value)]
+            if getattr(value, "size", 1) <= 1 or not may_repeat(index) or _names_each_once(op.args[2]):
+                return [cuda.scatter(target, index, value)]
+            return [*cuda.scatter_last(target, index, value, cp.empty(target.shape, np.int32))]
         target = self._array(made)
         if op.name in ("empty", "empty_like"):
             return []
@@ -294,6 +297,14 @@ class Replay:
             launches.append(cuda.copy(_part(target, (*(slice(None),) * axis, place)), part, op.name))
             start += length
         return launches
+
+
+def _names_each_once(index: Any) -> bool:
+    """Whether one array of the index is constant and has a number for each place, no number twice."""
+    parts = [part for part in (index if isinstance(index, tuple) else (index,)) if isinstance(part, Value)]
+    every = np.broadcast_shapes(*(part.shape for part in parts))
+    numbers = [cp.asnumpy(part.array) for part in parts if part.kind == "constant" and part.shape == every]
+    return any(bool((some >= 0).all()) and np.unique(some).size == some.size for some in numbers)
 
 
 #: What is a copy where it is no view.

@@ -41,6 +41,9 @@ def getitem(x: Array, index: Index) -> Array:
 
 def setitem(x: Array, value: Array, index: Index) -> None:
     parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ndarray) for part in parts):  # NumPy goes in their order where all lie in order in memory
+        index = parts = tuple([np.asarray(part, order="C") if isinstance(part, np.ndarray) else part for part in parts])
+        value = np.asarray(value, order="C")
     x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
 
 
@@ -251,7 +254,7 @@ def namespace() -> Namespace:
     xp = Namespace(**functions, **constants({dtype.name: np.dtype(dtype.name) for dtype in ALL}))
     for name in ("erf", "normal_cdf", "sigmoid"):
         setattr(xp, name, silently(by_tiles(partial(getattr(special, name), xp))))
-    xp.index_put = partial(special.index_put, xp)
+    xp.index_put, xp.last_writes = partial(special.index_put, xp), partial(special.last_writes, xp)
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
     xp.block_bytes, xp.lanes = 2 << 20, lanes  # what stays in a core's cache

@@ -389,7 +389,7 @@ class Replay:
         place = self._in_rows(target, index)
         if place and isinstance(value, Value) and len(value.shape) == 1:
             return f"{place[0]}[{place[1]}] = {source}"
-        if isinstance(value, Value) and len(value.shape) > len(target.shape):
+        if not is_basic(index) or (isinstance(value, Value) and len(value.shape) > len(target.shape)):
             return f"{self._bound(op.function)}({self._name(target)}, {source}, {self._text(index)})"
         return f"{self._name(target)}[{self._text(index)}] = {source}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23 (1969), 631-637.
@@ -189,6 +190,50 @@ def index_put(xp: Any, x: Any, value: Any, index: Any) -> Any:
     result = xp.asarray(x, copy=True)
     xp.setitem(result, value, index)
     return result
+
+
+def is_mask(part: Any) -> bool:
+    """Whether a part of an index is an array of booleans."""
+    if not hasattr(part, "dtype"):
+        return False
+    return bool(part.dtype.kind == "b") if hasattr(part.dtype, "kind") else "bool" in str(part.dtype)
+
+
+def may_repeat(index: Any) -> bool:
+    """Whether an index may name a place more than once: it has an array of integers, of more than one."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(hasattr(part, "dtype") and part.size > 1 and not is_mask(part) for part in parts)
+
+
+def places(xp: Any, shape: tuple[int, ...], index: Any) -> tuple[Any, int]:
+    """The number of the place that the arrays of ``index`` pick, for each element, and how many places there are.
+
+    What slices pick is left out, so that the places broadcast to the elements of ``x[index]``.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    axes = [part.ndim if is_mask(part) else 0 if part is None or part is ... or type(part) is bool else 1 for part in parts]
+    picks: list[Any] = []
+    lengths: list[int] = []
+    for part, n in zip(parts, axes, strict=True):
+        if part is Ellipsis or isinstance(part, slice):
+            n = len(shape) - sum(axes) if part is Ellipsis else 1
+            picks += [slice(None)] * n
+            lengths += [1] * n
+        else:
+            picks.append(part)
+            lengths += shape[len(lengths) : len(lengths) + n]
+    lengths += [1] * (len(shape) - len(lengths))
+    count = prod(lengths)
+    return xp.getitem(xp.reshape(xp.arange(count), tuple(lengths)), tuple(picks)), count
+
+
+def last_writes(xp: Any, x: Any, index: Any) -> Any:
+    """For each element of ``x[index]``, whether no later one lies at the same place; booleans that broadcast to it."""
+    where, count = places(xp, x.shape, index)
+    flat, numbers = xp.reshape(where, (-1,)), xp.arange(where.size)
+    last = xp.zeros((count,), dtype=numbers.dtype)
+    xp.setitem(last, numbers, (flat,))
+    return xp.reshape(xp.getitem(last, (flat,)) == numbers, where.shape)
 
 
 def argsort(ascending: Any, xp: Any, x: Any, *, axis: int = -1, descending: bool = False) -> Any:

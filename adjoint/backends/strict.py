@@ -81,7 +81,7 @@ def namespace() -> Namespace:
     xp.are_indices = partial(special.are_indices, xp)
     xp.erf, xp.normal_cdf = silently(partial(special.erf, xp)), silently(partial(special.normal_cdf, xp))
     xp.sigmoid = silently(partial(special.sigmoid, xp))
-    xp.index_put = partial(special.index_put, xp)
+    xp.index_put, xp.last_writes = partial(special.index_put, xp), partial(special.last_writes, xp)
     vars(xp).update(factorizations(xp, strict.linalg))
     xp.block_bytes, xp.lanes = 1024, special.lanes  # so that there are several parts in the smallest test
     xp.sliding_windows, xp.overlap_add = windows, partial(special.overlap_add, xp)

@@ -134,6 +134,10 @@ CALLS: dict[str, list[Call]] = {
     "getitem": [lambda xp, a: xp.getitem(a(ANY), (slice(None), a([3, 0, 0])))],
     "setitem": [lambda xp, a: written(xp, xp.asarray(a(ANY), copy=True))],
     "index_put": [lambda xp, a: xp.index_put(a(ANY), a([[7.0], [8.0]]), (slice(None), a([3, 0])))],
+    "last_writes": [
+        lambda xp, a: xp.last_writes(a(ANY), (slice(None), a([3, 0, 3]))),
+        lambda xp, a: xp.last_writes(a(MATRIX), (a([[1], [-1]]), slice(None), a([1, 0, 1]))),
+    ],
     "scatter_add": [
         lambda xp, a: xp.scatter_add(a(ANY), (slice(None), a([1, 1, 0, 1])), (2, 3)),
         lambda xp, a: xp.scatter_add(a(ANY), a([1, -2]), (3, 4)),
@@ -316,6 +320,44 @@ class BackendConformance:
         x = xp.asarray(x, copy=True)  # one number by itself may be held as what can not be written to
         xp.setitem(x, -1.0, there)
         self.same(f"setitem {index}", x, put)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @given(data=st.data())
+    def test_what_is_written_last_to_a_place_remains(self, data: st.DataObject) -> None:
+        """However the array, the index and the values lie in memory."""
+        xp, draw = self.backend.xp, data.draw
+        shape, together = draw(shapes(2, 3, 1, 3)), draw(shapes(1, 2, 2, 4))
+        axes = sorted(draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+        count = math.prod(together)
+        picked = [draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count)) for n in shape]
+        picks = {axis: parse(picked[axis]).reshape(together) for axis in axes}
+        on_host = tuple(picks.get(axis, slice(None)) for axis in range(len(shape)))
+        how = draw(st.sampled_from(["transposed", "reversed"]))
+        there = tuple(self.laid_out(how, picks[axis]) if axis in picks else slice(None) for axis in range(len(shape)))
+        places = NUMPY.xp.reshape(NUMPY.xp.arange(math.prod(shape)), shape)[on_host]
+        sizes = tuple(1 if draw(st.integers(0, 3)) == 0 else n for n in places.shape)
+        values = NUMPY.xp.reshape(NUMPY.xp.arange(1, 1 + math.prod(sizes)), sizes)
+        spread, wanted = NUMPY.xp.broadcast_to(values, places.shape), [0] * math.prod(shape)
+        for place, value in zip(places.reshape(-1).tolist(), spread.reshape(-1).tolist(), strict=True):
+            wanted[place] = value
+        x = xp.asarray(self.laid_out(how, NUMPY.xp.zeros(shape, dtype=NUMPY.xp.int64)), copy=True)
+        for put in (x, self.laid_out(how, NUMPY.xp.zeros(shape, dtype=NUMPY.xp.int64))):
+            xp.setitem(put, self.laid_out(how, values), there)
+            assert self.host(put).reshape(-1).tolist() == wanted
+        put = xp.index_put(xp.zeros(shape, dtype=xp.int64), self.laid_out(how, values), there)
+        assert self.host(put).reshape(-1).tolist() == wanted
+        numbers = NUMPY.xp.reshape(NUMPY.xp.arange(places.size), places.shape)
+        put = xp.index_put(put, self.laid_out(how, numbers), there)
+        last = self.host(xp.getitem(put, there) == self.laid_out(how, numbers))
+        found = self.host(xp.broadcast_to(xp.last_writes(put, there), places.shape))
+        assert found.tolist() == last.tolist()
+
+    def laid_out(self, how: str, array: Any) -> Array:
+        """The array, in memory in another order: of its axes, or of all elements."""
+        xp = self.backend.xp
+        if how == "transposed":
+            return xp.permute_dims(xp.asarray(self.backend.asarray(array.T), copy=True), tuple(range(array.ndim))[::-1])
+        return xp.flip(xp.asarray(self.backend.asarray(array[(slice(None, None, -1),) * array.ndim]), copy=True))
 
     def test_an_index_out_of_range_or_a_value_that_does_not_fit_is_refused(self) -> None:
         x = self.backend.xp.zeros((2, 3))

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adjoint as ad
+import adjoint.nn
 from adjoint.testing import check_gradients
 from adjoint.testing.strategies import shapes
 
 from .oracle import agree, same, torch
-from .samples.indexing import indices
+from .samples.indexing import indices, repeating
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -23,7 +24,7 @@ def with_tensors(index: Any, library: Any) -> Any:
     """The index with its NumPy arrays as tensors of ``library``."""
     if isinstance(index, tuple):
         return tuple(with_tensors(part, library) for part in index)
-    return library.tensor(index) if isinstance(index, np.ndarray) else index
+    return library.tensor(index.copy() if library is torch else index) if isinstance(index, np.ndarray) else index
 
 
 def by_numpy(array: Any, index: Any) -> tuple[Any, Any]:
@@ -83,6 +84,144 @@ def test_writing_by_index_is_pytorchs_with_gradients(data: Any) -> None:
         return y * y
 
     agree(write, numbered(shape), value, second=True)
+
+
+# --- places named more than once ---------------------------------------------------------------------------------------------
+
+
+def added(y: Any, index: Any, v: Any) -> Any:
+    y[index] += v
+    return y
+
+
+def assigned(y: Any, index: Any, v: Any) -> Any:
+    y[index] = v
+    return y
+
+
+def assigned_to_a_view(y: Any, index: Any, v: Any) -> Any:
+    base = y.permute(*range(y.ndim)[::-1]).clone()
+    base.permute(*range(y.ndim)[::-1])[index] = v
+    return base.permute(*range(y.ndim)[::-1])
+
+
+def assigned_in_part(y: Any, index: Any, v: Any) -> Any:
+    base = ad.stack([y, y])
+    base[1:][0][index] = v
+    return base[1]
+
+
+#: The ways to write at an index, each giving the whole tensor; of a tensor and its own values, and values to write.
+WRITES: dict[str, Any] = {
+    "setitem": assigned,
+    "augmented assignment": added,
+    "index_put": lambda y, index, v: y.index_put(index, v),
+    "index_put_": lambda y, index, v: y.clone().index_put_(index, v),
+    "through a transposed view": assigned_to_a_view,
+    "through a part of a part": assigned_in_part,
+    "the namespace": lambda y, index, v: ad.autograd.graph.differentiable.index_put(
+        y, v, index=tuple(i._array if isinstance(i, ad.Tensor) else i for i in index)
+    ),
+}
+
+
+def one_by_one(m: Any, y: Any, index: Any, v: Any) -> Any:
+    """PyTorch's tensor with the values written to one place after another."""
+    numbers = np.arange(y.numel()).reshape(y.shape)[index]
+    flat = list(y.reshape(-1))
+    for number, one in zip(numbers.flat, m.broadcast_to(v, numbers.shape).reshape(-1), strict=True):
+        flat[number] = one
+    return m.stack(flat).reshape(y.shape)
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from([*WRITES]))
+def test_of_values_written_to_one_place_the_last_has_the_gradient(data: Any, way: str) -> None:
+    shape = data.draw(shapes(1, 3, 1, 3))
+    index = data.draw(repeating(shape, backwards="augmented" not in way))  # PyTorch has no slices of negative step
+    target = numbered(shape)[index].shape
+    kept = target[data.draw(st.integers(0, len(target))) :]
+    value = numbered(tuple(1 if data.draw(st.booleans()) else n for n in kept))
+
+    def write(m: Any, x: Any, v: Any) -> Any:
+        y, v = x * 2, v * v
+        if m is ad:
+            return WRITES[way](y, with_tensors(index, ad), v) ** 2
+        v = y[with_tensors(index, m)] + v if "augmented" in way else v
+        return one_by_one(m, y, index, v) ** 2 + 0 * (x.sum() + v.sum())
+
+    agree(write, numbered(shape), value, second=True)
+
+
+#: Functions that write by index, with the arguments after the tensor, of 3 x 4 elements; and the places that they write to, in
+#: order, from an array of the places' numbers. The index names rows or columns again and again.
+VECTOR, MATRIX = np.array([2, 0, 2, 2]), np.array([[0, 2, 1, 1], [0, 0, 1, 1]])
+BY_INDEX: dict[str, Any] = {
+    "index_copy 0": (lambda v: (0, ad.tensor(VECTOR), v), (4, 4), lambda n: n[VECTOR]),
+    "index_copy 1": (lambda v: (1, ad.tensor(VECTOR), v), (3, 4), lambda n: n[:, VECTOR]),
+    "index_fill": (lambda v: (1, ad.tensor(VECTOR), v), (), lambda n: n[:, VECTOR]),
+    "index_put": (lambda v: ((ad.tensor(VECTOR), ad.tensor([1, 3, 1, 1])), v), (4,), lambda n: n[VECTOR, [1, 3, 1, 1]]),
+    "scatter 0": (lambda v: (0, ad.tensor(MATRIX), v), (2, 4), lambda n: n[MATRIX, np.arange(4)]),
+    "scatter 1": (lambda v: (1, ad.tensor(MATRIX), v), (2, 4), lambda n: n[np.arange(2)[:, None], MATRIX]),
+    "put": (lambda v: (ad.tensor(MATRIX), v), (2, 4), lambda n: n.reshape(-1)[MATRIX]),
+}
+
+
+@pytest.mark.parametrize("name", BY_INDEX)
+def test_functions_that_write_by_index_give_the_gradient_to_what_remains(name: str) -> None:
+    arguments, shape, places = BY_INDEX[name]
+    method, index = name.split()[0], np.unravel_index(places(np.arange(12).reshape(3, 4)), (3, 4))
+
+    def write(m: Any, x: Any, v: Any) -> Any:
+        y, v = x * 2, v * v
+        if m is torch:
+            return one_by_one(m, y, index, v) * y + 0 * (x.sum() + v.sum())
+        copied = getattr(y, method)(*arguments(v))
+        same = getattr(y.clone(), f"{method}_")(*arguments(v))
+        assert copied.tolist() == same.tolist()
+        return (copied + same) / 2 * y
+
+    agree(write, numbered((3, 4)), numbered(shape) / 7, second=True)
+    check_gradients(lambda x, v: write(ad, x, v), ad.tensor(numbered((3, 4))), ad.tensor(numbered(shape) / 7))
+
+
+def test_places_that_windows_share_get_the_gradient_of_the_last_one() -> None:
+    x = ad.tensor(numbered((1, 1, 3)))
+    at = ad.tensor([[[1, 0, 1]]])
+    check_gradients(lambda x: ad.nn.functional.max_unpool1d(x * x, at, 2) ** 2, x)
+    unpooled = ad.nn.functional.max_unpool1d(x.requires_grad_(), at, 2)
+    assert unpooled.tolist() == [[[2.0, 3.0, 0.0, 0.0, 0.0, 0.0]]]
+    unpooled.sum().backward()
+    assert x.grad.tolist() == [[[0.0, 1.0, 1.0]]]
+
+
+def test_the_first_of_two_writes_to_a_place_has_no_gradient() -> None:
+    x, z = ad.tensor([1.0, 2.0, 3.0], requires_grad=True), ad.zeros(2)
+    z[ad.tensor([0, 0, 1])] = x
+    (z * ad.tensor([1.0, 10.0])).sum().backward()
+    assert x.grad.tolist() == [0.0, 1.0, 10.0]  # as JAX has it
+
+
+LAYOUTS: list[Any] = [lambda v: v, lambda v: v.flip(0)[::-1], lambda v: v.mT.clone().mT]
+
+
+@settings(max_examples=20)
+@given(st.data(), st.sampled_from(LAYOUTS), st.sampled_from([(3,), (3, 3)]))
+def test_replays_of_writes_to_one_place_are_the_eager_ones(data: Any, laid_out: Any, shape: tuple[int, ...]) -> None:
+    def step(x: Any, v: Any, i: Any) -> Any:
+        x, v = x.detach().requires_grad_(), v.detach().requires_grad_()
+        y = x * 2
+        y[(laid_out(i),) * len(shape)] = laid_out(v)
+        g = ad.autograd.grad((y * y * y).sum(), [x, v], create_graph=True)
+        return [y, *g, *ad.autograd.grad((g[0] ** 2).sum() + (g[1] ** 2).sum(), [x, v])]
+
+    captured = ad.capture(step)
+    x, v = ad.tensor(numbered(shape)), ad.tensor(numbered((3, 3)))
+    for _ in range(3):
+        index = ad.tensor(data.draw(st.lists(st.lists(st.integers(-3, 2), min_size=3, max_size=3), min_size=3, max_size=3)))
+        for a, b in zip(captured(x, v, index), step(x, v, index), strict=True):
+            np.testing.assert_array_equal(a.detach().cpu().numpy(), b.detach().cpu().numpy())
+    assert captured.stats.replays == 2
 
 
 @settings(max_examples=40)

@@ -35,6 +35,7 @@ void __syncthreads();
 static inline float __int_as_float(int32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
 static inline double __longlong_as_double(int64_t bits) { double x; memcpy(&x, &bits, 8); return x; }
 template <class T> static inline void atomicAdd(T* x, T y) { *x += y; }
+template <class T> static inline void atomicMax(T* x, T y) { if (*x < y) *x = y; }
 using std::isfinite; using std::isinf; using std::isnan; using std::signbit;
 """
 
@@ -63,7 +64,8 @@ static void run(void (*kernel)(void**), void** args, const unsigned* sizes, bool
             }
         for (bool all = false; !all;) {
             all = true;
-            for (unsigned t = 0; t < threads; t++) {
+            for (unsigned k = 0; k < threads; k++) {
+                const unsigned t = threads - 1 - k;  // no order is promised
                 threadIdx = {t % sizes[3], t / sizes[3] % sizes[4], t / sizes[3] / sizes[4]};
                 now = t;
                 if (!together) kernel(args);
@@ -449,7 +451,7 @@ def modules() -> dict[str, ModuleType]:
     functions |= {"asnumpy": lambda x: np.array(x.view(np.ndarray)), "ndarray": ndarray, "RawKernel": RawKernel}
     functions["broadcast_to"] = _broadcast_to
     functions["argsort"] = lambda x, axis=-1: wrapped(np.argsort(x, axis=axis, kind="stable"))
-    functions["add"].at = np.add.at
+    functions["add"].at, functions["maximum"].at = np.add.at, np.maximum.at
     strided = np.lib.stride_tricks.as_strided
     tricks = _namespace("cupy.lib.stride_tricks", as_strided=lambda x, shape, strides: strided(x, shape, strides, subok=True))
     names = ("cholesky", "eigh", "inv", "qr", "slogdet", "solve", "svd", "det")

@@ -86,7 +86,7 @@ def tensor_like(x: Tensor, value: Any) -> Tensor:
 def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Tensor:
     """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast; or with ``accumulate``, in which it is added there.
 
-    Added, an element counts as often as the index names its place.
+    Added, an element counts as often as the index names its place; else the last value for a place remains, and its gradient.
     """
     first, *then = in_steps(plain_index(x, index))
     if accumulate:

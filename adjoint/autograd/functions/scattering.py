@@ -135,8 +135,8 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, reduce: 
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """``x`` with each element of ``src``, or the number ``value``, at the place its ``index`` names along ``dim``.
 
-    ``reduce`` "add" or "multiply" combines it with what is there. Where an index is repeated without, one of the elements is
-    left; which of them is not said.
+    ``reduce`` "add" or "multiply" combines it with what is there. Without it, the last of the elements for one place remains, and
+    it alone has a gradient.
     """
     if reduce not in (None, "add", "multiply"):
         raise ValueError(f"scatter: reduce is 'add' or 'multiply', not {reduce!r}")

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ...backends import Array, Backend, Index
+from ...backends.special import may_repeat
 from ..graph import wide
 from ..primitive import primitive
 from ..views import Steps
@@ -102,6 +103,12 @@ def index_put(xp: Any, x: Array, value: Array, *, index: Index) -> Array:
     return xp.index_put(x, value, index)
 
 
+@primitive(differentiable=False, promotes=False)
+def last_writes(xp: Any, x: Array, *, index: Index) -> Array:
+    """For each element of ``x[index]``, whether no later one lies at the same place; booleans that broadcast to it."""
+    return xp.last_writes(x, index)
+
+
 @primitive
 def write_through(xp: Any, x: Array, value: Array, *, steps: Steps, backend: Backend) -> Array:
     """A copy of x in which the view of it that the steps lead to holds ``value``."""
@@ -148,6 +155,12 @@ def _split_like(g: Any, arrays_shapes: tuple[Shape, ...], axis: int) -> tuple[An
     return tuple(pieces)
 
 
+def _of_written(xp: Any, g: Any, index: Index) -> Any:
+    """The cotangent of values that were written: 0 for those that a later one replaced at the same place."""
+    found = xp.getitem(g, index)
+    return xp.where(xp.last_writes(g, index), found, 0.0) if may_repeat(index) else found
+
+
 def inverse_permutation(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
@@ -174,7 +187,7 @@ diagonal.vjp(x=_on_diagonal)
 scatter_add.vjp(x=lambda xp, g, index: xp.getitem(g, index))
 index_put.vjp(
     x=lambda xp, g, index: xp.index_put(g, 0.0, index),
-    value=lambda xp, g, index: xp.getitem(g, index),
+    value=_of_written,
 )
 write_through.vjp(
     x=lambda xp, g, steps, backend: _placed(xp, g, 0.0, steps, backend),
