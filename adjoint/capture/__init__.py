@@ -1,7 +1,8 @@
 """Recording a function once, and replaying it as a straight program over arrays.
 
-To read it in order: ``captured`` (what users hold), ``recording`` and ``recorder`` (how a call is logged), ``backends.program``
-(what the log is), ``passes`` (what is made of it); ``backends.replay`` and ``backends.numpy_replay`` (how it is replayed).
+To read it in order: ``captured`` (what users hold), ``recording`` and ``recorder`` (how a call is logged), ``guards``, ``reads``
+and ``conditions`` (what it reads, and how that is compared), ``backends.program`` (what the log is), ``passes`` (what is made of
+it), ``backends.replay`` and ``backends.numpy_replay`` (how it is replayed).
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ def capture(function: Callable[..., Any]) -> Captured:
     it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call
     put them, and the next call writes them anew: ``.clone()`` what is to stay.
 
-    Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay would silently leave out: reading a value (``item()``,
-    ``if loss > 1``, a print), what the function finds by name and what stands for something else by now, a parameter that was given
-    other memory, a tensor that is kept anywhere but in what is returned. What a module holds is looked at, and recorded anew where
-    it is another. What else there is in Python happens at the first call only (counting, appending to a list), or is as it was
-    then (a number in a dict, or in an object that is no module; ``numpy.random``). Threads take turns.
+    Everything that the function reads of Python is guarded: attributes of objects, entries of containers, functions and classes,
+    down to tensors and plain values. A later call that finds something else there (another number, model or method, a parameter
+    of another dtype) is recorded anew, and the earlier recording is used again if what it read returns.
+
+    Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay cannot reproduce: reading a value (``item()``,
+    ``if loss > 1``, a print), a global or closure variable that was rebound after recording, a number that the call itself reads
+    and changes, a tensor that is kept anywhere but in what is returned. Other side effects happen only when a call is recorded.
+    Random numbers of ``random`` or ``numpy.random`` are those of the recording. Threads take turns.
 
     Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings.
 

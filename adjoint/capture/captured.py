@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from threading import Lock
-from types import FunctionType
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -24,14 +23,14 @@ from ..backends import replay as plain
 from ..backends.program import Program
 from ..errors import CaptureError
 from . import passes
+from .conditions import PLAIN, same
+from .reads import named
 from .recorder import Recorded
-from .recording import Feed, Recording, active, is_as_it_was
+from .recording import Feed, Recording, active
 
 #: So many recordings of a function are kept, the latest.
 MOST = 16
 
-_PACKAGE = __name__.partition(".")[0]
-_PLAIN = (bool, int, float, str, type(None))
 _NAMES = {"inf": float("inf"), "nan": float("nan")}
 _MISSED: Any = object()  #: what a replay gives whose recording does not hold for this call
 
@@ -59,10 +58,10 @@ class Stats(NamedTuple):
 class Replay:
     """One recording, ready to be replayed: its program, what has to hold, and what is to be done around it."""
 
-    def __init__(self, recording: Recording, program: Program, result: Any, names: list[Any], held: Any, stamp: Any) -> None:
+    def __init__(self, recording: Recording, program: Program, result: Any, held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
-        self.tensors, self.names = [(*known, tuple(known[0]._hooks or ())) for known in recording.tensors.values()], names
-        self.attributes, self.assigned = recording.kept_attributes(), recording.assigned()
+        self.hold, self.names = recording.guards.hold, recording.guards.names
+        self.assigned = recording.assigned() + recording.guards.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
         self.steps = _steps(recording)
         self.after: list[Callable[[], Any]] = []
@@ -85,11 +84,11 @@ class Replay:
     def _call(self, arrays: list[Any]) -> Any:
         if self.drawn is not None and self.drawn is not default_generator(self.backend):  # another thread's, of a fork
             return _MISSED
-        for instance, name, value in self.attributes:
-            now = getattr(instance, name, None)
-            if now is not value and not is_as_it_was(now, value):
+        holds = self.hold()
+        if not holds:
+            if holds is False:
                 return _MISSED
-        self._check()
+            self._check_names()
         if not self.run.ahead(arrays):
             return _MISSED
         if self.mixed and self._numbers(effects=False) is None:  # foreseen, before anything is done
@@ -131,27 +130,11 @@ class Replay:
                 return None
         return numbers
 
-    def _check(self) -> None:
-        """Raise :class:`CaptureError` where a tensor was given other memory, or a name stands for something else."""
-        for tensor, array, needed, hooks in self.tensors:
-            if tensor._array is not array:
-                raise CaptureError(
-                    f"capture: a tensor of shape {tensor.shape} that the function uses was given another array since it was "
-                    "recorded; write into it instead (copy_, load_state_dict), pass it as an argument, or call reset()"
-                )
-            if tensor._requires_grad is not needed:
-                raise CaptureError(
-                    f"capture: requires_grad of a tensor of shape {tensor.shape} that the function uses was changed since it was "
-                    "recorded; call reset() to have it recorded anew"
-                )
-            if (tensor._hooks or hooks) and tuple(tensor._hooks or ()) != hooks:
-                raise CaptureError(
-                    f"capture: a tensor of shape {tensor.shape} that the function uses has other hooks than when it was recorded; "
-                    "call reset() to have it recorded anew"
-                )
+    def _check_names(self) -> None:
+        """Raise :class:`CaptureError` where a name stands for something else."""
         for space, name, value in self.names:
-            now = _named(space, name)
-            if now is not value and not (type(now) is type(value) and isinstance(now, _PLAIN) and now == value):
+            now = named(space, name)
+            if not same(now, value):
                 raise CaptureError(
                     f"capture: '{name}', which the function reads, was {_told(value)} when it was recorded and is now "
                     f"{_told(now)}; pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
@@ -191,6 +174,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
+class Known(list[Replay]):
+    """The recordings of one form of arguments.
+
+    Attributes:
+        changed: what calls of the form have changed of what they read, by which they were not recordings.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[str] = set()
+
+
 #: What of a tensor a recording depends on, with its node, of which only whether there is one matters.
 _form_of: Any = attrgetter("backend", "_array.shape", "_array.dtype", "_requires_grad", "_node")
 
@@ -205,9 +200,9 @@ class _Last(NamedTuple):
 
     settings: tuple[Any, ...]
     forms: list[Any]
-    known: list[Replay]
+    known: Known
 
-    def again(self, args: Any) -> list[Replay] | None:
+    def again(self, args: Any) -> Known | None:
         """The recordings, where ``args`` have the same form."""
         try:
             same = _settings() == self.settings and [*map(_form_of, args)] == self.forms
@@ -224,8 +219,8 @@ class Captured:
 
     def __init__(self, function: Callable[..., Any], title: str = "a captured function", backend: Backend | None = None) -> None:
         self.function, self.title, self._backend = function, title, backend
-        self._replays: dict[Any, list[Replay]] = {}
-        self._recent: deque[tuple[list[Replay], Replay]] = deque()  # in the order in which they were recorded
+        self._replays: dict[Any, Known] = {}
+        self._recent: deque[tuple[Known, Replay]] = deque()  # in the order in which they were recorded
         self._count = self.recordings = 0
         self._last: Any = None  # the tensors' forms of the call before, and its recordings
         functools.update_wrapper(self, function, updated=())
@@ -243,7 +238,7 @@ class Captured:
             key = (*settings, *[_form(part, tensors) for part in args])
             if kwargs:
                 key = (*key, *[(name, _form(part, tensors)) for name, part in sorted(kwargs.items())])
-            known = self._replays.setdefault(key, [])
+            known = self._replays.setdefault(key, Known())
             arrays = [tensor._array for tensor in tensors]
             alone = not kwargs and all(isinstance(part, Tensor) and part._node is None for part in args)
             self._last = _Last(settings, [*map(_form_of, args)], known) if alone else None
@@ -292,7 +287,7 @@ class Captured:
             raise CaptureError("capture: nothing is recorded yet; call the function once")
         return self._recent[-1][1]
 
-    def _record(self, known: list[Replay], args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+    def _record(self, known: Known, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         """Call the function, for what it gives and for the log of what it does, which joins those that are known."""
         for tensor in tensors:
             if tensor._node is not None and state.recording:
@@ -304,10 +299,10 @@ class Captured:
         finally:
             recording.close()
 
-    def _recorded(self, recording: Recording, known: list[Replay], args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+    def _recorded(self, recording: Recording, known: Known, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         backend = recording.backend
-        names = _names(self.function)
         with recording:
+            recording.guards.start(self.function, (args, kwargs))
             given = [recording.argument(tensor) for tensor in tensors]
             new_args, new_kwargs = _replaced((args, kwargs), iter(given))
             result = self.function(*new_args, **new_kwargs)
@@ -350,8 +345,19 @@ class Captured:
                 f"capture: two optimizers take turns at a parameter of shape {recording.moved.shape}, and each takes it into its "
                 "own memory; capture the step of each by itself, or give the parameter to one of them"
             )
+        changed = recording.settle_guards()
+        if changed:  # a cache that was filled, a flag that was set: the next call finds it so, and is recorded
+            again = changed & known.changed
+            known.changed |= changed
+            if again:
+                raise CaptureError(
+                    f"capture: each call changes what it reads itself, {', '.join(sorted(again))}, which a replay would not do "
+                    "again; change it outside of the captured function"
+                )
+            return given_again
+        known.changed.clear()
         passes.improve(program)
-        replay = Replay(recording, program, template, names, (args, kwargs), stamp)
+        replay = Replay(recording, program, template, (args, kwargs), stamp)
         known.append(replay)
         self.recordings += 1
         self._recent.append((known, replay))
@@ -376,7 +382,7 @@ def _form(part: Any, tensors: list[Tensor]) -> Any:
         return type(part), *[_form(inner, tensors) for inner in part]
     if isinstance(part, dict):
         return dict, *[(name, _form(inner, tensors)) for name, inner in part.items()]
-    if isinstance(part, _PLAIN):
+    if isinstance(part, PLAIN):
         return type(part), repr(part)
     if backends.of_array(part) is not None:
         return "array", _form(as_tensor(part), tensors)
@@ -391,7 +397,7 @@ def _replaced(part: Any, given: Iterator[Tensor]) -> Any:
         return _as(type(part), [_replaced(inner, given) for inner in part])
     if isinstance(part, dict):
         return {name: _replaced(inner, given) for name, inner in part.items()}
-    return next(given) if not isinstance(part, _PLAIN) and backends.of_array(part) is not None else part
+    return next(given) if not isinstance(part, PLAIN) and backends.of_array(part) is not None else part
 
 
 class _Place(NamedTuple):
@@ -427,45 +433,5 @@ def _as(kind: type, parts: list[Any]) -> Any:
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-# --- what a function finds by name ---------------------------------------------------------------------------------------------
-
-
-def _names(function: Any, seen: set[int] | None = None) -> list[tuple[Any, str, Any]]:
-    """What a function, and those that it calls by name, find by name: where, by which, and what it is now."""
-    seen = set() if seen is None else seen
-    inner = function
-    while hasattr(inner, "func") or hasattr(inner, "__func__"):
-        inner = inner.func if hasattr(inner, "func") else inner.__func__
-    code = getattr(inner, "__code__", None)
-    if code is None or id(inner) in seen or (inner.__module__ or "").partition(".")[0] == _PACKAGE:
-        return []
-    seen.add(id(inner))
-    spaces: list[tuple[Any, str]] = list(zip(inner.__closure__ or (), code.co_freevars, strict=True))
-    spaces += [(inner.__globals__, name) for name in _globals_of(code) if name in inner.__globals__]
-    found = [(space, name, _named(space, name)) for space, name in spaces]
-    for _, _, value in list(found):
-        if isinstance(value, FunctionType):
-            found += _names(value, seen)
-    return found
-
-
-def _globals_of(code: Any) -> Iterator[str]:
-    from dis import get_instructions
-
-    yield from dict.fromkeys(i.argval for i in get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            yield from _globals_of(constant)
-
-
-def _named(space: Any, name: str) -> Any:
-    if isinstance(space, dict):
-        return space.get(name)
-    try:
-        return space.cell_contents
-    except ValueError:  # nothing was assigned yet
-        return None
-
-
 def _told(value: Any) -> str:
-    return repr(value) if isinstance(value, _PLAIN) else f"another {type(value).__name__}"
+    return repr(value) if isinstance(value, PLAIN) else f"another {type(value).__name__}"

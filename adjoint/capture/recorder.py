@@ -257,6 +257,10 @@ class Recorder:
             held = self._outside[id(array)] = Recorded(array, value, self)
         return held
 
+    def knows(self, array: Array) -> bool:
+        """Whether memory of this array, from outside, was an operand."""
+        return isinstance(array, self.backend.array_types) and id(self.backend.owner(array)) in self._memories
+
     def _memory_of(self, array: Array) -> Memory:
         """The memory of an array from outside: its owner's, and that of other owners of the same bytes."""
         owner: Any = self.backend.owner(array)

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor
@@ -18,6 +18,8 @@ from ..autograd.gradients import GradientBuffer
 from ..autograd.random import Generator, default_generator
 from ..backends import Array, Backend
 from ..errors import CaptureError
+from .conditions import whole
+from .guards import Guards
 from .recorder import MEND, Number, Recorded, Recorder
 
 #: Elements of each vector that are worked on at once where a function goes piece by piece.
@@ -26,36 +28,11 @@ _MISSING = object()
 _lock = threading.RLock()  # one recording at a time: what is patched is everybody's
 _active: list[Recording] = []
 
-#: Attributes of objects that the way of a call may depend on: what was read of them has to be the same again. Of the types in the
-#: second list, all that :func:`told_apart` tells.
+#: Attributes that a call may change and a replay changes alike: what was read of them before has to be the same again.
 watched: list[tuple[type, str]] = [(Tensor, "grad")]
-watched_whole: list[type] = []
-PLAIN = (bool, int, float, str)
 
 #: Functions that tell numbers by some key, which are read anew at each call, so that only an :func:`effect` may change them in one.
 steady: list[Callable[[], dict[Any, Any]]] = []
-
-
-UNTOLD: Any = object()
-
-
-def told_apart(value: Any) -> Any:
-    """What has to be the same of an attribute: itself, or what is in a list or a dict; :data:`UNTOLD` where nothing is compared."""
-    if value is None or isinstance(value, (Tensor, *PLAIN, *watched_whole, FunctionType)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    if isinstance(value, dict):  # a module's own among them, whose numbers are looked at where they are read
-        return tuple([part for part in value.values() if isinstance(part, (Tensor, *watched_whole))])
-    return UNTOLD
-
-
-def is_as_it_was(value: Any, seen: Any) -> bool:
-    """Whether an attribute is what :func:`told_apart` gave of it, each thing itself."""
-    if type(seen) is not tuple:
-        return value is seen
-    now = told_apart(value)
-    return type(now) is tuple and len(now) == len(seen) and all(a is b for a, b in zip(now, seen, strict=True))
 
 
 class Feed(NamedTuple):
@@ -71,8 +48,9 @@ class Recording:
     Attributes:
         recorder: the log.
         tensors: each tensor that was there before and was used, with its array and whether it required a gradient.
-        read, written: the attributes of objects whose values were read before anything was assigned, and those assigned,
-            from (object, name) to value.
+        read, written: the watched attributes of objects whose values were read before anything was assigned, and those
+            assigned, from (object, name) to value.
+        guards: what else was read.
         feeds: what is to be called before each replay, in order: a :class:`Feed`, or a function without arguments.
     """
 
@@ -90,6 +68,7 @@ class Recording:
         self._still_held: list[Tensor] = []
         self._recorded: dict[int, Recorded] = {}
         self._before: list[tuple[Any, str, Any]] = []
+        self.guards = Guards(lambda: self.recorder.here, self._set_method, self._is_new)
 
     def __enter__(self) -> Recording:
         _lock.acquire()
@@ -122,16 +101,17 @@ class Recording:
         self._set(Generator, manual_seed=self._seeding(Generator.manual_seed))
         self._set(Generator, get_state=self._placing(Generator.get_state), set_state=self._rewinding(Generator.set_state))
         for owner, name in watched:
-            self._set(owner, **{name: self._watching(owner, name)})
-        for owner in watched_whole:
-            self._set(owner, __getattribute__=self._note)
+            watching = self._watching(owner, name)
+            self.guards.skip(watching)
+            self._set(owner, **{name: watching})
 
     def _put_back(self) -> None:
         for owner, name, value in reversed(self._before):
-            if value is _MISSING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, value)
+            change = type if isinstance(owner, type) else object
+            if value is not _MISSING:
+                change.__setattr__(owner, name, value)
+            elif name in vars(owner):  # an interrupt may have come before it was set
+                change.__delattr__(owner, name)
         self._before.clear()  # what was set refers to this
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -147,6 +127,10 @@ class Recording:
         for name, value in attributes.items():
             self._before.append((owner, name, vars(owner).get(name, _MISSING)))
             setattr(owner, name, value)
+
+    def _set_method(self, owner: type, name: str, method: Any) -> None:
+        self._before.append((owner, name, vars(owner).get(name, _MISSING)))
+        type.__setattr__(owner, name, method)  # whatever its metaclass says
 
     # --- tensors -------------------------------------------------------------------------------------------------------------
 
@@ -166,8 +150,11 @@ class Recording:
         if not hasattr(array, "__setitem__"):  # a single number, which could not be told from another one
             array = self.recorder.plain.asarray(array, copy=True)
             self._slot.__set__(tensor, array)
-        if id(tensor) not in self._aliases or self._aliases[id(tensor)]() is not tensor:
-            self.tensors.setdefault(id(tensor), (tensor, array, tensor._requires_grad))
+        alias = id(tensor) in self._aliases and self._aliases[id(tensor)]() is tensor
+        if not alias and id(tensor) not in self.tensors:
+            self.tensors[id(tensor)] = tensor, array, tensor._requires_grad
+            for hook in tensor._hooks or ():
+                self.guards.reach(hook, "a hook")
         return self.recorder.outside(array)
 
     def _put_array(self, tensor: Tensor, array: Any) -> None:
@@ -197,13 +184,11 @@ class Recording:
         given._requires_grad = tensor._requires_grad
         return given
 
-    def kept_attributes(self) -> list[tuple[Any, str, Any]]:
-        """What was read of attributes, but for numbers and texts that the call itself has changed, as a count of calls."""
-        return [
-            (instance, name, value)
-            for instance, name, value in self.read.values()
-            if not isinstance(value, PLAIN) or getattr(instance, name, None) is value
-        ]
+    def settle_guards(self) -> set[str]:
+        """:meth:`Guards.finish`: what the call itself has changed of what it read."""
+        for instance, name, value in self.read.values():
+            self.guards.watched(instance, name, value)
+        return self.guards.finish(self.recorder.knows, self.tensors.values())
 
     def assigned(self) -> list[tuple[Any, str, Any]]:
         """What was assigned to attributes of objects that were there before, and is another value than before or unknown."""
@@ -230,6 +215,7 @@ class Recording:
         """Let go of the arrays, and of what would keep this alive."""
         self._recorded.clear()
         self._still_held.clear()
+        self.guards.close()
         if "recorder" in vars(self):  # it had begun
             self.recorder.close()
 
@@ -330,22 +316,9 @@ class Recording:
     def _stream_of(self, generator: Generator) -> Any:
         return _Drawing(self, generator) if self.recorder.here else vars(generator)["stream"]
 
-    @property
-    def _note(self) -> Callable[[Any, str], Any]:
-        def get(instance: Any, name: str) -> Any:
-            value = object.__getattribute__(instance, name)
-            own = name == "__dict__" or value is None or name in object.__getattribute__(instance, "__dict__")
-            if own and self.recorder.here:
-                seen = told_apart(value)
-                if seen is not UNTOLD:
-                    self.read.setdefault((id(instance), name), (instance, name, seen))
-            return value
-
-        return get
-
     def _is_new(self, instance: Any) -> bool:
         """Whether it is a tensor that the call itself made."""
-        return isinstance(instance, Tensor) and type(self._slot.__get__(instance)) is Recorded
+        return issubclass(type(instance), Tensor) and type(self._slot.__get__(instance)) is Recorded
 
     def _watching(self, owner: type, name: str) -> property:
         """The attribute as it is, its first reading and what is assigned to it noted."""
@@ -427,10 +400,10 @@ def active() -> Recording | None:
 
 def watch(owner: type, name: str) -> None:
     """Have captured functions take note of attributes of instances of ``owner``, since another value is another way: of the one
-    called ``name``, and of all tensors, numbers, parts and functions that are found there.
+    called ``name``, which the call may change too, and of all others.
     """
     watched.append((owner, name))
-    watched_whole.append(owner)
+    whole.append(owner)
 
 
 @contextmanager
@@ -440,7 +413,7 @@ def aside() -> Iterator[None]:
     if recording is None:
         yield
         return
-    recording.recorder.paused = True
+    recording.recorder.paused = True  # nested, there is no active one
     try:
         yield
     finally:
@@ -486,7 +459,8 @@ def effect(function: Callable[[], Any]) -> None:
     recording = active()
     if recording is not None:
         recording.check_steady()
-    function()
+    with aside():
+        function()
     if recording is not None:
         recording.feeds.append(function)
         recording.changed_by_an_effect()

@@ -14,7 +14,7 @@ from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
 from ..capture.captured import Captured
-from ..capture.recording import active, effect, fed, steady
+from ..capture.recording import active, aside, effect, fed, steady
 from ..errors import CaptureError
 from .flat import Flat
 
@@ -255,7 +255,8 @@ class Optimizer:
         """What there is to update in a group, after a new layout where parameters have moved."""
         found = []
         for flat in self._flats[index]:
-            runs = flat.runs()
+            moved = active() is not None and any(p.backend is not flat.backend for p in flat.params)  # which are not to be read
+            runs = None if moved else flat.runs()
             if runs is None:
                 self._lay_out_again(index)
                 return self._runs(index)
@@ -265,12 +266,13 @@ class Optimizer:
 
     def _lay_out_again(self, index: int) -> None:
         """New buffers by the dtypes and devices that a group's parameters have now; their state goes along."""
-        states = {id(p): self._state_of(flat, i) for flat in self._flats[index] for i, p in enumerate(flat.params)}
-        gone = {id(flat) for flat in self._flats[index]}
-        self._captured = {key: held for key, held in self._captured.items() if key[0] not in gone}
-        group = self.param_groups[index]
-        self._flats[index] = self._lay_out(group)
-        self._put_states(index, {id(p): _read(p, states[id(p)]) for p in group["params"]})
+        with aside():  # the memory stays: a captured function is recorded with it at the next call
+            states = {id(p): self._state_of(flat, i) for flat in self._flats[index] for i, p in enumerate(flat.params)}
+            gone = {id(flat) for flat in self._flats[index]}
+            self._captured = {key: held for key, held in self._captured.items() if key[0] not in gone}
+            group = self.param_groups[index]
+            self._flats[index] = self._lay_out(group)
+            self._put_states(index, {id(p): _read(p, states[id(p)]) for p in group["params"]})
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Tensor | None, Tensor]]) -> None:
         """Update variables by gradients given in pairs, ``zip(gradients, variables)``: TensorFlow's way to :meth:`step`.
