@@ -21,15 +21,24 @@ Steps = tuple[tuple["Primitive", dict[str, Any]], ...]  #: primitives, each with
 
 
 class View:
-    """How a tensor came to share the memory of ``base``: by ``steps`` from its ``array``, when the base's node was ``seen``."""
+    """How a tensor came to share the memory of ``base``: by :attr:`steps` from its ``array``, when the base's node was ``seen``."""
 
-    __slots__ = ("array", "base", "seen", "steps")
+    __slots__ = ("_path", "array", "base", "seen")
 
     def __init__(self, source: Tensor, primitive: Primitive, params: dict[str, Any]) -> None:
         before = source._view
         self.base: Tensor = source if before is None else before.base
-        self.steps: Steps = (*(() if before is None else before.steps), (primitive, params))
+        self._path: Any = None if before is None else before._path, (primitive, params)  # the path before, and the last step
         self.array, self.seen = self.base._array, self.base._node
+
+    @property
+    def steps(self) -> Steps:
+        """The primitives, each with its parameters, that lead from the base to the view."""
+        found, path = [], self._path
+        while path is not None:
+            path, step = path
+            found.append(step)
+        return tuple(reversed(found))
 
     def follow(self, tensor: Tensor) -> None:
         """Give ``tensor``, which this is the view of, its place in the graph again if the base's has changed."""

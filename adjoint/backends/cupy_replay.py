@@ -18,13 +18,15 @@ from . import cuda_kernels as cuda
 from . import replay
 from .cuda_kernels import Elementwise, Kernel, Operand, Unsupported
 from .layout import Block, arrange
-from .program import Op, Program, Value, mapped, overlap, values_in
+from .program import Memory, Op, Program, Value, mapped, overlap, values_in
 from .special import may_repeat
 
 #: Numbers of this many replays may wait to be copied to the GPU.
 WAITING = 4
 WORKSPACE = 32 << 20  # what cuBLAS recommends for the largest GPUs
 ALIGNMENT = 256
+#: The most operations of one kernel: a kernel's parameters, a pointer an array, take 4 KB at most.
+MOST = 100
 #: Products and sums are rounded one by one, as they are in CuPy's own kernels.
 OPTIONS = ("--fmad=false",)
 
@@ -72,7 +74,7 @@ class Replay:
             supported(op)
         self._last = self.program.lifetimes()
         self._chains = self._chained()
-        self._inner = {value for chain in self._chains for value in self._inside(chain)}
+        self._inner = self._inside()
         self._lay_out()
         ahead: list[Kernel | Product] = []
         body: list[Kernel | Product] = []
@@ -161,7 +163,7 @@ class Replay:
     def _chained(self) -> list[list[Op]]:
         """The runs of elementwise operations of one shape, of which none meets what another one writes but in place."""
         chains: list[list[Op]] = []
-        used: list[tuple[Value, bool]] = []
+        used: dict[Memory, dict[tuple[Value, bool], None]] = {}
         shape: Any = None
         for i, op in enumerate(self.program.ops):
             if op.is_view or op.draws:
@@ -171,24 +173,31 @@ class Replay:
                 shape = None
                 continue
             own = [(value, False) for value in op.values() if value.kind != "number"] + [(target, True)]
-            if shape == target.shape and i != self.program.ahead and all(_apart(a, b) for a in own for b in used):
+            fits = shape == target.shape and i != self.program.ahead and len(chains[-1]) < MOST
+            if fits and all(_apart(a, b) for a in own for b in used.get(a[0].memory, ())):
                 chains[-1].append(op)
             else:
                 chains.append([op])
-                shape, used = target.shape, []
-            used += own
+                shape, used = target.shape, {}
+            for value, writes in own:
+                used.setdefault(value.memory, {})[value, writes] = None
         return chains
 
-    def _inside(self, chain: list[Op]) -> set[Value]:
+    def _inside(self) -> set[Value]:
         """What a chain makes and only itself reads."""
-        own = set(chain)
-        kept = {value.memory for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]}
-        made = {op.out.memory: op.out for op in chain if op.out is not None and op.writes is None and op.out.array is None}
+        chain_of = {op: number for number, chain in enumerate(self._chains) for op in chain}
+        made: dict[Memory, tuple[Value, int]] = {}
+        for op, number in chain_of.items():
+            if op.out is not None and op.writes is None and op.out.array is None and not op.out.memory.outside:
+                made[op.out.memory] = op.out, number
         for op in self.program.ops:
             for value in [*op.values(), *([op.writes] if op.writes else []), *([op.out] if op.is_view and op.out else [])]:
-                if op not in own or value.base is not None or value is op.writes:
-                    made.pop(value.memory, None)
-        return {value for memory, value in made.items() if memory not in kept and not memory.outside}
+                maker = made.get(value.memory)
+                if maker and (chain_of.get(op) != maker[1] or value.base is not None or value is op.writes):
+                    del made[value.memory]
+        for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]:
+            made.pop(value.memory, None)
+        return {value for value, _ in made.values()}
 
     def _chain(self, ops: list[Op]) -> Kernel:
         """One kernel for the operations, each element's results kept in registers."""
@@ -197,6 +206,7 @@ class Replay:
         names = list(dict.fromkeys(op.name for op in ops))
         chain = Elementwise("_".join(names[:6]), target.shape)
         known: dict[Value, Operand] = {}
+        sharing: dict[Memory, list[Value]] = {}
 
         def operand(part: Any, op: Op) -> Operand:
             if not isinstance(part, Value):
@@ -207,6 +217,7 @@ class Replay:
                 if part.kind == "number":
                     return Operand(place, array.dtype, 0.0)
                 known[part] = Operand(chain.register(place, array.dtype), array.dtype)
+                sharing.setdefault(part.memory, []).append(part)
             return known[part]
 
         for op in ops:
@@ -215,8 +226,11 @@ class Replay:
             args = [operand(part, op) for part in _operands(op)]
             raw = op.args[1] if op.name == "pow" and len(op.args) > 1 else None
             name = chain.compute(op.name, args, target.dtype, raw)
-            for value in [value for value in known if value is not target and overlap(value, target)]:
-                del known[value]
+            for value in sharing.get(target.memory, ()):
+                if value is not target and overlap(value, target):
+                    known.pop(value, None)
+            if target not in known:
+                sharing.setdefault(target.memory, []).append(target)
             known[target] = Operand(name, target.dtype)
             if target not in self._inner:
                 chain.store(chain.place(self._array(target)), name)

@@ -1,19 +1,20 @@
-"""Where what a program makes lies in one piece of memory: things that are needed at different times may share a place."""
+"""Memory layout of a program: one piece of memory, in which blocks that are needed at different times may share a place."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-
-import numpy as np
+from heapq import heappop, heappush
+from math import inf
 
 
 class Block:
-    """Some bytes that are needed from one operation to another, told by their numbers.
+    """Bytes that are needed from one operation to another, both given by number and included.
 
     Attributes:
-        lane: the lane it is needed in alone, or None; what another lane of the same region has at any time is not to lie there.
-        region: the first and the last operation that are done at once with that lane.
-        offset: where it begins, once that is found.
+        lane: the parallel branch that alone uses it, or None; nothing of another branch of the same region may lie there.
+        region: the first and the last operation of that branch's region.
+        offset: where it begins, set by :func:`arrange`.
     """
 
     __slots__ = ("end", "lane", "offset", "region", "size", "start")
@@ -22,31 +23,85 @@ class Block:
         self.size, self.start, self.end, self.lane, self.region, self.offset = size, start, end, lane, region, 0
 
 
-def arrange(blocks: Sequence[Block], alignment: int = 64) -> int:
-    """Find an offset for each block, and how many bytes all take together.
+class _Gaps:
+    """Stretches of memory, each free from after one time until before another, in a tree by the first."""
 
-    The largest first, each at the lowest place that nothing has that is needed at the same time. Pisarchyk and Lee, "Efficient
-    Memory Management for Deep Neural Net Inference" (2020), "greedy by size".
+    def __init__(self, times: Sequence[float]) -> None:
+        self._after = [-inf, *sorted(set(times))]
+        self._gaps: list[list[tuple[float, int, int]]] = [[] for _ in self._after]  # (-before, offset, size), heaps
+        self._leaves = 1 << (len(self._after) - 1).bit_length()
+        self._longest = [-inf] * (2 * self._leaves)  # the latest end of the gaps below each tree node
+
+    def add(self, after: float, before: float, offset: int, size: int) -> None:
+        i = bisect_left(self._after, after)
+        heappush(self._gaps[i], (-before, offset, size))
+        self._update(i)
+
+    def take(self, start: float, end: float) -> tuple[float, float, int, int] | None:
+        """The gap that begins last among those open from ``start`` to ``end``, removed: when, where and how large."""
+        longest, i = self._longest, bisect_left(self._after, start) - 1 + self._leaves
+        while longest[i] <= end:  # to the nearest subtree on the left that has such a gap
+            while i > 1 and not i & 1:
+                i >>= 1
+            if i == 1:
+                return None
+            i -= 1
+        while i < self._leaves:
+            i = 2 * i + (longest[2 * i + 1] > end)
+        i -= self._leaves
+        before, offset, size = heappop(self._gaps[i])
+        self._update(i)
+        return self._after[i], -before, offset, size
+
+    def _update(self, i: int) -> None:
+        longest, node = self._longest, i + self._leaves
+        longest[node] = -self._gaps[i][0][0] if self._gaps[i] else -inf
+        while node > 1:
+            node >>= 1
+            longest[node] = max(longest[2 * node], longest[2 * node + 1])
+
+
+def arrange(blocks: Sequence[Block], alignment: int = 64) -> int:
+    """Set the offset of each block, and return the size of the whole, in O(n log n).
+
+    Blocks of one parallel branch are arranged among themselves, and the result is one block for the length of the region.
     """
-    order = sorted(blocks, key=lambda block: (-block.size, block.start))
-    lanes = {lane: i for i, lane in enumerate(dict.fromkeys(block.lane for block in blocks if block.lane is not None))}
-    whose = np.array([-1 if block.lane is None else lanes[block.lane] for block in order])
-    own = np.array([(block.start, block.end) for block in order]).reshape(-1, 2)
-    known = np.array([block.region or (block.start, block.end) for block in order]).reshape(-1, 2)  # to the other lanes
-    places = np.zeros((len(order), 2), np.int64)
+    lanes: dict[object, list[Block]] = {}
+    for block in blocks:
+        lanes.setdefault(block.lane, []).append(block)
+    top = lanes.pop(None, [])
+    wholes = []
+    for members in lanes.values():
+        assert members[0].region is not None
+        wholes.append(Block(_place(members, alignment), *members[0].region))
+    total = _place([*top, *wholes], alignment)
+    for whole, members in zip(wholes, lanes.values(), strict=True):
+        for block in members:
+            block.offset += whole.offset
+    return total
+
+
+def _place(blocks: Sequence[Block], alignment: int) -> int:
+    """Set offsets greedily: the largest block first, each in a gap between blocks as large or larger, else behind all others.
+
+    What is left of a gap stays one: before and after the block in time, and beside it in memory, which is for smaller blocks.
+    """
+    sizes = {block: max(1, -(-block.size // alignment)) * alignment for block in blocks}
+    gaps = _Gaps([block.end for block in blocks])
+    smaller: list[tuple[int, float, float, int]] = []  # gaps that no block so far fits into: (-size, after, before, offset)
     total = 0
-    for i, block in enumerate(order):
-        size = max(1, -(-block.size // alignment)) * alignment
-        same = (whose[:i] == whose[i]) & (whose[i] >= 0)
-        times, (start, end) = np.where(same[:, None], own[:i], known[:i]), known[i]
-        starts, ends = np.where(same, own[i, 0], start), np.where(same, own[i, 1], end)
-        beside = places[:i][(times[:, 0] <= ends) & (times[:, 1] >= starts)]
-        offset = 0
-        for begin, stop in beside[beside[:, 0].argsort()].tolist():
-            if begin >= offset + size:
-                break
-            offset = max(offset, stop)
-        block.offset = offset
-        places[i] = offset, offset + size
-        total = max(total, offset + size)
+    for block in sorted(blocks, key=lambda block: (-sizes[block], block.start)):
+        size = sizes[block]
+        while smaller and -smaller[0][0] >= size:
+            width, after, before, offset = heappop(smaller)
+            gaps.add(after, before, offset, -width)
+        gap = gaps.take(block.start, block.end)
+        if gap is None:
+            gap = -inf, inf, total, size
+            total += size
+        after, before, block.offset, width = gap
+        gaps.add(after, block.start, block.offset, size)
+        gaps.add(block.end, before, block.offset, size)
+        if width > size:
+            heappush(smaller, (size - width, after, before, block.offset + size))
     return total

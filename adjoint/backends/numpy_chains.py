@@ -14,10 +14,12 @@ import numpy as np
 
 from . import numpy_threads
 from .numpy_threads import threads
-from .program import Op, Value, overlap
+from .program import Memory, Op, Value, overlap
 
 #: From this many bytes of results on it is worth a second thread.
 LONG = 1 << 21
+#: The most operations of a chain: a longer one saves nothing more, and takes longer to put together.
+MOST = 256
 
 #: The ufuncs whose output has to be given by name: a third operand by position is deprecated since NumPy 2.4.
 NAMED = (np.maximum, np.minimum)
@@ -44,12 +46,16 @@ class Chain:
         self.ops: list[Op] = []
         self.steps: list[Step] = []
         self.inner: set[Value] = set()  #: what is needed inside only
-        self._used: list[tuple[Value, bool]] = []  # what is read or written to, and whether it is written to
+        self.viewed: set[Memory] = set()  #: the memories of which an operation uses a view
+        self._used: dict[Memory, dict[tuple[Value, bool], None]] = {}  # what is read or written to, and whether it is written to
+        self._widest = 1
 
     def takes(self, op: Op) -> bool:
         """Whether the operation may be done tile by tile with those before it: what one of them writes, another meets in place."""
+        if len(self.ops) >= MOST:
+            return False
         for value, writes in _uses(op):
-            for other, written in self._used:
+            for other, written in self._used.get(value.memory, ()):
                 if (writes or written) and value is not other and overlap(value, other) and not _same_place(value, other):
                     return False
                 if (writes or written) and value is other and value.shape != self.shape:
@@ -59,12 +65,15 @@ class Chain:
     def add(self, op: Op, steps: list[Step]) -> None:
         self.ops.append(op)
         self.steps += steps
-        self._used += _uses(op)
+        self.viewed.update([value.memory for value in op.values() if value.base is not None])
+        for value, writes in _uses(op):
+            self._used.setdefault(value.memory, {})[value, writes] = None
+            if value.shape == self.shape:
+                self._widest = max(self._widest, value.dtype.itemsize)
 
     def rows(self) -> int:
         """How many rows are worked on at a time."""
-        widest = max(value.dtype.itemsize for value, _ in self._used if value.shape == self.shape)
-        return max(1, numpy_threads.TILE // (widest * max(1, prod(self.shape[1:]))))
+        return max(1, numpy_threads.TILE // (self._widest * max(1, prod(self.shape[1:]))))
 
     def places(self) -> tuple[dict[Value, int], int]:
         """For each inner value the piece of scratch memory that it lies in, and how many pieces there are."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from .program import Op, Value, is_basic, overlap
+from .program import Memory, Op, Value, is_basic, overlap
 from .standard import BINARY, OLD_NAMES, UNARY
 
 _FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
@@ -28,6 +30,45 @@ def bytes_of(value: Value) -> int:
     return value.size * int(value.dtype.itemsize)
 
 
+class Used:
+    """When the bytes between addresses were last used, for uses told in the order of their times: a tree over ``addresses``."""
+
+    def __init__(self, addresses: Sequence[float]) -> None:
+        self._index = {address: i for i, address in enumerate(addresses)}
+        self._leaves = len(addresses)
+        self._of_all = [-1] * (2 * self._leaves)  # the last use of all bytes below each tree node
+        self._of_any = [-1] * (2 * self._leaves)  # and of any
+
+    def use(self, low: float, high: float, time: int) -> None:
+        nodes, above = self._nodes(low, high)
+        for node in nodes:
+            self._of_all[node] = time
+        for node in (*nodes, *above):
+            self._of_any[node] = time
+
+    def last(self, low: float, high: float) -> int:
+        """The time of the last use of any byte from ``low`` up to ``high``; -1 where there was none."""
+        nodes, above = self._nodes(low, high)
+        return max([*(self._of_any[node] for node in nodes), *(self._of_all[node] for node in above)], default=-1)
+
+    def _nodes(self, low: float, high: float) -> tuple[list[int], set[int]]:
+        """The tree nodes that make up a range, and those above them."""
+        first, last = self._index[low] + self._leaves, self._index[high] + self._leaves
+        nodes, above = [], set()
+        while first < last:
+            if first & 1:
+                nodes.append(first)
+                first += 1
+            if last & 1:
+                last -= 1
+                nodes.append(last)
+            first, last = first >> 1, last >> 1
+        for node in nodes:
+            while node > 1 and (node := node >> 1) not in above:
+                above.add(node)
+        return nodes, above
+
+
 class Destinations:
     """Where a result can be made that is only written into another array: there."""
 
@@ -39,12 +80,33 @@ class Destinations:
         for op in ops:
             if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and is_basic(op.args[2]):
                 self._writers.setdefault(op.args[1].memory, []).append(op)
+        self._used_before = self._uses_before([found[0] for found in self._writers.values() if len(found) == 1])
 
-    def of(self, op: Op, first: Op, arrays: dict[Value, Any]) -> tuple[Any, Op] | None:
+    def _uses_before(self, writes: list[Op]) -> dict[Op, int]:
+        """For each write to outside memory, the number of the last operation before it that uses any byte of its target, or -1."""
+        whole: tuple[float, float] = (-inf, inf)
+        writes = [write for write in writes if write.args[0].memory.outside]
+        bounds: dict[Memory, set[float]] = {write.args[0].memory: set(whole) for write in writes}
+        uses = [[value for value in op.values() if value.memory in bounds and not op.is_view] for op in self._ops]
+        for values in uses:
+            for value in values:
+                bounds[value.memory].update(value.extent or ())
+        used = {memory: Used(sorted(addresses)) for memory, addresses in bounds.items()}
+        before, wanted = {}, set(writes)
+        for i, (op, values) in enumerate(zip(self._ops, uses, strict=True)):
+            if op in wanted:
+                low, high = op.args[0].extent or whole
+                before[op] = used[op.args[0].memory].last(low, high)
+            for value in values:
+                low, high = value.extent or whole
+                used[value.memory].use(low, high, i)
+        return before
+
+    def of(self, op: Op, together: Sequence[Op], arrays: dict[Value, Any]) -> tuple[Any, Op] | None:
         """The array to make the result of ``op`` in, and the write that is not needed then.
 
-        Nobody may meet that memory from ``op`` to the write; nor those from ``first`` on, which are done tile by tile with ``op``,
-        but where they meet it in place.
+        No operation may use that memory from ``op`` to the write. Those of ``together`` up to ``op``, which are done tile by tile
+        with it, may use it in place.
         """
         out = op.out
         assert out is not None
@@ -62,12 +124,14 @@ class Destinations:
         part = arrays[target][index]
         if not isinstance(part, np.ndarray) or part.shape != value.shape or part.dtype != out.dtype or part.size != out.size:
             return None
-        for i in range(self._at[first], self._at[write]):
-            other = self._ops[i]
-            for used in other.values():
-                aligned = i <= begun and (other is not op or op.name in UFUNCS) and same_place(part, arrays.get(used))
-                if used.memory is target.memory and overlap(used, target) and not aligned:
-                    return None
+        if self._used_before[write] > begun:
+            return None
+        if self._used_before[write] >= self._at[together[0]]:
+            for other in together[: together.index(op) + 1]:
+                for used in other.values():
+                    in_place = (other is not op or op.name in UFUNCS) and same_place(part, arrays.get(used))
+                    if used.memory is target.memory and overlap(used, target) and not in_place:
+                        return None
         if value is not out and not (part.flags.c_contiguous and self._is_reshaped(value, out)):
             return None
         if value is out and (part.strides != out.strides and op.name not in UFUNCS):

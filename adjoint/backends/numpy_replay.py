@@ -21,7 +21,7 @@ from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .numpy_chains import Chain, Step
 from .numpy_layout import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
 from .numpy_threads import at_once, blas_alone, dot, in_two, shared
-from .program import Op, Program, Value, is_basic, kept_an_array, mapped, values_in
+from .program import Check, Op, Program, Value, is_basic, kept_an_array, mapped, values_in
 from .standard import CREATION
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
@@ -55,6 +55,7 @@ class Replay:
 
     def __init__(self, program: Program, numbers: list[Value]) -> None:
         self.program, self.numbers = program, numbers
+        self._at = {number: i for i, number in enumerate(numbers)}
         self._names: dict[str, Any] = {"copyto": np.copyto}  # what the functions' source refers to
         self._of: dict[Value, str] = {}  # the name that each value has there
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
@@ -66,6 +67,15 @@ class Replay:
         self._read: dict[Value, str] = {}  # the names of single numbers that were read from memory
         self._known: set[Value] = set()  # what has a place, or will have one
         self._taken: dict[int, str] = {}
+        self._assigned: list[str] = []  # the names that the lines so far give to new arrays
+        self._rows: dict[Value, int] = {}  # how many rows an index of rows is known to be in
+        for op in program.ops[: program.ahead]:
+            if op.name == "are_indices":
+                self._rows[op.args[0]] = min(op.args[1], self._rows.get(op.args[0], op.args[1]))
+        self._late: dict[Value, list[Check]] = {}
+        for check in program.checks:
+            if check.late:
+                self._late.setdefault(check.condition, []).append(check)
         self._shared = False  # whether there is a product that BLAS would do on several threads
         self._memory()
         self._compile()
@@ -115,7 +125,7 @@ class Replay:
             if op.is_view:
                 self._view(op)
             elif self._line_of(op) is not None:
-                target = written.of(op, within[op].ops[0] if op in within else op, self._arrays)
+                target = written.of(op, within[op].ops if op in within else [op], self._arrays)
                 if target is None and op in within and out in within[op].inner:
                     continue
                 if target is not None:
@@ -161,8 +171,7 @@ class Replay:
         assert out is not None
         if op.name not in UFUNCS and op.name not in COPIES:
             return None
-        together = self._within[op].ops if op in self._within else ()
-        viewed = {value.memory for other in together for value in other.values() if value.base is not None}
+        viewed = self._within[op].viewed if op in self._within else ()
         for value in op.values():
             if value.memory in viewed:  # by an operation that is done tile by tile with this one
                 continue
@@ -417,7 +426,7 @@ class Replay:
         if not isinstance(part, Value):
             return self._text(part)
         if part.kind == "number":
-            return f"numbers[{self.numbers.index(part)}]"
+            return f"numbers[{self._at[part]}]"
         if part not in self._arrays:
             return self._name(part)
         if part.kind == "constant":
@@ -444,7 +453,10 @@ class Replay:
         else:
             parts = [self._text(part) for part in op.args] + [f"{k}={self._text(v)}" for k, v in op.kwargs.items()]
             call = f"{self._bound(op.function)}({', '.join(parts)})"
-        return f"{self._name(op.out)} = {call}" if op.out is not None else call
+        if op.out is None:
+            return call
+        self._assigned.append(self._name(op.out))
+        return f"{self._assigned[-1]} = {call}"
 
     def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
         """Where an element of each row is picked, by a column for each of all rows: the elements one after another, and the name of
@@ -458,8 +470,7 @@ class Replay:
             return None
         if columns.dtype != np.int64 or rows.shape != columns.shape or not np.array_equal(rows.array, np.arange(array.shape[0])):
             return None
-        checked = (op.args for op in self.program.ops[: self.program.ahead] if op.name == "are_indices")
-        if not any(x is columns and n <= array.shape[1] for x, n in checked):
+        if columns not in self._rows or self._rows[columns] > array.shape[1]:
             return None  # one that counts from the end would be looked for in the row before
         key = (columns, array.shape)
         if key not in self._picked:
@@ -507,7 +518,7 @@ class Replay:
     def _text(self, part: Any) -> str:
         """An argument as source."""
         if isinstance(part, Value):
-            return f"numbers[{self.numbers.index(part)}]" if part.kind == "number" else self._name(part)
+            return f"numbers[{self._at[part]}]" if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
             return (
                 repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._held(part)
@@ -522,18 +533,20 @@ class Replay:
         ahead = [f"copyto({self._name(v)}, a{i})" for i, v in enumerate(program.arguments)]
         body: list[str] = []
         self.calls = 0
+        shared: list[str] = []
         first = program.ops[: program.ahead]
         for lines, ops, scope in ((ahead, first, "global"), (body, program.ops[program.ahead :], "nonlocal")):
             for region, together in groupby(ops, lambda op: op.lane and op.lane.region):
                 written = self._lines if region is None else partial(self._at_once, scope)
                 lines += written(together)
+            if lines is ahead:
+                shared, self._assigned = self._assigned, []
         for check in program.checks:
             if not check.late:
                 ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
-        shared = [name for name in self._of.values() if any(f"{name} = " in line.split("; ")[-1] for line in ahead)]
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
-            f"{self._held(array)}[()] = numbers[{self.numbers.index(key[0])}]"
+            f"{self._held(array)}[()] = numbers[{self._at[key[0]]}]"
             for key, array in self._scalars.items()
             if isinstance(key[0], Value)
         ]
@@ -564,9 +577,8 @@ class Replay:
                 line, self._before = "; ".join([*self._before, line]), []
                 self.calls += line.count(";") + 1
                 lines.append(line)
-            for check in self.program.checks:
-                if check.late and check.condition is op.out:
-                    lines.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
+            for check in self._late.get(op.out, ()) if op.out is not None else ():
+                lines.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
         return lines
 
     def _at_once(self, scope: str, ops: Iterable[Op]) -> list[str]:
@@ -576,8 +588,9 @@ class Replay:
         picked = self._picked
         for _, lane in groupby(ops, lambda op: op.lane):
             self._picked = {}  # what is found in one is not known in the other
+            begun = len(self._assigned)
             inner = self._lines(lane)
-            made = [name for name in self._of.values() if any(f"{name} = " in line.split("; ")[-1] for line in inner)]
+            made = self._assigned[begun:]
             functions.append(f"lane{len(functions)}")
             lines += [f"{' = '.join(made)} = None"] if made else []
             lines += [f"def {functions[-1]}():", *([f"    {scope} {', '.join(made)}"] if made else [])]

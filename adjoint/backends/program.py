@@ -29,20 +29,25 @@ class Value:
         expression: how a number is computed.
     """
 
-    __slots__ = ("array", "base", "dtype", "expression", "extent", "kind", "label", "memory", "shape", "strides")
+    __slots__ = ("_root", "array", "base", "dtype", "expression", "extent", "kind", "label", "memory", "shape", "strides")
 
     def __init__(self, kind: str, array: Any, memory: Memory | None = None) -> None:
         self.kind, self.memory = kind, memory or Memory()
         self.shape, self.dtype, self.strides = array.shape, array.dtype, getattr(array, "strides", None)
         self.array: Any = None
         self.base: Value | None = None  #: what it is a view of
+        self._root: Value | None = None
         self.extent: tuple[int, int] | None = None
         self.expression = self.label = ""
 
     @property
     def root(self) -> Value:
-        """What it is a view of in the end: itself, where it is none."""
-        return self if self.base is None else self.base.root
+        """The value at the end of its chain of bases: itself, if it is not a view."""
+        return self if self.base is None or self._root is None else self._root
+
+    def is_view_of(self, base: Value) -> None:
+        """Make it a view of ``base``, in the memory of ``base``."""
+        self.base, self.memory, self._root = base, base.memory, base.root
 
     @property
     def size(self) -> int:

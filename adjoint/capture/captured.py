@@ -335,7 +335,7 @@ class Captured:
             template, [Tensor(copy(held.array, copy=True) if held.value.memory.outside else held.array, backend) for held in made]
         )
         recorder = recording.recorder
-        program = Program(backend, recorder.ops, recorder.arguments, [held.value for held in made], recorder.checks)
+        program = recorder.program([held.value for held in made])
         stamp = writes.stamp(backend, program.written_outside(), self.title)
         stamp()
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):

@@ -56,6 +56,10 @@ def share(program: Program) -> None:
     kept = []
     for op in program.ops:
         op.replace(same)
+        if op.is_view:  # in program order, so what it is a view of has its final memory
+            base = op.made.base
+            assert base is not None
+            op.made.is_view_of(same.get(base, base))
         if op.writes is not None:
             versions[op.writes.memory] = versions.get(op.writes.memory, 0) + 1
         if op.out is None or op.draws or op.name in _NEW or op.out.memory.outside or (op.out.memory in written and not op.is_view):
@@ -69,8 +73,6 @@ def share(program: Program) -> None:
         before = found.get(key)
         if before is not None and not _at_once(before, op):
             same[op.out] = before.made
-            if op.out.memory not in written:
-                _moved(program, op.out.memory, before.made.memory)
         else:
             found[key] = op
             kept.append(op)
@@ -83,14 +85,6 @@ def share(program: Program) -> None:
 def _at_once(a: Op, b: Op) -> bool:
     """Whether the two may be done at the same time."""
     return a.lane is not None and b.lane is not None and a.lane.region == b.lane.region and a.lane != b.lane
-
-
-def _moved(program: Program, before: Memory, after: Memory) -> None:
-    """Views of what another value stands for now are views of that."""
-    if before is not after:
-        for op in program.ops:
-            if op.out is not None and op.out.memory is before:
-                op.out.memory = after
 
 
 def _told(part: Any) -> Any:
@@ -129,21 +123,27 @@ def check_first(program: Program) -> None:
 
     One that depends on what the call changes or draws stays where it is, and is late.
     """
+    if not program.checks:
+        return
     makers: dict[Value, int] = {op.out: i for i, op in enumerate(program.ops) if op.out is not None}
     written = program.written()
+    late: set[Value] = set()  # what depends on such things
+    for op in program.ops:
+        if op.out is not None:
+            read = list(op.values())
+            changing = op.draws or op.out.memory in written or any(value.memory in written for value in read)
+            if changing or any(value.kind == "number" or value in late for value in read):
+                late.add(op.out)
     ahead: set[int] = set()
+    stack = []
     for check in program.checks:
-        wanted: set[int] = set()
-        stack = [check.condition]
-        while stack:
-            i = makers.get(stack.pop())
-            if i is not None and i not in wanted:
-                wanted.add(i)
-                stack.extend(program.ops[i].values())
-        ops = [program.ops[i] for i in wanted]
-        changing = any(op.draws or op.out.memory in written or written & {v.memory for v in op.values()} for op in ops if op.out)
-        check.late = changing or any(value.kind == "number" for op in ops for value in op.values())
+        check.late = check.condition in late
         if not check.late:
-            ahead |= wanted
+            stack.append(check.condition)
+    while stack:
+        i = makers.get(stack.pop())
+        if i is not None and i not in ahead:
+            ahead.add(i)
+            stack.extend(program.ops[i].values())
     program.ops = [program.ops[i] for i in sorted(ahead)] + [op for i, op in enumerate(program.ops) if i not in ahead]
     program.ahead = len(ahead)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.program import Check, Lane, Memory, Op, Value
+from ..backends.program import Check, Lane, Memory, Op, Program, Value
 from ..backends.special import halves
 from ..errors import CaptureError
 
@@ -189,6 +189,7 @@ class Recorder:
         self._owners: list[Any] = []  # kept, so that their identities stay theirs
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
+        self._of_arguments: set[Memory] = set()
         self._lane: Lane | None = None
         self._regions = 0
         self.xp: Any = self._namespace()
@@ -262,20 +263,36 @@ class Recorder:
         return isinstance(array, self.backend.array_types) and id(self.backend.owner(array)) in self._memories
 
     def _memory_of(self, array: Array) -> Memory:
-        """The memory of an array from outside: its owner's, and that of other owners of the same bytes."""
+        """The memory of an array from outside: its owner's. :meth:`program` joins that of other owners of the same bytes."""
         owner: Any = self.backend.owner(array)
         if id(owner) not in self._memories:
             low, high = self.backend.extent(owner if isinstance(owner, self.backend.array_types) else array)
-            same = [memory for first, last, memory in self._stretches if first < high and low < last]
-            memory = self._memories[id(owner)] = same[0] if same else Memory(True, owner)
+            memory = self._memories[id(owner)] = Memory(True, owner)
             self._stretches.append((low, high, memory))
             self._owners.append(owner)
         return self._memories[id(owner)]
+
+    def program(self, outputs: list[Value]) -> Program:
+        """The program that was recorded. Outside arrays that share bytes share one memory in it, whoever owns them."""
+        program = Program(self.backend, self.ops, self.arguments, outputs, self.checks)
+        joined: dict[Memory, Memory] = {}
+        behind, last = 0, Memory()
+        for low, high, memory in sorted(self._stretches, key=lambda stretch: stretch[:2]):
+            if low < behind and low < high:
+                joined[memory] = last
+            else:
+                last = memory
+            behind = max(behind, high)
+        if joined:
+            for value in program.values():
+                value.memory = joined.get(value.memory, value.memory)
+        return program
 
     def argument(self, array: Array) -> Recorded:
         """What stands for an array that is given anew at each call."""
         value = Value("argument", array)
         self.arguments.append(value)
+        self._of_arguments.add(value.memory)
         return Recorded(array, value, self)
 
     def keep(self, held: Recorded) -> None:
@@ -315,7 +332,7 @@ class Recorder:
                 if type(part) is Recorded and self.backend.owner(part.array) is owner:
                     if self._is_same(part.array, out):
                         return part
-                    value.base, value.memory = part.value, part.value.memory
+                    value.is_view_of(part.value)
                     self._viewed.add(value.memory)
                     if value.memory.outside:
                         value.extent = self.backend.extent(out)
@@ -353,7 +370,7 @@ class Recorder:
 
     def write(self, op: Op) -> None:
         """Write down an operation that changes an array in place."""
-        if op.writes is not None and any(op.writes.memory is argument.memory for argument in self.arguments):
+        if op.writes is not None and op.writes.memory in self._of_arguments:
             raise CaptureError(
                 f"capture: '{op.name}' writes to an argument of the captured function in place; close over the tensor instead"
             )

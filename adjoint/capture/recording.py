@@ -454,16 +454,21 @@ def piece_by_piece(function: Callable[[slice, dict[str, Any]], Any], start: int,
             function(slice(at, min(at + PIECE, stop)), plain)
 
 
-def effect(function: Callable[[], Any]) -> None:
-    """Call ``function``, which changes what Python remembers; where a function is captured, at each replay of it too."""
+def effect(function: Callable[[], Any], hyperparameters: bool = True) -> None:
+    """Call ``function``, which changes Python state; a captured function calls it again at each replay.
+
+    Args:
+        hyperparameters: whether it may change what the functions in :data:`steady` return.
+    """
     recording = active()
-    if recording is not None:
+    if recording is not None and hyperparameters:
         recording.check_steady()
     with aside():
         function()
     if recording is not None:
         recording.feeds.append(function)
-        recording.changed_by_an_effect()
+        if hyperparameters:
+            recording.changed_by_an_effect()
 
 
 def _told_now() -> dict[Any, Any]:

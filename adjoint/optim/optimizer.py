@@ -235,7 +235,7 @@ class Optimizer:
         states = {name: flat.state(name, self.initial(group)) for name in kept}
         flat.update(self.update, first, last, states, numbers)
         if states:
-            effect(partial(flat.count, first, last, self.counts_steps))
+            effect(partial(flat.count, first, last, self.counts_steps), hyperparameters=False)
 
     def _note(self, flat: Flat, first: int, last: int) -> None:
         writes.note(flat.backend, flat.values._array[flat.bounds[first][0] : flat.bounds[last - 1][1]], self._title)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from autograd.test_primitives import BUILT_IN
 from autograd.test_replays import REFUSED, calls, near
+from capture.growing import PROGRAMS, bytecodes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -173,6 +174,19 @@ def test_what_lies_between_two_operations_of_a_chain_frees_no_memory_that_the_ch
     np.testing.assert_array_equal(values(c), want)
     np.testing.assert_array_equal(values(b), x.reshape(-1) + 1)
     assert total.item() == (want * 3).sum()
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_recording_four_times_the_operations_is_four_times_the_work(name: str, cupy: Backend, monkeypatch: Any) -> None:
+    from adjoint.backends import cupy_replay
+
+    monkeypatch.setattr(cupy_replay, "_captured", lambda launches: None)  # nothing is compiled or launched
+    work = []
+    for n in (16, 64, 256):
+        function, args = PROGRAMS[name](n)
+        work.append(bytecodes(ad.capture(function), *args))
+    growth = (work[2] - work[1]) / (work[1] - work[0])
+    assert growth < 4.5, f"{work} bytecodes for 16, 64 and 256 steps"  # kernels grow up to the most operations that they may have
 
 
 def test_a_program_without_a_kernel_for_an_operation_is_a_loop_that_says_which(cupy: Backend) -> None:
