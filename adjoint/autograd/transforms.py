@@ -16,9 +16,13 @@ from . import functions as f
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, state
+from .plan import Plan
 from .primitive import as_input
 from .rules.shapes import alias
 from .tensor import Tensor
+
+#: Forward mode is faster where a Jacobian has more rows than this times its columns, counting one column more for the setup.
+FORWARD = 1.5
 
 
 def leaves(tree: Any) -> list[Tensor]:
@@ -147,15 +151,59 @@ class _Call:
         if out.dtype.kind != "float":
             raise TypeError(f"{self.name}: the function returned {out.dtype}, of which there is no derivative")
 
-    def jacobians(self, out: Tensor) -> list[Tensor]:
-        """The derivative of each element of ``out`` by each of :attr:`own`, in shape ``out.shape + input.shape``."""
-        self.check_floating(out)
-        found = []
-        for x, rows in zip(self.own, jacobians(self.name, out, self.edges, self.create_graph), strict=True):
-            shape = out.shape + x.shape
-            xp = x.backend.xp
-            found.append(Tensor(xp.zeros(shape, dtype=x._array.dtype), x.backend) if rows is None else rows.reshape(shape))
+    def pusher(self, outputs: list[Tensor]) -> Callable[[list[tuple[int, Tensor]]], list[Tensor]]:
+        """A function from directions, each with the position in :attr:`own`, to the derivative of each of ``outputs`` along them.
+
+        It is the derivative by u of u^T J t, where u^T J is pulled back once, for all directions.
+        """
+        weights = [one(out).requires_grad_() for out in outputs]
+        pulled = self.pulled(outputs, weights, retain_graph=True)
+
+        def push(directions: list[tuple[int, Tensor]]) -> list[Tensor]:
+            along = [(pulled[i], t) for i, t in directions if pulled[i].requires_grad]
+            create_graph = self.create_graph or any(t.requires_grad for _, t in along)
+            roots = roots_of(self.name, [g for g, _ in along], [t for _, t in along], create_graph)
+            derivatives = pull_back(roots, list(weights), retain_graph=True, create_graph=create_graph)
+            return [gradient_of(u, derivatives.get(u), create_graph) for u in weights]
+
+        return push
+
+    def jacobians(self, outputs: list[Tensor], mode: str) -> list[list[Tensor]]:
+        """For each of ``outputs`` its Jacobian by each of :attr:`own`, in shape ``out.shape + input.shape`` and the input's dtype."""
+        for out in outputs:
+            self.check_floating(out)
+        if mode == "forward" or (mode == "auto" and self._is_sooner_forward(outputs)):
+            return self._by_columns(outputs)
+        return [self._by_rows(out) for out in outputs]
+
+    def _is_sooner_forward(self, outputs: list[Tensor]) -> bool:
+        """Whether forward mode is faster, and differentiates no derivative but those of primitives."""
+        behind = [out for out in outputs if out.requires_grad]
+        if sum(out.numel() for out in behind) <= FORWARD * (1 + sum(x.numel() for x in self.own)):
+            return False
+        nodes = reachable([edge_of(out) for out in behind])
+        return all(isinstance(node.plan, Plan) and (node.aside is None or not node.aside.hooks) for node in nodes)
+
+    def _by_columns(self, outputs: list[Tensor]) -> list[list[Tensor]]:
+        push = self.pusher(outputs)
+        found: list[list[Tensor]] = [[] for _ in outputs]
+        for i, x in enumerate(self.own):
+            columns = [push([(i, direction)]) for direction in _basis(x)]
+            for k, out in enumerate(outputs):
+                if columns and out.numel():
+                    rows = f.stack([column[k] for column in columns], -1)
+                    found[k].append(f.cast(rows.reshape(out.shape + x.shape), x.dtype))
+                else:
+                    found[k].append(_zeros(out.shape + x.shape, x))
         return found
+
+    def _by_rows(self, out: Tensor) -> list[Tensor]:
+        rows = jacobians(self.name, out, self.edges, self.create_graph)
+        shapes = [out.shape + x.shape for x in self.own]
+        return [
+            _zeros(shape, x) if found is None else found.reshape(shape)
+            for x, found, shape in zip(self.own, rows, shapes, strict=True)
+        ]
 
     def results(self, *derivatives: Any, has_aux: bool) -> tuple[Any, ...]:
         """The value, the derivatives, and what else the function returned; without their graph, unless it is needed further."""
@@ -192,8 +240,20 @@ def _reach_other_leaves(edges: list[Any], own: list[Any]) -> bool:
 def gradient_of(x: Tensor, g: Any, create_graph: bool) -> Tensor:
     """The gradient found, or zeros where the value does not depend on ``x``."""
     if g is None:
-        return Tensor(x.backend.xp.zeros(x.shape, dtype=x._array.dtype), x.backend)
+        return _zeros(x.shape, x)
     return g if create_graph else Tensor(g, x.backend)
+
+
+def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return Tensor(like.backend.xp.zeros(shape, dtype=like._array.dtype), like.backend)
+
+
+def _basis(x: Tensor) -> Iterator[Tensor]:
+    """For each element of ``x`` a tensor of its form that is 1 there, and 0 elsewhere."""
+    backend, n = x.backend, x.numel()
+    identity = backend.xp.eye(n, dtype=x._array.dtype)
+    for k in range(n):
+        yield Tensor(backend.xp.reshape(backend.xp.getitem(identity, k), x.shape), backend)
 
 
 def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -260,26 +320,27 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
         outputs = leaves(call.value)
         for out in outputs:
             call.check_floating(out)
-        weights = [one(out).requires_grad_() for out in outputs]
-        pulled = call.pulled(outputs, weights, retain_graph=True)
-        along = [(g, t) for g, t in zip(pulled, directions, strict=True) if g.requires_grad]
-        found: dict[Any, Any] = {}
-        if along:
-            create_graph = call.create_graph or any(t.requires_grad for t in directions)
-            roots = roots_of("jvp", [g for g, _ in along], [t for _, t in along], create_graph)
-            found = pull_back(roots, list(weights), create_graph=create_graph)
-            pushed = [gradient_of(u, found.get(u), create_graph) for u in weights]
-        else:
-            pushed = [gradient_of(u, None, False) for u in weights]
+        pushed = call.pusher(outputs)(list(enumerate(directions)))
     product = rebuild(call.value, iter(pushed))
     return call.results(product, has_aux=has_aux)
 
 
-def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def jacobian(
+    function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, mode: str = "auto"
+) -> Callable[..., Any]:
     """A function that returns the Jacobian of ``function`` by the arguments ``argnums``: every output's element by every input's.
 
-    As ``torch.func.jacrev``. For an output of shape S and an input of shape T its shape is S + T; for nested outputs and
-    inputs, the structure of the outputs, with that of the inputs in the place of each. One walk back for each output element.
+    As ``torch.func.jacrev`` and ``jacfwd``. For an output of shape S and an input of shape T its shape is S + T, and its dtype the
+    input's; for nested outputs and inputs, the structure of the outputs, with that of the inputs in the place of each.
+
+    Args:
+        mode: ``"reverse"`` walks back once for each output element, ``"forward"`` takes a :func:`jvp` for each input element.
+            ``"auto"`` chooses forward if the outputs have many more elements than the inputs. It does not if the function uses a
+            :class:`Function` or a tensor's hook: forward mode differentiates ``backward`` and the hook by their gradient.
+
+    Raises:
+        TypeError: an argument to differentiate by, or a result, is of integers.
+        ValueError: ``mode`` is something else.
 
     >>> import adjoint as ad
     >>> ad.jacobian(lambda x: x * x)(ad.tensor([1.0, 2.0]))
@@ -287,10 +348,13 @@ def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, h
             [0., 4.]])
     """
 
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian: mode must be 'auto', 'forward' or 'reverse' (got {mode!r})")
+
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         with _Call("jacobian", function, args, kwargs, argnums, has_aux) as call:
-            found = [call.in_arguments(call.jacobians(out)) for out in leaves(call.value)]
+            found = [call.in_arguments(derivatives) for derivatives in call.jacobians(leaves(call.value), mode)]
         structured = rebuild(call.value, iter(found))
         return (structured, *call.results(has_aux=True)[1:]) if has_aux else structured
 
@@ -299,25 +363,22 @@ def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, h
 
 def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> list[Tensor | None]:
     """For each edge the derivatives of ``out`` by it, a row an element of ``out``; None for one that is not behind ``out``."""
-    backend, n = out.backend, out.numel()
-    if not (n and out.requires_grad):
+    if not (out.numel() and out.requires_grad):
         return [None] * len(edges)
-    basis = backend.xp.eye(n, dtype=out._array.dtype)
     rows = []
-    for k in range(n):
-        one_hot = Tensor(backend.xp.reshape(backend.xp.getitem(basis, k), out.shape), backend)
-        roots = roots_of(name, [out], [one_hot], create_graph)
+    for weights in _basis(out):
+        roots = roots_of(name, [out], [weights], create_graph)
         rows.append(pull_back(roots, edges, retain_graph=True, create_graph=create_graph))
     found: list[Tensor | None] = []
     for edge in edges:
         parts = [row.get(edge) for row in rows]
-        like = next((g for g in parts if g is not None), None)
+        tensors = [g if create_graph or g is None else Tensor(g, edge.backend) for g in parts]
+        like = next((g for g in tensors if g is not None), None)
         if like is None:
             found.append(None)
         else:
-            tensors = [g if create_graph or g is None else Tensor(g, edge.backend) for g in parts]
-            zero = Tensor(edge.backend.xp.zeros(like.shape, dtype=basis.dtype), edge.backend)
-            found.append(f.stack([zero if g is None else g for g in tensors]))
+            zeros = _zeros(like.shape, like)
+            found.append(f.stack([zeros if g is None else g for g in tensors]))
     return found
 
 

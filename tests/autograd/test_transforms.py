@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint.autograd.transforms import leaves, rebuild
+from adjoint.backends import Backend
 from adjoint.errors import GraphError
 
 from .oracle import torch
@@ -265,7 +268,114 @@ def test_vjp_jvp_and_jacobian_are_those_of_torch_func(name: str) -> None:
     ):
         same_trees(a, b)
     for argnums in (0, 1, (0, 1)):
-        same_trees(ad.jacobian(ours, argnums)(*of_ours[:2]), torch.func.jacrev(theirs, argnums)(*of_theirs[:2]))
+        for mode in ("auto", "forward", "reverse"):
+            by_torch = torch.func.jacfwd if mode == "forward" else torch.func.jacrev
+            same_trees(ad.jacobian(ours, argnums, mode=mode)(*of_ours[:2]), by_torch(theirs, argnums)(*of_theirs[:2]))
+
+
+SHAPES = st.sampled_from([(), (0,), (1,), (3,), (2, 2), (0, 2), (7,)])
+
+
+@given(
+    shapes=st.lists(SHAPES, min_size=1, max_size=3),
+    results=st.lists(SHAPES, min_size=1, max_size=3),
+    mode=st.sampled_from(["auto", "forward", "reverse"]),
+    captured=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_a_jacobian_of_any_shapes_is_the_same_in_either_mode(
+    shapes: Any, results: Any, mode: str, captured: bool, seed: int, backend: Backend
+) -> None:
+    rng = np.random.default_rng(seed)
+    points = [rng.normal(size=shape) for shape in shapes]
+    weights = [[rng.normal(size=(*result, *shape)) for shape in shapes] for result in results]
+
+    def function(*xs: ad.Tensor) -> Any:  # sin(W x) of each result's shape, the sum over all inputs
+        products = [sum((ad.tensordot(ad.tensor(w), x, x.ndim) for w, x in zip(row, xs, strict=True)), 0.0) for row in weights]
+        return [{"sin": ad.sin(product)} for product in products]
+
+    jacobian = ad.jacobian(function, tuple(range(len(shapes))), mode=mode)
+    jacobian = ad.capture(jacobian) if captured else jacobian
+    for scale in (1.0, 0.5):
+        found = jacobian(*[ad.tensor(x * scale) for x in points])
+        for row, part in zip(weights, found, strict=True):
+            total = sum(np.tensordot(w, x * scale, x.ndim) for w, x in zip(row, points, strict=True))
+            for w, x, j in zip(row, points, part["sin"], strict=True):
+                want = np.cos(total).reshape(total.shape + (1,) * x.ndim) * w
+                assert j.shape == want.shape
+                np.testing.assert_allclose(j.cpu().numpy(), want, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+def test_jacobians_nest_and_are_differentiated_in_either_mode(mode: str) -> None:
+    def function(m: Any, x: Any, w: Any) -> Any:
+        return m.stack([m.sin(x[0] * x[1]) * w[0], x[0] ** 3 * w[1], m.exp(x[1]), x[1] * x[0], x[0] - x[1]])
+
+    x, w = ad.tensor(X[:2]), ad.tensor(Y[:2]).requires_grad_()
+    theirs, of_theirs = torch.tensor(X[:2]), torch.tensor(Y[:2], requires_grad=True)
+    outer, inner = (torch.func.jacfwd, torch.func.jacrev) if mode == "forward" else (torch.func.jacrev, torch.func.jacfwd)
+    twice = ad.jacobian(ad.jacobian(lambda x: function(ad, x, w), mode=mode), mode=mode)(x)
+    wanted = outer(inner(lambda x: function(torch, x, of_theirs)))(theirs)
+    same_trees(twice, wanted)
+    (twice**2).sum().backward()  # connected to what the function closes over
+    (wanted**2).sum().backward()
+    same_trees(w.grad, of_theirs.grad)
+    hessian = ad.grad(lambda x: (ad.jacobian(lambda x: function(ad, x, w.detach()), mode=mode)(x) ** 2).sum())(x)
+    same_trees(hessian, torch.func.grad(lambda x: (outer(lambda x: function(torch, x, of_theirs))(x) ** 2).sum())(theirs))
+
+
+def operations(function: Any, *args: Any) -> int:
+    captured = ad.capture(function)
+    captured(*args)
+    return captured.stats.recorded
+
+
+def test_a_jacobian_of_many_outputs_and_few_inputs_is_taken_forward() -> None:
+    def trajectory(x: ad.Tensor) -> ad.Tensor:
+        points = [x[0]]
+        for _ in range(30):
+            x = x + 0.01 * ad.stack([x[1], -ad.sin(x[0])])
+            points.append(x[0])
+        return ad.stack(points)
+
+    x = ad.tensor([0.5, 0.0])
+    work = {mode: operations(ad.jacobian(trajectory, mode=mode), x) for mode in ("auto", "forward", "reverse")}
+    assert work["auto"] == work["forward"] < work["reverse"] / 6
+    once, twice = (
+        operations(ad.jacobian(f, mode="forward"), x) for f in (lambda x: trajectory(ad.stack([x[0], 0.0 * x[0]])), trajectory)
+    )
+    assert twice < 2 * once, "the outputs are pulled back once, and each input is one walk more"
+    square = {mode: operations(ad.jacobian(lambda x: ad.sin(x) * x.sum(), mode=mode), x) for mode in ("auto", "reverse")}
+    assert square["auto"] == square["reverse"]
+
+
+def test_a_jacobian_has_the_dtype_of_its_input_in_either_mode() -> None:
+    x = ad.tensor([1.0, 2.0], dtype="float32")
+    for mode in ("forward", "reverse"):
+        assert ad.jacobian(lambda x: x.double().sum(), mode=mode)(x).dtype == ad.float32
+    with pytest.raises(ValueError, match=r"mode must be 'auto', 'forward' or 'reverse' \(got 'fwd'\)"):
+        ad.jacobian(ad.sin, mode="fwd")
+
+
+def test_auto_takes_a_function_whose_backward_is_differentiable_once_in_reverse() -> None:
+    class Cube(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: ad.Tensor) -> ad.Tensor:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: ad.Tensor) -> ad.Tensor:
+            return ad.tensor(g.detach().cpu().numpy() * 3 * ctx.saved_tensors[0].detach().cpu().numpy() ** 2)
+
+    def hooked(x: ad.Tensor) -> ad.Tensor:
+        y = x * 1.0
+        y.register_hook(lambda g: ad.tensor(g.detach().cpu().numpy() * 2))
+        return y.expand(10)
+
+    x = ad.tensor(2.0)
+    assert ad.jacobian(lambda x: Cube.apply(x).expand(10))(x).tolist() == [12.0] * 10
+    assert ad.jacobian(hooked)(x).tolist() == [2.0] * 10
 
 
 def test_hessians_and_their_products_are_those_of_torch() -> None:
