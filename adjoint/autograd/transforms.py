@@ -169,7 +169,7 @@ class _Call:
         return push
 
     def jacobians(self, outputs: list[Tensor], mode: str) -> list[list[Tensor]]:
-        """For each of ``outputs`` its Jacobian by each of :attr:`own`, in shape ``out.shape + input.shape`` and the input's dtype."""
+        """For each output its Jacobian by each of :attr:`own`, in shape ``out.shape + input.shape`` and the dtype of the input."""
         for out in outputs:
             self.check_floating(out)
         if mode == "forward" or (mode == "auto" and self._is_sooner_forward(outputs)):
