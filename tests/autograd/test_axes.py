@@ -191,6 +191,8 @@ KEPT: dict[tuple[Any, ...], str] = {
     **{("linalg.vecdot", shape, str(dim)): UNCHECKED for shape in ((1,), (3,)) for dim in (1, -2, 2, -3)},
     **{(name, shape, dim): OURS for shape, dims in (((0, 3), ("1", "-1")), ((3, 0), ("0", "-2"))) for dim in dims for name in
        ("quantile", "quantile keepdim", "nanquantile", "unique", "unique_consecutive")},
+    **{("scatter", shape, str(dim)): "PyTorch's gradient reaches values that another one has replaced" for shape in ((3,), (2, 3))
+       for dim in (0, 1, -1, -2)},
     **{("permute", dim): "a method takes numbers, and so does the function here" for dim in ("0", "-1")},
     ("softmin", "None"): "PyTorch guesses an axis, and warns",
 }  # fmt: skip
