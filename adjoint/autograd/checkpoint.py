@@ -19,7 +19,9 @@ def checkpoint(
     """``function(*args, **kwargs)``, whose intermediate values are let go of, and computed again when ``backward`` needs them.
 
     That takes the memory of the arguments and one more forward pass; gradients of every order are the same to the last bit
-    (but see ``preserve_rng_state``). Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
+    (but see ``preserve_rng_state``). What the function writes in place (running statistics, the rows of a table) and the attributes
+    of modules that it assigns change once: the second call starts from the state before the first one, and the state after it is
+    restored. Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
 
     Args:
         function: gives a tensor, or nested lists, tuples and dicts of them; the same, in the same way, at both calls.
@@ -42,7 +44,9 @@ def checkpoint(
     if not state.recording:
         return function(*args, **kwargs)
     again = _Again(function, args, kwargs, preserve_rng_state)
-    result = again.call()
+    with again.before:
+        result = again.call()
+    again.ended = graph.tick()
     made = again.nodes_behind(result)
     again.names, again.nodes = [node.name for node in made], [weakref.ref(node) for node in made]
     for node in made:
@@ -57,11 +61,13 @@ class _Again:
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.drawn = random.get_states() if preserve_rng_state else None
-        self.begun = graph.tick()
+        self.begun = self.ended = graph.tick()
         self.nodes: list[weakref.ref[Node]] = []
         self.names: list[str] = []
+        from .journal import Journal
         from .transforms import leaves
 
+        self.before = Journal()  # of the first call
         self.read: list[Any] = leaves([list(args), kwargs])
 
     def call(self) -> Any:
@@ -85,7 +91,8 @@ class _Again:
     def restore(self, node: Node) -> None:
         """Call the function again, and give every node what it saved."""
         for x in self.read:
-            if write := graph.writes.since(x.backend, x._array, self.begun):
+            write = graph.writes.since(x.backend, x._array, self.ended)
+            if write is not None and not self.before.has(x.backend, x._array):
                 raise GraphError(
                     f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it can not "
                     "be computed again; use the operation that returns a new tensor"
@@ -95,8 +102,12 @@ class _Again:
             if self.drawn is not None:
                 random.set_states(self.drawn)
             self.begun = graph.tick()
-            with enable_grad():
+            with enable_grad(), self.before.former_state():
                 again = self.nodes_behind(self.call())
+                refused = {new: error for new in again if (error := _changed(new))}
+            for new in again:
+                if type(new.saved) is tuple:
+                    graph.writes.forget_since(new.backend, new.saved, self.begun)
         finally:
             random.set_states(before)
             self.begun = begun
@@ -111,4 +122,24 @@ class _Again:
                 new.saved.nodes = [stands_for.get(made(), made) for made in new.saved.nodes]  # type: ignore[arg-type]
             old = reference()
             if old is not None and old.saved is self:
-                old.saved = new.saved
+                old.saved = _Refused(refused[new]) if new in refused else new.saved
+
+
+def _changed(node: Node) -> GraphError | None:
+    """The error to raise where a value that a node saved was written to since."""
+    try:
+        if type(node.saved) is tuple:
+            graph.check_unchanged(node)
+    except GraphError as error:
+        return error
+    return None
+
+
+class _Refused:
+    """What stands for saved values that were changed in place by the function itself."""
+
+    def __init__(self, error: GraphError) -> None:
+        self.error = error
+
+    def restore(self, node: Node) -> None:
+        raise self.error

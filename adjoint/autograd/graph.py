@@ -159,6 +159,27 @@ class _Writes:
             self._owners[key] = weakref.ref(owner, lambda _: self._forget(key))
         return self._last.setdefault(key, {})
 
+    def notes(self, backend: Backend, array: Array) -> Callable[[], None]:
+        """A function that forgets the writes to the array's memory from now on."""
+        ranges, key = self._ranges(backend, array), id(backend.owner(array))
+        before, recorded = dict(ranges), self.recorded.get(key)
+
+        def forget() -> None:
+            ranges.clear()
+            ranges.update(before)
+            self.recorded.pop(key, None)
+            if recorded is not None:
+                self.recorded[key] = recorded
+
+        return forget
+
+    def forget_since(self, backend: Backend, saved: tuple[Any, ...], time: int) -> None:
+        """Forget the writes after ``time`` to the memory of arrays that are saved."""
+        for array in arrays_in(saved):
+            ranges = self._last.get(id(backend.owner(array)), {})
+            for stretch in [stretch for stretch, note in ranges.items() if note[0] > time]:
+                del ranges[stretch]
+
     def set_apart(self, backend: Backend, tensor: Tensor) -> None:
         """Where the memory of ``tensor`` has been written to under a gradient: it may be used all the same, as it is."""
         if self.recorded and id(backend.owner(tensor._array)) in self.recorded:

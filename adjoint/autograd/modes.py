@@ -12,6 +12,7 @@ from typing import Any
 
 class _State(threading.local):
     recording = True
+    journals: tuple[Any, ...] = ()  # that take note of what is written to in place
     transforms = 0  # how many gradient transforms or tapes are open, so that an inner one knows it is differentiated
 
 

@@ -194,6 +194,8 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        for journal in state.journals:
+            journal.moving(self)
         self._array, self.backend = value._array, value.backend
         self._grad_buffer = self._view = None  # it may be of another shape, dtype or device
 
@@ -538,6 +540,8 @@ class Tensor:
         xp = self.backend.xp
         if hasattr(array, "dtype") and array.dtype != self._array.dtype:
             array = self.backend.asarray(array, self.dtype)
+        for journal in state.journals:
+            journal.writing(self.backend, self._array)
         try:
             *first, last = f.in_steps(f.plain_index(self, index))
             xp.setitem(xp.getitem(self._array, first[0]) if first else self._array, array, last)
@@ -568,6 +572,8 @@ class Tensor:
         self._make_writable()
         if recorded:
             self._keep_values_for(result._node)
+        for journal in state.journals:
+            journal.writing(self.backend, self._array)
         try:
             self.backend.xp.setitem(self._array, result._array, ...)
         except ValueError as error:
@@ -583,6 +589,8 @@ class Tensor:
         """Be what ``node`` made from now on; its cotangent fills :attr:`grad` where the former node's did."""
         if self._node is not None and self._node.aside is not None and node is not None:
             node.set_aside().retained_by, self._node.aside.retained_by = self._node.aside.retained_by, None
+        for journal in state.journals:
+            journal.moving(self)
         self._node, self._requires_grad = node, node is not None
 
     def _reshaped(self, operation: str, change: Any, *args: Any) -> Tensor:
@@ -591,6 +599,8 @@ class Tensor:
             raise GraphError(
                 f"{operation}: a leaf that requires a gradient would be changed in place; use ad.no_grad(), or a new view"
             )
+        for journal in state.journals:
+            journal.moving(self)
         before = Tensor(self._make_writable(), self.backend, self._node)
         before._view, before._was = self._view, self._was
         if self._view is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor
+from ..autograd.modes import state
 from ..autograd.tensor import destination
 from ..backends import as_dtype
 from ..capture.recording import watch
@@ -117,9 +118,13 @@ class Module:
                 )
         elif name in self._buffers and not (value is None or isinstance(value, Tensor)):
             raise TypeError(f"{type(self).__name__}: '{name}' is a buffer: assign a tensor or None, not {type(value).__name__}")
+        for journal in state.journals:
+            journal.assigning(self, name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        for journal in state.journals:
+            journal.assigning(self, name)
         object.__delattr__(self, name)
         if name in self._buffers:
             del self._buffers[name]
