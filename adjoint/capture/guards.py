@@ -543,6 +543,11 @@ class Guards:
         return [text.of(note) for note in self._notes.values() if note.redone]
 
     def close(self) -> None:
-        """Let go of everything."""
-        for held in (self._notes, self._reached, self._weak, self._hooks, self._classes, self._spaces, self._written, self._arrays):
-            held.clear()
+        """Let go of everything, the recording among it."""
+        never: Any = _never  # which another thread, still in one of the hooks, may ask yet
+        vars(self).clear()
+        self._here, self._seen = never, set()
+
+
+def _never() -> bool:
+    return False

@@ -213,8 +213,8 @@ class Recording:
 
     def close(self) -> None:
         """Let go of the arrays, and of what would keep this alive."""
-        self._recorded.clear()
-        self._still_held.clear()
+        for held in (self._recorded, self._still_held, self.tensors, self.read, self.written, self.feeds, self._tapes):
+            held.clear()
         self.guards.close()
         if "recorder" in vars(self):  # it had begun
             self.recorder.close()

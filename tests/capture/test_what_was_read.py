@@ -155,7 +155,7 @@ inner = made()
 
 
 def changed_code(w: Any, v: float) -> None:
-    w["of_code"].__code__ = eval(f"lambda: {v}").__code__
+    w["of_code"].__code__ = eval(f"lambda: {v!r}".replace("nan", "1e999 - 1e999")).__code__
 
 
 def attribute(path: str) -> Callable[[Any, Any], None]:
@@ -267,6 +267,10 @@ READS: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
         "t.own_class",
         lambda w, v: setattr(w["t"], "__class__", type("U", (type(w["t"]),), {"own_class": v})),
     ),
+    "class by type, changed": (
+        "type(t).own_class",
+        lambda w, v: setattr(w["t"], "__class__", type("U", (type(w["t"]),), {"own_class": v})),
+    ),
     "tensor": ("t.tensor", lambda w, v: setattr(w["t"], "tensor", ad.tensor(float(v)))),
     "tensor written to": ("t.tensor", lambda w, v: w["t"].tensor.fill_(float(v)) if isinstance(w["t"].tensor, ad.Tensor) else None),
 }
@@ -349,6 +353,19 @@ def test_each_change_of_what_was_read(name: str, backend: Backend) -> None:
     before = captured.stats.replays
     captured(x)
     assert captured.stats.replays == before + 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(2.0, 2), (1, True), (0.0, -0.0), ((1, 2), (1.0, 2.0)), ([1], [1.0])])
+def test_equal_numbers_of_another_kind_are_others_and_new_ones_of_the_same_are_not(before: Any, after: Any) -> None:
+    holder = types.SimpleNamespace(value=before)
+    captured = ad.capture(lambda x: ad.tensor(holder.value) * x)
+    for value, programs in [(before, 1), (copy.deepcopy(before), 1), (after, 2), (before, 2)]:
+        if not isinstance(value, list) or programs == 2:  # another list is another object
+            holder.value = value
+        for _ in range(2):
+            found, wanted = captured(ad.tensor(1)), ad.tensor(holder.value) * ad.tensor(1)
+            assert repr(found) == repr(wanted)
+        assert captured.stats.programs == programs
 
 
 # --- what the call itself changes ------------------------------------------------------------------------------------------------
@@ -520,6 +537,16 @@ def test_values_of_an_array_that_is_written_to(read: Callable[..., Any], backend
             assert step(ad.ones(2)).tolist() == [k, k]
 
 
+def test_an_array_that_is_an_operand_is_read_by_each_replay() -> None:
+    with ad.use_backend("numpy"):
+        array = np.ones(1 << 18)
+        step = ad.capture(lambda x: (x * array[:2], x * ad.as_tensor(array)[1:3]))
+        for k in range(4):
+            array[:] = k
+            assert [part.tolist() for part in step(ad.ones(2))] == [[k, k]] * 2
+        assert step.stats[:2] == (1, 3)
+
+
 def test_a_large_array_is_read_as_a_tensor_or_not_at_all() -> None:
     array = np.ones(1 << 18)
     with pytest.raises(CaptureError, match=r"values of a large NumPy array \('array', 2\.1 MB\).*make it a tensor"):
@@ -687,6 +714,28 @@ def test_a_trainer_and_all_that_happens_to_it(monkeypatch: pytest.MonkeyPatch) -
     assert trained(True) == trained(False)
 
 
+def test_the_parts_of_a_module_and_the_groups_of_an_optimizer() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    total = ad.capture(lambda: sum(p.detach().sum() for p in model.parameters()))
+    rate = ad.capture(lambda x: x * optimizer.param_groups[0]["lr"])
+    listed = ad.capture(lambda x: x * len(optimizer.param_groups[0]["params"]))
+    changes: list[Callable[[], Any]] = [
+        lambda: None,
+        lambda: model.append(nn.Linear(1, 1)),
+        lambda: setattr(model[0], "bias", None),
+        lambda: optimizer.param_groups[0].update(lr=0.25),
+        lambda: setattr(model, "epoch", 3),
+    ]
+    for change in changes:
+        change()
+        for _ in range(2):
+            assert total().item() == sum(p.detach().sum() for p in model.parameters()).item()
+            assert rate(ad.ones(1)).item() == optimizer.param_groups[0]["lr"]
+            assert listed(ad.ones(1)).item() == 2
+    assert (total.stats.programs, rate.stats.programs, listed.stats.programs) == (3, 2, 1)
+
+
 def test_an_optimizers_formula_and_an_operations_derivative() -> None:
     scale = {"update": 1.0, "backward": 1.0}
 
@@ -778,12 +827,11 @@ def test_another_threads_reading_is_not_noted() -> None:
 def test_a_trainer_is_let_go_of_with_its_captured_step() -> None:
     t = Training()
     step, x, y = ad.capture(t.step), ad.ones(5, 4), ad.tensor([0, 1, 2, 0, 1])
-    for _ in range(3):
-        step(x, y)
     kept = [weakref.ref(part) for part in (t, t.model, t.optimizer, t.config, *t.model.parameters())]
-    gc.collect()
     gc.disable()
     try:
+        for _ in range(3):
+            step(x, y)
         del t, step
         assert [reference() for reference in kept] == [None] * len(kept)
     finally:
