@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import feeding
+import guarding
 import processes
 import scalars
 import training
@@ -126,6 +127,10 @@ ROWS: list[Row] = [
     Row(
         "loader", "an epoch of 60,000 x 784, batch 128, shuffled",
         {"adjoint": feeding.adjoint_epoch, "torch": feeding.torch_epoch},
+    ),
+    Row(
+        "guards", "a replay of x * k on 4 numbers, with 20 attributes of a trainer read, or none",
+        {"adjoint captured": partial(guarding.replays, True), "adjoint captured, no attributes": partial(guarding.replays, False)},
     ),
     *predicting(("iris", "784-512-10")),
     Row(
