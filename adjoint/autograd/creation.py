@@ -10,7 +10,7 @@ from typing import Any
 from .. import backends
 from ..backends import Backend, DType, as_dtype, dtypes
 from ..errors import BackendError
-from .functions.arguments import sizes_of
+from .functions.arguments import also, size_given, sizes_of
 from .tensor import Tensor, leaf
 
 #: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
@@ -171,57 +171,82 @@ def _home(x: Any) -> Backend:
 
 
 def full(
-    size: int | tuple[int, ...], fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    size: int | tuple[int, ...] | None = None,
+    fill_value: float | None = None,
+    *,
+    shape: int | tuple[int, ...] | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """``fill_value`` in every element."""
+    """``fill_value`` in every element; the size as ``size`` or ``shape``."""
+    if size is None or shape is not None:
+        (size,) = size_given("full", () if size is None else (size,), None, shape)
+    if fill_value is None:
+        raise TypeError("full: give a fill_value")
     backend, dtype = _place(device, dtype)
     name = (dtypes.of_number(fill_value) if dtype is None else dtype).name
-    shape = (size,) if isinstance(size, int) else tuple(size)
-    return leaf(backend.xp.full(shape, fill_value, dtype=getattr(backend.xp, name)), backend, requires_grad)
+    sizes = (size,) if isinstance(size, int) else tuple(size)
+    return leaf(backend.xp.full(sizes, fill_value, dtype=getattr(backend.xp, name)), backend, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple.
+def zeros(
+    *sizes: Any, size: Any = None, shape: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Zeros, float32 unless ``dtype`` says otherwise; the sizes as numbers, one tuple, or the keyword ``size`` or ``shape``.
 
     >>> zeros(2, 3)
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return full(sizes_of("zeros", size), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+    if size is not None or shape is not None:
+        sizes = size_given("zeros", sizes, size, shape)
+    return full(sizes_of("zeros", sizes), 0.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones, float32 unless ``dtype`` says otherwise; ``size`` as numbers or one tuple."""
-    return full(sizes_of("ones", size), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
+def ones(
+    *sizes: Any, size: Any = None, shape: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones, float32 unless ``dtype`` says otherwise; the sizes as numbers, one tuple, or the keyword ``size`` or ``shape``."""
+    if size is not None or shape is not None:
+        sizes = size_given("ones", sizes, size, shape)
+    return full(sizes_of("ones", sizes), 1.0, dtype=dtype or dtypes.float32, device=device, requires_grad=requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, shape: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Memory whose values are whatever was there."""
+    if size is not None or shape is not None:
+        sizes = size_given("empty", sizes, size, shape)
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None
-    return leaf(backend.xp.empty(sizes_of("empty", size), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
+    return leaf(backend.xp.empty(sizes_of("empty", sizes), dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
 
 
-def zeros_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the shape, dtype and on the device of ``x``."""
-    return zeros(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+def zeros_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape of ``x``, and in its dtype and on its device unless others are given."""
+    return zeros(x.shape, dtype=dtype or x.dtype, device=x.backend if device is None else device, requires_grad=requires_grad)
 
 
-def ones_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the shape, dtype and on the device of ``x``."""
-    return ones(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+def ones_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape of ``x``, and in its dtype and on its device unless others are given."""
+    return ones(x.shape, dtype=dtype or x.dtype, device=x.backend if device is None else device, requires_grad=requires_grad)
 
 
-def empty_like(x: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """:func:`empty` in the shape, dtype and on the device of ``x``."""
-    return empty(x.shape, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+def empty_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """:func:`empty` in the shape of ``x``, and in its dtype and on its device unless others are given."""
+    return empty(x.shape, dtype=dtype or x.dtype, device=x.backend if device is None else device, requires_grad=requires_grad)
 
 
-def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """``fill_value`` in the shape, dtype and on the device of ``x``."""
-    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.backend, requires_grad=requires_grad)
+def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """``fill_value`` in the shape of ``x``, and in its dtype and on its device unless others are given."""
+    return full(
+        x.shape, fill_value, dtype=dtype or x.dtype, device=x.backend if device is None else device, requires_grad=requires_grad
+    )
 
 
+@also(end="stop")
 def arange(
     start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -242,6 +267,7 @@ def arange(
     return leaf(xp.astype(xp.arange(start, end, step, dtype=first), getattr(xp, dtype.name)), backend, requires_grad)
 
 
+@also(end="stop", steps="num")
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
     backend, dtype = _place(device, dtype or dtypes.float32)

@@ -11,7 +11,7 @@ from .. import backends
 from ..backends import Backend, as_dtype, dtypes
 from .creation import arange
 from .functions import broadcast_shapes, searchsorted, where
-from .functions.arguments import result_type, sizes_of
+from .functions.arguments import result_type, size_given, sizes_of
 from .tensor import Tensor, leaf
 
 
@@ -125,19 +125,35 @@ def _float(backend: Backend, dtype: Any, name: str) -> Any:
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    shape: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
+    if size is not None or shape is not None:
+        sizes = size_given("rand", sizes, size, shape)
     stream, backend = _stream(generator, device)
-    return leaf(stream.uniform(sizes_of("rand", size), _float(backend, dtype, "rand")), backend, requires_grad)
+    return leaf(stream.uniform(sizes_of("rand", sizes), _float(backend, dtype, "rand")), backend, requires_grad)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    shape: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    if size is not None or shape is not None:
+        sizes = size_given("randn", sizes, size, shape)
     stream, backend = _stream(generator, device)
-    return leaf(stream.normal(sizes_of("randn", size), _float(backend, dtype, "randn")), backend, requires_grad)
+    return leaf(stream.normal(sizes_of("randn", sizes), _float(backend, dtype, "randn")), backend, requires_grad)
 
 
 def randint(

@@ -848,6 +848,68 @@ def test_every_floating_point_result_has_a_gradient_but_constants() -> None:
 # --- the same at the surface of PyTorch's names ---------------------------------------------------------------------------------
 
 
+def public() -> dict[str, Any]:
+    """The functions of tensors by name, those of ``linalg`` and ``special`` too."""
+    found = {}
+    for prefix, module in (("", ad), ("linalg.", ad.linalg), ("special.", ad.special)):
+        for name, value in vars(module).items():
+            if inspect.isfunction(value) and (module is ad or value.__module__ == module.__name__):
+                found[prefix + name] = value
+    return found
+
+
+def test_every_function_takes_axis_for_dim_and_keepdims_for_keepdim() -> None:
+    tried = 0
+    for name, function in public().items():
+        parameters = inspect.signature(function).parameters
+        for own, other in (("dim", "axis"), ("keepdim", "keepdims")):
+            if own in parameters:
+                tried += 1
+                with pytest.raises(Exception) as raised:
+                    function(**{other: 0})
+                assert "unexpected keyword" not in str(raised.value), name
+    assert tried > 80
+    x = ad.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    for both in (
+        lambda one: ad.sort(x, **one("dim", 0)).values, lambda one: ad.topk(x, 1, **one("dim", 0)).values,
+        lambda one: ad.unsqueeze(x, **one("dim", 1)), lambda one: ad.linalg.vector_norm(x, **one("dim", 1), **one("keepdim", True)),
+        lambda one: x.argmax(**one("dim", 1), **one("keepdim", True)), lambda one: x.all(**one("dim", 0), **one("keepdim", True)),
+        lambda one: ad.gather(x, index=ad.tensor([[1], [0]]), **one("dim", 1)), lambda one: x.cumprod(**one("dim", 1)),
+    ):  # fmt: skip
+        ours = both(lambda name, value: {{"dim": "axis", "keepdim": "keepdims"}[name]: value})
+        assert ours.tolist() == both(lambda name, value: {name: value}).tolist()
+    with pytest.raises(TypeError, match="sort: give dim or axis, not both"):
+        ad.sort(x, dim=0, axis=0)
+
+
+def test_sizes_and_ranges_are_given_in_pytorchs_words_or_the_standards() -> None:
+    for name in ("zeros", "ones", "empty", "rand", "randn"):
+        make = getattr(ad, name)
+        assert make(2, 3).shape == make((2, 3)).shape == make(size=(2, 3)).shape == make(shape=(2, 3), dtype="float64").shape
+        assert make(shape=2).shape == make(size=2).shape == (2,)
+        for wrong in (lambda make: make(2, shape=2), lambda make: make(size=2, shape=2), lambda make: make(2, size=(2,))):
+            with pytest.raises(TypeError, match=f"{name}: give the sizes once"):
+                wrong(make)
+    assert (
+        ad.full((2,), 3).tolist() == ad.full(size=2, fill_value=3).tolist() == ad.full(shape=(2,), fill_value=3).tolist() == [3, 3]
+    )
+    for wrong in (lambda: ad.full(2), lambda: ad.full(fill_value=2), lambda: ad.full(2, 3, shape=2)):
+        with pytest.raises(TypeError, match="full: give"):
+            wrong()
+    assert ad.arange(0, stop=3).tolist() == ad.arange(0, end=3).tolist() == [0, 1, 2]
+    assert ad.linspace(0, stop=1, num=3).tolist() == ad.linspace(0, end=1, steps=3).tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(TypeError, match="arange: give end or stop, not both"):
+        ad.arange(0, 2, end=3, stop=3)
+    x = ad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert ad.flip(x, axis=0).tolist() == ad.flip(x, 0).tolist()
+    assert ad.roll(x, shift=1, axis=0).tolist() == ad.roll(x, 1, 0).tolist()
+    assert ad.tril(x, k=-1).tolist() == ad.tril(x, diagonal=-1).tolist()
+    assert ad.tensordot(x, x, axes=1).tolist() == ad.tensordot(x, x, dims=1).tolist()
+    for like in (ad.zeros_like, ad.ones_like, ad.empty_like, lambda x, **options: ad.full_like(x, fill_value=2, **options)):
+        made = like(x, device="cpu", dtype="float64")
+        assert (made.device, made.dtype, made.shape) == ("cpu", ad.float64, (2, 2))
+
+
 def test_indices_along_an_axis_may_count_from_its_end_with_their_gradient(backend: Backend) -> None:
     x = ad.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
     picked = ad.take_along_dim(x, ad.tensor([[-1, 0, -3]]), 1)

@@ -342,6 +342,12 @@ def test_a_matrix_product_is_cublass_or_a_kernels_with_the_same_values(data: Any
         assert any(isinstance(one, cuda_kernels.Kernel) for one in run.launches[1]) == own
 
 
+def test_constants_are_written_in_their_dtype() -> None:
+    for dtype, most in (("uint64", "18446744073709551615ULL"), ("uint32", "4294967295U"), ("int64", "9223372036854775807LL")):
+        assert cuda_kernels.literal(np.iinfo(dtype).max, np.dtype(dtype)) == most
+    assert cuda_kernels._folded("min", np.dtype("uint64"))[0].endswith("18446744073709551615ULL")
+
+
 # --- the stand-in keeps the rules ------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,8 @@
 Wherever PyTorch says ``dim`` and ``keepdim``, NumPy's ``axis`` and ``keepdims`` are taken too.
 """
 
+from . import linalg, special
+from .arguments import take_axis_for_dim
 from .arithmetic import (
     addcdiv,
     addcmul,
@@ -317,3 +319,7 @@ from .statistics import (
     sum_to_size,
     var_mean,
 )  # fmt: skip
+
+take_axis_for_dim(globals())
+for _module in (linalg, special):
+    take_axis_for_dim(vars(_module))

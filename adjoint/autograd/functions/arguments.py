@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...backends import DType, as_dtype, dtypes
 from ..graph import widely
@@ -84,6 +86,45 @@ def numbers(name: str, parameter: str, value: Any) -> Any:
 def _shown(value: Any) -> str:
     shape = getattr(value, "shape", ())
     return f"{type(value).__name__} of shape {shape}" if shape != () else f"{value!r}"
+
+
+# --- names -------------------------------------------------------------------------------------------------------------------
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def also(**names: str) -> Callable[[Function], Function]:
+    """A decorator: the function takes the keyword ``names[p]`` for its parameter ``p`` as well. Raises ``TypeError`` on both."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if not kwargs:
+                return function(*args)
+            for own, other in names.items():
+                if other in kwargs:
+                    if own in kwargs:
+                        raise TypeError(f"{function.__name__}: give {own} or {other}, not both")
+                    kwargs[own] = kwargs.pop(other)
+            return function(*args, **kwargs)
+
+        return called  # type: ignore[return-value]
+
+    return decorate
+
+
+def take_axis_for_dim(module: dict[str, Any]) -> None:
+    """Have the functions of a module that have parameters ``dim`` and ``keepdim`` take ``axis`` and ``keepdims`` as well."""
+    for name, function in module.items():
+        if not (isinstance(function, FunctionType) and function.__module__.startswith(module["__name__"])):
+            continue
+        code = inspect.unwrap(function).__code__
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        pairs = (("dim", "axis"), ("keepdim", "keepdims"))
+        names = {own: other for own, other in pairs if own in parameters and other not in parameters}
+        if names:
+            module[name] = also(**names)(function)
+            module[name].__module__ = module["__name__"]
 
 
 # --- axes and sizes ----------------------------------------------------------------------------------------------------------
@@ -168,6 +209,13 @@ def sizes_of(name: str, size: tuple[Any, ...], parameter: str = "size") -> tuple
         return size
     read = integers(name, parameter, size[0] if len(size) == 1 else size)
     return (read,) if isinstance(read, int) else read
+
+
+def size_given(name: str, sizes: tuple[Any, ...], size: Any, shape: Any) -> tuple[Any, ...]:
+    """For :func:`sizes_of`: sizes that were given by keyword, as ``size`` or ``shape``. Raises ``TypeError`` unless given once."""
+    if sizes or (size is None) is (shape is None):
+        raise TypeError(f"{name}: give the sizes once: as arguments, as size or as shape")
+    return (shape if size is None else size,)
 
 
 # --- tensors -----------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import cut_along, integer, integers, tensor_of
+from .arguments import also, cut_along, integer, integers, tensor_of
 from .diagonals import diagonal
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def _multiplied(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
     return shapes.reshape(linalg.matmul(left, right), shape=(*batch, *high, *wide)), both + rows + columns
 
 
+@also(dims="axes")
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """The sum of products over the last ``dims`` axes of ``a`` and the first of ``b``, or over two lists of their axes.
 

@@ -163,14 +163,14 @@ def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None =
     return _extreme("min", amin, minimum, reductions.argmin, x, dim if axis is None else axis, keepdim or keepdims)
 
 
-def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Where the largest value is along ``dim``, or in the flattened tensor; the first of equals."""
-    return _place("argmax", reductions.argmax, x, dim if axis is None else axis, keepdim)
+    return _place("argmax", reductions.argmax, x, dim if axis is None else axis, keepdim or keepdims)
 
 
-def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Where the smallest value is along ``dim``, or in the flattened tensor; the first of equals."""
-    return _place("argmin", reductions.argmin, x, dim if axis is None else axis, keepdim)
+    return _place("argmin", reductions.argmin, x, dim if axis is None else axis, keepdim or keepdims)
 
 
 def _place(name: str, arg: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
@@ -180,14 +180,14 @@ def _place(name: str, arg: Any, x: Tensor, dim: int | None, keepdim: bool) -> Te
     return place if rows is x else shaped_like(x, place)
 
 
-def all(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None) -> Tensor:
+def all(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """Whether every element over ``dim`` is true (not 0)."""
-    return reductions.all(x, axis=axes_of("all", x, dim, axis), keepdims=keepdim)
+    return reductions.all(x, axis=axes_of("all", x, dim, axis), keepdims=keepdim or keepdims)
 
 
-def any(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None) -> Tensor:
+def any(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
     """Whether some element over ``dim`` is true (not 0)."""
-    return reductions.any(x, axis=axes_of("any", x, dim, axis), keepdims=keepdim)
+    return reductions.any(x, axis=axes_of("any", x, dim, axis), keepdims=keepdim or keepdims)
 
 
 def cumsum(x: Tensor, dim: int = -1, *, dtype: Any = None, axis: int | None = None) -> Tensor:

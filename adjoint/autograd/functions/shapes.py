@@ -7,7 +7,7 @@ from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
 from ..rules import linalg, reductions, shapes
-from .arguments import Dims, axes_of, axis_of, cut_along, index_at, integer, integers, sizes_of, tensor_of
+from .arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, sizes_of, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -106,6 +106,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     return shapes.broadcast_to(x, shape=sizes_of("broadcast_to", (shape,)))
 
 
+@also(dims="axis")
 def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
     """In reverse order along ``dims``, given as numbers, one sequence, or by keyword."""
     if (dims is None) is (not axes):
@@ -114,6 +115,7 @@ def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
     return shapes.copy(x) if chosen is None or chosen == () else shapes.flip.call(x, axis=chosen)
 
 
+@also(shifts="shift", dims="axis")
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Shifted along ``dims``, what falls off coming in at the other end; along several, each by its own of ``shifts``."""
     shift = sizes_of("roll", (shifts,), "shifts")
@@ -131,11 +133,13 @@ def _matrix(name: str, x: Tensor) -> Tensor:
     return x
 
 
+@also(diagonal="k")
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle, up to and with the given diagonal; zeros above."""
     return shapes.tril(_matrix("tril", x), k=diagonal)
 
 
+@also(diagonal="k")
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle, from the given diagonal on; zeros below."""
     return shapes.triu(_matrix("triu", x), k=diagonal)
