@@ -22,6 +22,7 @@ and any dtype; summing it to the input's shape and casting it to the input's dty
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, overload
@@ -485,6 +486,11 @@ def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     registry[kernel.__name__] = made = Primitive(kernel, **options)
     setattr(differentiable, made.name, made)
     return made
+
+
+def on(xp: Any, operation: Primitive) -> Callable[..., Any]:
+    """The operation for a kernel or rule to call: the primitive itself on Tensors, its kernel on arrays."""
+    return getattr(xp, operation.name, partial(operation.kernel, xp))
 
 
 @primitive(promotes=False)

@@ -55,6 +55,12 @@ class Extras(Protocol):
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + exp(-x)), without a warning."""
 
+    def root_mean_square(self, x: Array, *, axis: int | tuple[int, ...] | None, divisor: float, eps: float) -> Array:
+        """sqrt(sum of x^2 / divisor + eps) over ``axis``, which stays at length one, of float32 or float64.
+
+        Right to the last digits whatever the scale of ``x`` is: squares neither overflow nor underflow, without a warning.
+        """
+
     block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
 
     def lanes(self, function: Callable[[list[Any]], Any], parts: list[Any]) -> list[Any]:

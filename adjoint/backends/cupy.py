@@ -168,6 +168,7 @@ def namespace() -> Namespace:
     xp.index_put, xp.argsort = partial(special.index_put, xp), partial(special.argsort, cp.argsort, xp)  # CuPy's is stable
     xp.last_writes = partial(special.last_writes, xp)
     xp.normal_cdf, xp.sigmoid = partial(special.normal_cdf_by_erf, xp), partial(special.sigmoid, xp)
+    xp.root_mean_square = partial(special.root_mean_square, xp)
     vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
     solve = xp.solve
 

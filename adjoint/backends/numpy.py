@@ -75,6 +75,7 @@ def reduction(ufunc: Any) -> Any:
 #: would lose digits, as they do where NumPy itself adds rows to each other.
 LONGEST_ROW, MOST_ROWS = 1024, 1 << 14
 plain_sum: Any = np.add.reduce
+largest, smallest = np.maximum.reduce, np.minimum.reduce
 _ones: dict[Any, Array] = {}
 
 
@@ -109,10 +110,51 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     if factors is None:
         return plain_sum(x, axis, None, None, keepdims)
     total = dot(*factors)
-    if x.ndim == 2 and not keepdims:
-        return total
+    if x.ndim == 2:
+        return total if not keepdims else total.reshape((-1, 1) if factors[0] is x else (1, -1))
     gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
     return total.reshape([1 if i in gone else n for i, n in enumerate(x.shape) if keepdims or i not in gone])
+
+
+#: Below such a sum of squares, some of them may have lost digits; see where it is used for an ``eps`` that makes up for it.
+SMALLEST_SUM = {np.dtype(np.float32): 2.0**-100, np.dtype(np.float64): 2.0**-960}
+NEGLIGIBLE = 1e-20
+
+
+def sum_of_squares(x: Array, axis: Any) -> Array:
+    """The sum of x^2 over ``axis``, kept at length one: by BLAS over the last axes, without an array of squares."""
+    ndim, rest = x.ndim, ()
+    if axis == -1 or axis is None:
+        first = 0 if axis is None else ndim - 1
+    else:
+        axes = {a % ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+        first = ndim
+        while first - 1 in axes:
+            first -= 1
+        rest = tuple(a for a in axes if a < first)
+    if first == ndim or not x.flags.c_contiguous:
+        return add_up(x * x, axis=axis, keepdims=True)
+    shape = x.shape[:first]
+    rows = x if first == ndim - 1 else x.reshape(*shape, math.prod(x.shape[first:]))
+    total = np.vecdot(rows, rows).reshape(shape + (1,) * (ndim - first))
+    return plain_sum(total, rest, None, None, True) if rest else total
+
+
+def root_mean_square(otherwise: Any, x: Array, *, axis: Any, divisor: float, eps: float) -> Array:
+    """sqrt(sum of x^2 / divisor + eps), plainly but where a sum leaves the dtype's range: there as ``otherwise`` computes it."""
+    total = np.asarray(sum_of_squares(x, axis))
+    low = 0.0 if eps > NEGLIGIBLE else SMALLEST_SUM[x.dtype]
+    if total.size == 1:
+        fine = low <= total.item() < math.inf
+    else:
+        fine = not total.size or bool(largest(total, None) < math.inf and (not low or smallest(total, None) >= low))
+    lost: Any = None if fine else ~((total >= low) & (total < math.inf))
+    if divisor != 1:
+        total /= divisor
+    if eps:
+        total += eps
+    root = np.sqrt(total, total)
+    return root if fine else np.where(lost, otherwise(x, axis=axis, divisor=divisor, eps=eps), root)
 
 
 def matmul(x: Array, y: Array) -> Array:
@@ -213,12 +255,8 @@ def add_rows(result: Array, index: Array, rows: Array) -> None:
 
 def silently(function: Any) -> Any:
     """The function without a warning where there is an overflow on its way."""
-
-    def silent(x: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return function(x)
-
-    silent.__wrapped__ = getattr(function, "__wrapped__", function)  # type: ignore[attr-defined]
+    silent = np.errstate(over="ignore")(function)
+    silent.__wrapped__ = getattr(function, "__wrapped__", function)
     return silent
 
 
@@ -255,6 +293,7 @@ def namespace() -> Namespace:
     for name in ("erf", "normal_cdf", "sigmoid"):
         setattr(xp, name, silently(by_tiles(partial(getattr(special, name), xp))))
     xp.index_put, xp.last_writes = partial(special.index_put, xp), partial(special.last_writes, xp)
+    xp.root_mean_square = silently(partial(root_mean_square, partial(special.root_mean_square, xp)))
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
     xp.block_bytes, xp.lanes = 2 << 20, lanes  # what stays in a core's cache

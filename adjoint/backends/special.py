@@ -179,6 +179,19 @@ def erfinv(xp: Any, x: Any) -> Any:
     return _SQRT_HALF * xp.where(size <= 0.85, central, xp.where(x < 0.0, -outer, outer))
 
 
+def root_mean_square(xp: Any, x: Any, *, axis: Any, divisor: float, eps: float) -> Any:
+    """sqrt(sum of x^2 / divisor + eps) at any scale: float32 is squared in float64, and float64 scaled by its largest size."""
+    if x.dtype == xp.float32:
+        wide = xp.astype(x, xp.float64)
+        return xp.astype(xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=True) / divisor + eps), x.dtype)
+    if 0 in x.shape:
+        return xp.sqrt(xp.sum(x, axis=axis, keepdims=True) + eps)
+    top = xp.maximum(xp.max(xp.abs(x), axis=axis, keepdims=True), eps**0.5)
+    top = xp.where(xp.logical_and(top > 0, top < float("inf")), top, 1.0)
+    scaled = x / top
+    return xp.sqrt(xp.sum(scaled * scaled, axis=axis, keepdims=True) / divisor + eps / top / top) * top
+
+
 def are_indices(xp: Any, x: Any, n: int) -> Any:
     """Whether all whole numbers in ``x`` are from 0 to n - 1."""
     x = xp.astype(x, xp.int64)  # n may be more than a smaller dtype holds

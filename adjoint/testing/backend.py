@@ -13,6 +13,7 @@ the namespace has an entry in :data:`CALLS`; one that is added to the namespace 
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import warnings
@@ -146,6 +147,10 @@ CALLS: dict[str, list[Call]] = {
     "erf": [_on("erf", ANY), _on("erf", ROUGH)],
     "normal_cdf": [_on("normal_cdf", ANY), _on("normal_cdf", ROUGH)],
     "sigmoid": [_on("sigmoid", ANY), _on("sigmoid", ROUGH)],
+    "root_mean_square": [
+        _on("root_mean_square", x, axis=axis, divisor=3.0, eps=eps)
+        for x in (ANY, ROUGH) for axis in (None, 0, -1) for eps in (0.0, 0.5)
+    ],
     "cholesky": [_on("cholesky", SYMMETRIC)],
     "inv": [_on("inv", SYMMETRIC)],
     "slogdet": [_on("slogdet", SYMMETRIC), _on("slogdet", [[1.0, 2.0], [2.0, 4.0]])],
@@ -392,6 +397,25 @@ class BackendConformance:
         for point, value, share in zip(exact, self.host(erf).tolist(), self.host(below).tolist(), strict=True):
             assert abs(value - math.erf(point)) <= 2.5e-7 * abs(math.erf(point)), f"erf({point})"
             assert abs(share - math.erfc(-point / math.sqrt(2.0)) / 2.0) <= 1.5e-7, f"normal_cdf({point})"
+
+    def test_a_root_mean_square_is_right_at_any_scale(self) -> None:
+        xp = self.backend.xp
+        for dtype, powers in ((float32, (-37, -30, -20, 0, 15, 30, 37)), (float64, (-300, -170, 0, 160, 300))):
+            for power, axis, eps in itertools.product(powers, (0, 1, (0, 1), None), (0.0, 1e-5)):
+                data = [[3.0 * 10.0**power, -4.0 * 10.0**power], [1.0, 0.0]]
+                for rows in (data, data[:1], [[0.0, 0.0]]):
+                    x = self.backend.asarray(parse(rows), dtype)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("error")
+                        found = xp.root_mean_square(x, axis=axis, divisor=2.0, eps=eps)
+                    exact = self.host(x).tolist()
+                    groups = (
+                        [[*itertools.chain(*exact)]] if axis in (None, (0, 1)) else zip(*exact, strict=True) if axis == 0 else exact
+                    )
+                    expected = [math.hypot(*(value / math.sqrt(2.0) for value in group), math.sqrt(eps)) for group in groups]
+                    for value, wanted in zip(self.host(found).reshape(-1).tolist(), expected, strict=True):
+                        assert abs(value - wanted) <= 4.0 * {float32: 1.2e-7, float64: 2.3e-16}[dtype] * wanted, (rows, axis, eps)
+                    assert found.dtype == x.dtype
 
     # --- random numbers ------------------------------------------------------------------------------------------------------
 

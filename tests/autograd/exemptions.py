@@ -92,3 +92,37 @@ EXEMPT: dict[str, dict[str, str]] = {
         **dict.fromkeys("cholesky det eigh inv pinv qr slogdet solve svd".split(), "LAPACK has none, and PyTorch refuses it too"),
     },
 }
+
+#: Of the functions in ``test_scale.py``: the value, first or second derivative that may lose its digits, and why.
+SCALE: dict[str, dict[str, str]] = {
+    "sigmoid": {
+        "first": "it is out (1 - out), 0 from 17 on, as in PyTorch: from the input it would take an exponential more",
+        "second": "its first derivative's",
+    },
+    "tanh": {
+        "first": "it is 1 - out^2, 0 from 9 on, as in PyTorch: from the input it would take an exponential more",
+        "second": "likewise",
+    },
+    "silu": {"second": "it is by the sigmoid's", "first": "likewise"},
+    "mish": {"second": "it is by that of tanh", "first": "likewise"},
+    "tanhshrink": {
+        "value": "x - tanh x cancels near 0, as in PyTorch",
+        "first": "it is by that of tanh",
+        "second": "likewise",
+    },
+    "softsign": {
+        "first": "x / (1 + abs(x)) is composed, and its two terms cancel for large x, as in PyTorch",
+        "second": "likewise",
+    },
+    "gelu": {
+        "value": "float32's normal distribution function is to within 1.2e-7 of 1, by one exponential; PyTorch's is 0 from -5.6 on",
+        "first": "likewise",
+        "second": "likewise",
+    },
+    "asinh": {"first": "beyond 1.8e19 it is 0: x^2 overflows, and without it takes 1.4 times as long", "second": "likewise"},
+    "acosh": {"first": "beyond 1.8e19 it is 0: x^2 overflows, and without it takes 1.2 times as long", "second": "likewise"},
+    "binary_cross_entropy": {
+        "first": "x (1 - x) counts as 1e-12 at least, as in PyTorch, by its definition",
+        "second": "likewise",
+    },
+}

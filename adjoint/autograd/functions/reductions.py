@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
-from ..rules import neural, reductions, shapes
+from ..rules import neural, normalization, reductions, shapes
 from .arguments import Dims, axes_of, floating, nonempty, reduced_of, shaped_like, tensor_of, wide_inside, widened, with_axis
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
@@ -55,8 +55,8 @@ def var(
     axes, x = reduced_of("var", x, dim, axis), floating("var", x)
     n = reductions.count(x.shape, axes)
     correction = corrected("var", correction, unbiased)
-    distance = x - reductions.mean(x, axis=axes, keepdims=True)
-    total = reductions.sum(e.square(distance), axis=axes, keepdims=keepdim or keepdims)
+    centred = normalization.centre.call(x, axis=axes)
+    total = reductions.sum(e.square(centred), axis=axes, keepdims=keepdim or keepdims)
     return total / (n - correction) if n > correction else total * float("inf")
 
 
@@ -65,12 +65,19 @@ def std(
     x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Standard deviation, the square root of :func:`var`; where it is 0 its gradient is 0."""
+    """Standard deviation, the square root of :func:`var`, at any scale; where it is 0 its gradient is 0."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    variance = var(x, reduced_of("std", x, dim, axis), corrected("std", correction, unbiased), keepdim or keepdims)
-    none = variance == 0
-    return where(none, 0.0, e.sqrt(where(none, 1.0, variance)))
+    axes, x = reduced_of("std", x, dim, axis), floating("std", x)
+    freedom = reductions.count(x.shape, axes) - corrected("std", correction, unbiased)
+    length = _length(normalization.centre.call(x, axis=axes), axes, keepdim or keepdims, freedom if freedom > 0 else 1.0)
+    return length if freedom > 0 else length * float("inf")
+
+
+def _length(x: Tensor, axes: Any, keepdim: bool, divisor: float = 1.0) -> Tensor:
+    """sqrt(sum of x^2 / divisor) over the axes, at any scale."""
+    kept = normalization.root_mean_square.call(x, axis=axes, divisor=divisor, eps=0.0)
+    return kept if keepdim else shapes.squeeze(kept, axis=reductions.reduced_axes(x.ndim, axes))
 
 
 def corrected(name: str, correction: float | None, unbiased: bool | None) -> float:
@@ -234,7 +241,9 @@ def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = Fa
         from .linalg import matrix_norm
 
         return matrix_norm(x, "nuc", (-2, -1) if axes is None else axes, keepdim)
-    p, size = 2.0 if p == "fro" else float(p), e.abs(x)
+    if p in ("fro", 2):
+        return _length(x, axes, keepdim)
+    p, size = float(p), e.abs(x)
     if p in (float("inf"), float("-inf")):
         nonempty("norm", x, axes)
     if p == float("inf"):
@@ -245,13 +254,18 @@ def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = Fa
         return reductions.sum(e.sign(size), axis=axes, keepdims=keepdim)
     if p == 1:
         return reductions.sum(size, axis=axes, keepdims=keepdim)
-    if p == 2:
-        powers = e.square(x)
-    elif p > 1:
+    if reductions.count(x.shape, axes):  # powers of what is 1 at most
+        unit = (amax if p > 0 else amin)(size.detach(), axes, True)
+        unit = where(e.logical_and(unit > 0, isfinite(unit)), unit, 1.0)
+    else:
+        unit = reductions.sum(size, axis=axes, keepdims=True) + 1.0
+    size = e.divide(size, unit)
+    if p > 1:
         powers = pow(size, p)
     else:  # steep at 0, where the gradient is to be 0
         zero = size == 0
         powers = where(zero, 0.0 if p > 0 else float("inf"), pow(where(zero, 1.0, size), p))
-    total = reductions.sum(powers, axis=axes, keepdims=keepdim)
+    total = reductions.sum(powers, axis=axes, keepdims=True)
     none = total == 0
-    return where(none, 0.0, pow(where(none, 1.0, total), 1 / p))
+    length = e.multiply(where(none, 0.0, pow(where(none, 1.0, total), 1 / p)), unit)
+    return length if keepdim else shapes.squeeze(length, axis=reductions.reduced_axes(x.ndim, axes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
-from ..rules import reductions, shapes
+from ..rules import normalization, reductions, shapes
 from .arguments import Dims, axes_of, floating, integer, nonempty, reduced_of, sizes_of, wide_inside
 from .elementwise import clamp, where
 from .matrices import matmul
@@ -98,12 +98,11 @@ def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, awe
 @wide_inside
 def corrcoef(x: Tensor) -> Tensor:
     """The correlation coefficients of the variables in the rows of ``x``: :func:`cov` over both standard deviations."""
-    covariance = cov(x)
-    if not covariance.ndim:
-        return covariance / covariance
-    n = covariance.shape[0]
-    deviation = e.sqrt(shapes.reshape(covariance, shape=(-1,))[:: n + 1])
-    return clamp(covariance / unsqueeze(deviation, 1) / deviation, -1.0, 1.0)
+    if x.ndim > 2:
+        raise ValueError(f"corrcoef: takes at most 2 axes, not shape {x.shape}")
+    centred = normalization.centre(shapes.reshape(x, shape=(1, -1)) if x.ndim < 2 else x, axis=1)
+    units = centred / norm(centred, 2, 1, True)
+    return clamp(shapes.squeeze(matmul(units, t(units)), axis=(0, 1) if x.ndim < 2 else ()), -1.0, 1.0)
 
 
 @wide_inside

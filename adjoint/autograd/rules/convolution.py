@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial, reduce
+from functools import reduce
 from itertools import accumulate, product
 from math import prod
 from operator import add
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...backends import Array
 from ..graph import wide
-from ..primitive import Primitive, primitive
+from ..primitive import on, primitive
 from .shapes import Shape
 
 Padding = tuple[tuple[int, int], ...]  #: how many zeros before and behind each axis; a negative number cuts off
@@ -44,11 +44,6 @@ class Windows(NamedTuple):
         """The index of that element of each of the first ``count`` windows."""
         starts = (d * o for o, d in zip(offset, self.dilation, strict=True))
         return (..., *(slice(a, a + s * (n - 1) + 1, s) for a, n, s in zip(starts, count, self.stride, strict=True)))
-
-
-def on(xp: Any, operation: Primitive) -> Any:
-    """The operation for a rule to call: the primitive itself on Tensors, its kernel on arrays."""
-    return getattr(xp, operation.name, partial(operation.kernel, xp))
 
 
 def _by_samples(xp: Any, function: Callable[[list[slice]], Any], x: Any, *size: int) -> list[Any]:

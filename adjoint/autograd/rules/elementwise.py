@@ -175,13 +175,26 @@ def erf(xp: Any, x: Array) -> Array:
     return xp.erf(x)
 
 
+def shares(xp: Any, x: Any) -> tuple[Any, Any]:
+    """The sigmoids of x and of -x by the one of -abs(x), so that both, and their derivatives, keep their digits near 0."""
+    above = xp.astype(x >= 0, x.dtype)
+    sign = 1.0 - 2.0 * above  # chosen without a branch, and with a derivative at 0
+    signed = sign * xp.sigmoid(sign * x)
+    return above + signed, 1.0 - above - signed
+
+
+def _logaddexp(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    of_x, of_y = shares(xp, x - y)
+    return g * of_x, g * of_y
+
+
 exp.vjp(x=lambda g, out: g * out)
-expm1.vjp(x=lambda g, out: g * (out + 1.0))
+expm1.vjp(x=lambda xp, g, x: g * xp.exp(x))
 log.vjp(x=lambda g, x: g / x)
 log1p.vjp(x=lambda g, x: g / (1.0 + x))
 log2.vjp(x=lambda g, x: g / (LOG_2 * x))
 log10.vjp(x=lambda g, x: g / (LOG_10 * x))
-logaddexp.vjp(x=lambda xp, g, out, x: g * xp.exp(x - out), y=lambda xp, g, out, y: g * xp.exp(y - out))
+logaddexp.vjp(_logaddexp)
 sqrt.vjp(x=lambda g, out: g / (2.0 * out))
 sigmoid.vjp(x=lambda g, out: g * (out * (1.0 - out)))
 erf.vjp(x=lambda xp, g, x: g * (TWO_OVER_SQRT_PI * xp.exp(-x * x)))
@@ -254,19 +267,27 @@ def atanh(xp: Any, x: Array) -> Array:
     return xp.atanh(x)
 
 
+def _atan2(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """g y / (x^2 + y^2) and -g x / (x^2 + y^2), of the two divided by their scale, so that no square overflows or underflows."""
+    scale = xp.abs(x) + xp.abs(y)
+    x, y = x / scale, y / scale
+    g = g / (scale * (x * x + y * y))
+    return g * y, -g * x
+
+
 sin.vjp(x=lambda xp, g, x: g * xp.cos(x))
 cos.vjp(x=lambda xp, g, x: -g * xp.sin(x))
 tan.vjp(x=lambda g, out: g * (1.0 + out * out))
-asin.vjp(x=lambda xp, g, x: g / xp.sqrt(1.0 - x * x))
-acos.vjp(x=lambda xp, g, x: -g / xp.sqrt(1.0 - x * x))
+asin.vjp(x=lambda xp, g, x: g / xp.sqrt((1.0 - x) * (1.0 + x)))
+acos.vjp(x=lambda xp, g, x: -g / xp.sqrt((1.0 - x) * (1.0 + x)))
 atan.vjp(x=lambda g, x: g / (1.0 + x * x))
-atan2.vjp(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y))
+atan2.vjp(_atan2)
 sinh.vjp(x=lambda xp, g, x: g * xp.cosh(x))
 cosh.vjp(x=lambda xp, g, x: g * xp.sinh(x))
 tanh.vjp(x=lambda g, out: g * (1.0 - out * out))
 asinh.vjp(x=lambda xp, g, x: g / xp.sqrt(1.0 + x * x))
-acosh.vjp(x=lambda xp, g, x: g / xp.sqrt(x * x - 1.0))
-atanh.vjp(x=lambda g, x: g / (1.0 - x * x))
+acosh.vjp(x=lambda xp, g, x: g / xp.sqrt((x - 1.0) * (x + 1.0)))
+atanh.vjp(x=lambda g, x: g / ((1.0 - x) * (1.0 + x)))
 
 # --- rounding: flat almost everywhere ----------------------------------------------------------------------------------------
 

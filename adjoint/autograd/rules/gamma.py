@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from ...backends import Array
 from ...backends import gamma as kernels
-from ..primitive import primitive
+from ..primitive import on, primitive
 
 
 @primitive(floating=True, wide=True)
@@ -20,10 +19,5 @@ def polygamma(xp: Any, x: Array, *, n: int) -> Array:
     return kernels.polygamma(xp, x, n=n)
 
 
-def _polygamma(xp: Any, x: Any, n: int) -> Any:
-    """On Tensors the primitive, which has a derivative of its own; on arrays its kernel."""
-    return getattr(xp, "polygamma", partial(polygamma.kernel, xp))(x, n=n)
-
-
-lgamma.vjp(x=lambda xp, g, x: g * _polygamma(xp, x, 0))
-polygamma.vjp(x=lambda xp, g, x, n: g * _polygamma(xp, x, n + 1))
+lgamma.vjp(x=lambda xp, g, x: g * on(xp, polygamma)(x, n=0))
+polygamma.vjp(x=lambda xp, g, x, n: g * on(xp, polygamma)(x, n=n + 1))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...backends import Array, Index
 from ..primitive import primitive
+from .elementwise import shares
 from .linalg import by_matrix, rows
 
 SQRT_HALF = 0.7071067811865476
@@ -135,7 +136,7 @@ def _normal_density_tanh(g: Any, out: Any, x: Any) -> Any:
 
 relu.vjp(x=lambda xp, g, out: xp.where(out <= 0, 0.0, g))
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, negative_slope * g))
-elu.vjp(x=lambda xp, g, out, x, alpha: xp.where(x > 0, g, g * (out + alpha)))
+elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0.0)))))
 softplus.vjp(x=lambda xp, g, out, x, beta, threshold: xp.where(beta * x > threshold, g, -g * xp.expm1(-beta * out)))
 normal_cdf.vjp(x=_normal_density)
 normal_cdf_tanh.vjp(x=_normal_density_tanh)
@@ -181,22 +182,33 @@ def _clamped_log(xp: Any, x: Any) -> Any:
     return xp.where(none, LOG_FLOOR, xp.maximum(xp.log(xp.where(none, 1.0, x)), LOG_FLOOR))
 
 
+def _clamped_log_of_rest(xp: Any, x: Any) -> Any:
+    """The same of 1 - x, with the digits of a small x."""
+    none = x >= 1
+    return xp.where(none, LOG_FLOOR, xp.maximum(xp.log1p(xp.where(none, 0.0, -x)), LOG_FLOOR))
+
+
 @primitive(floating=True)
 def binary_cross_entropy(xp: Any, x: Array, y: Array) -> Array:
     """-y log x - (1 - y) log(1 - x), no logarithm below -100."""
-    return (y - 1.0) * _clamped_log(xp, 1.0 - x) - y * _clamped_log(xp, x)
+    return (y - 1.0) * _clamped_log_of_rest(xp, x) - y * _clamped_log(xp, x)
 
 
 @primitive(floating=True)
 def binary_cross_entropy_with_logits(xp: Any, x: Array, y: Array, positive: Array) -> Array:
     """-positive y log p - (1 - y) log(1 - p) where p = sigmoid x, without overflow or cancellation."""
-    surprise = xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(-x, 0.0)  # -log p
-    return (1.0 - y) * x + (1.0 + (positive - 1.0) * y) * surprise
+    less, more = 1.0 - y, positive * y
+    return (less + more) * xp.log1p(xp.exp(-xp.abs(x))) + less * xp.maximum(x, 0.0) + more * xp.maximum(-x, 0.0)
 
 
 def _surprise(xp: Any, x: Any) -> Any:
     """-log sigmoid x, smooth at 0 in its derivatives too."""
     return xp.logaddexp(-x, 0.0)
+
+
+def _by_logits(xp: Any, g: Any, x: Any, y: Any, positive: Any) -> Any:
+    p, rest = shares(xp, x)
+    return g * ((1.0 - y) * p - positive * y * rest)
 
 
 squared_error.vjp(
@@ -206,10 +218,10 @@ squared_error.vjp(
 cross_entropy.vjp(_softmax_less_one_hot)
 binary_cross_entropy.vjp(
     x=lambda xp, g, x, y: g * (x - y) / xp.maximum(x * (1.0 - x), 1e-12),
-    y=lambda xp, g, x: g * (_clamped_log(xp, 1.0 - x) - _clamped_log(xp, x)),
+    y=lambda xp, g, x: g * (_clamped_log_of_rest(xp, x) - _clamped_log(xp, x)),
 )
 binary_cross_entropy_with_logits.vjp(
-    x=lambda xp, g, x, y, positive: g * ((1.0 + (positive - 1.0) * y) * xp.exp(-_surprise(xp, x)) - positive * y),
+    x=_by_logits,
     y=lambda xp, g, x, positive: g * ((positive - 1.0) * _surprise(xp, x) - x),
     positive=lambda xp, g, x, y: g * (y * _surprise(xp, x)),
 )

@@ -11,6 +11,7 @@ from ...autograd.random import rand
 from ...autograd.rules import neural
 from ...backends.dtypes import float64
 
+INF = float("inf")
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
@@ -151,7 +152,7 @@ def softsign(input: Tensor) -> Tensor:
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log sigmoid x, without underflow."""
-    return -f.logaddexp(-input, 0.0)
+    return -softplus(-input, 1.0, INF)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -174,7 +175,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(log(1 + exp x)). Misra (2019)."""
-    return returned(input * f.tanh(f.logaddexp(input, 0.0)), input, inplace, "mish_")
+    return returned(input * f.tanh(softplus(input, 1.0, INF)), input, inplace, "mish_")
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -27,16 +27,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 @wide_inside
 def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
     """x / max(norm of x, ``eps``), the p-norm along ``dim``."""
-    return input / f.clamp_min(f.norm(input, p, reduced_of("normalize", input, dim, None), keepdim=True), eps)
+    return input * f.reciprocal(f.clamp_min(f.norm(input, p, reduced_of("normalize", input, dim, None), keepdim=True), eps))
 
 
 @wide_inside
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 x2 / (max(length of x1, ``eps``) max(length of x2, ``eps``)) along ``dim``: the cosine of the angle between the two."""
-    product = x1 * x2
-    along = axes_of("cosine_similarity", product, integer("cosine_similarity", "dim", dim), None)
-    lengths = [f.clamp_min(f.norm(f.expand(x, product.shape), 2, along), eps) for x in (x1, x2)]
-    return f.sum(product, along) / (lengths[0] * lengths[1])
+    if x1.shape != x2.shape:
+        x1, x2 = f.broadcast_tensors(x1, x2)
+    along = axes_of("cosine_similarity", x1, integer("cosine_similarity", "dim", dim), None)
+    first, second = (x * f.reciprocal(f.clamp_min(f.norm(x, 2, along, keepdim=True), eps)) for x in (x1, x2))
+    return f.sum(first * second, along)
 
 
 @wide_inside

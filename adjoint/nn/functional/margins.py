@@ -11,6 +11,8 @@ from ...autograd import functions as f
 from ...autograd.creation import arange, full_like
 from ...autograd.functions.arguments import wide_inside
 from ...autograd.functions.indexing import check_range
+from ...autograd.rules import normalization
+from .activations import softplus
 from .layers import pairwise_distance
 from .losses import binary_cross_entropy_with_logits, check_reduction, checked, l1_loss, reduced
 
@@ -79,7 +81,8 @@ def gaussian_nll_loss(
         if var.ndim != input.ndim or any(n not in (1, m) for n, m in zip(var.shape, input.shape, strict=True)):
             raise ValueError(f"gaussian_nll_loss: the variance has shape {var.shape}, which does not fit the input's {input.shape}")
     var = var + (f.clamp_min(var.detach(), eps) - var.detach())
-    losses = 0.5 * (f.log(var) + f.square(input - target) / var)
+    error = input - target
+    losses = 0.5 * (f.log(var) + error * (error / var))
     return reduced(losses + 0.5 * log(2 * pi) if full else losses, None, reduction)
 
 
@@ -87,7 +90,7 @@ def gaussian_nll_loss(
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target input)), averaged, without overflow."""
     checked("soft_margin_loss", input, target, reduction)
-    return reduced(f.logaddexp(-target * input, 0.0), None, reduction)
+    return reduced(softplus(-target * input, 1.0, float("inf")), None, reduction)
 
 
 @wide_inside
@@ -109,8 +112,8 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean") -> Tensor:
     """1 - cos where the target is 1, max(0, cos - ``margin``) where it is -1, averaged; vectors lie along the last axis."""
     check_reduction("cosine_embedding_loss", reduction)
-    squares = [f.sum(f.square(x), -1) + 1e-12 for x in (input1, input2)]
-    cosine = f.sum(input1 * input2, -1) / f.sqrt(squares[0] * squares[1])
+    first, second = (x / normalization.root_mean_square(x, axis=-1, divisor=1.0, eps=1e-12) for x in (input1, input2))
+    cosine = f.sum(first * second, -1)
     apart = f.where(target == -1, f.clamp_min(cosine - margin, 0), 0.0)
     return reduced(f.where(target == 1, 1.0 - cosine, apart), None, reduction)
 

@@ -102,7 +102,8 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     axes = _last_axes("rms_norm", input, normalized_shape, weight, None)
     eps = dtypes.finfo(input.dtype).eps if eps is None else eps
     x = wide(differentiable, input)
-    normalized = x * f.rsqrt(reductions.mean(f.square(x), axis=axes, keepdims=True) + eps)
+    deviation = normalization.root_mean_square.call(x, axis=axes, divisor=reductions.count(x.shape, axes) or 1, eps=eps)
+    normalized = x * f.reciprocal(deviation)
     return _affine(normalized.to(input.dtype), weight, None, None)
 
 
@@ -157,19 +158,22 @@ def _by_own_statistics(
     if not input.numel():
         return _affine(input, weight, bias, 1)
     x, n = wide(differentiable, input), reductions.count(input.shape, axes)
-    mean = reductions.mean(x, axis=axes, keepdims=True)
-    centred = x - mean
-    var = reductions.mean(f.square(centred), axis=axes, keepdims=True)
+    centred = normalization.centre.call(x, axis=axes)
     with no_grad():
-        for running, found in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+        for running in (running_mean, running_var):
             if running is not None:
+                if running is running_mean:
+                    first = tuple([slice(0, 1) if i in axes else slice(None) for i in range(x.ndim)])
+                    found = x[first] - centred[first]
+                else:
+                    found = reductions.sum(f.square(centred), axis=axes, keepdims=True) / (n - 1)
                 each = f.mean(f.reshape(found, -1, input.shape[1]), 0)
                 kept, moved = 1.0 - momentum, momentum
                 if isinstance(kept, Tensor) and isinstance(moved, Tensor):
                     kept, moved = kept.to(running.dtype), moved.to(running.dtype)
                 running.copy_(kept * running + moved * each)
-    scale = f.rsqrt(var + eps)
-    scale = scale if weight is None else scale * _along(weight, x)
+    deviation = normalization.root_mean_square.call(centred, axis=axes, divisor=n, eps=eps)
+    scale = (1.0 if weight is None else _along(weight, x)) / deviation
     return _affine(centred * scale, None, bias, 1).to(input.dtype)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import tensor, zeros
-from ...autograd.graph import writes
+from ...autograd.graph import wide, writes
 from ...backends.dtypes import float16
 from . import rnn as rnn
 
@@ -48,31 +47,34 @@ def clip_grad_norm_(
         for g in gradients:
             g._make_writable()
             array = g._array
-            array *= factor.to(device=g.backend, dtype=g.dtype)._array
+            fits = g.backend is home and g.dtype is factor.dtype
+            array *= (factor if fits else factor.to(device=g.backend, dtype=g.dtype))._array
             writes.note(g.backend, array, "clip_grad_norm_")
     return total
 
 
 def _norm(gradients: list[Tensor], order: float) -> Tensor:
-    """The norm of all gradients as one vector, on the first one's device. float16 is summed in float32."""
+    """The norm of all gradients as one vector, on the first one's device, at any scale: that of the norms of each."""
     home, total = gradients[0].backend, None
     for g in gradients:
-        xp, x = g.backend.xp, g._array
+        xp, x = g.backend.xp, wide(g.backend.xp, g._array)
         if not x.size:
             continue
-        x = xp.astype(x, xp.float32) if g.dtype is float16 else x
-        if order == inf:
-            part = xp.max(xp.abs(x))
-        elif order == 2:
-            part = xp.sum(x * x)
+        if order == 2:
+            part = xp.root_mean_square(x, axis=None, divisor=1.0, eps=0.0)[(0,) * x.ndim]
         else:
-            part = xp.sum(xp.abs(x) ** order)
+            part = f.norm(Tensor(x, g.backend), order)._array
         if g.backend is not home:
             part = Tensor(part, g.backend).to(device=home)._array
-        total = part if total is None else home.xp.maximum(total, part) if order == inf else total + part
+        if total is None:
+            total = part
+        elif order == 2:
+            total = home.xp.hypot(total, part)
+        else:
+            total = f.norm(f.stack([Tensor(total, home), Tensor(part, home)]), order)._array
     if total is None:
         return zeros((), dtype=gradients[0].dtype, device=home)
-    root = Tensor(home.xp.asarray(total if order == inf else total ** (1 / order)), home)
+    root = Tensor(home.xp.asarray(total), home)
     return root.half() if all(g.dtype is float16 for g in gradients) else root
 
 

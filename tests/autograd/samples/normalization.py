@@ -6,10 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from adjoint.autograd.rules.normalization import layer_norm, standardize
+from adjoint.autograd.rules.normalization import centre, layer_norm, root_mean_square, standardize
 from adjoint.testing.strategies import shapes
 
 from .drawing import Sample, array, sample, some_axes
+
+
+@sample(centre.name)
+def _(draw: Any) -> Sample:
+    x = array(draw, draw(shapes(max_dims=3, max_side=3)))
+    axis = some_axes(draw, x.ndim)
+    return Sample([x], {"axis": axis}, x - x.sum(axis, keepdims=True) / max(x.size // max(x.sum(axis).size, 1), 1))
+
+
+@sample(root_mean_square.name)
+def _(draw: Any) -> Sample:
+    x = array(draw, draw(shapes(max_dims=3, max_side=3)))
+    axis = some_axes(draw, x.ndim)
+    return Sample([x], {"axis": axis, "divisor": 3.0, "eps": 0.5}, np.sqrt((x * x).sum(axis, keepdims=True) / 3.0 + 0.5))
 
 
 @sample(standardize.name)
