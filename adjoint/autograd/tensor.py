@@ -546,7 +546,7 @@ class Tensor:
             *first, last = f.in_steps(f.plain_index(self, index))
             xp.setitem(xp.getitem(self._array, first[0]) if first else self._array, array, last)
         except (ValueError, IndexError) as error:
-            raise type(error)(f"tensor[{index!r}] = …: {error} (the tensor has shape {self.shape})") from error
+            raise type(error)(f"tensor[{f.shown_index(index)}] = …: {error} (the tensor has shape {self.shape})") from error
         graph.writes.note(self.backend, self._array, "__setitem__")
 
     def _make_writable(self) -> Array:

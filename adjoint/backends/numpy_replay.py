@@ -440,7 +440,7 @@ class Replay:
         """A line whose result is a new array, or a view of one."""
         if self._is_number(op):
             call = self._on_numbers(op)
-        elif op.name == "getitem" and isinstance(op.args[1], Value) and not op.is_view and op.args[1].dtype.kind != "b":
+        elif op.name == "getitem" and self._takes(op):
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
         elif op.name == "getitem" and not op.is_view and op.made.shape:
             place = self._in_rows(op.args[0], op.args[1])
@@ -457,6 +457,13 @@ class Replay:
             return call
         self._assigned.append(self._name(op.out))
         return f"{self._assigned[-1]} = {call}"
+
+    def _takes(self, op: Op) -> bool:
+        """Whether ``take`` gives what is picked; of a single number that is none that can be written to."""
+        index = op.args[1]
+        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b":
+            return False
+        return bool(op.made.shape) or op.made.memory not in self._written
 
     def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
         """Where an element of each row is picked, by a column for each of all rows: the elements one after another, and the name of

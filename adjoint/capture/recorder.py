@@ -6,12 +6,13 @@ import operator
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backends import Array, Backend, Namespace
 from ..backends.program import Check, Lane, Memory, Op, Program, Value
 from ..backends.special import halves
 from ..errors import CaptureError
+from .refusals import refused
 
 #: Python's operators by the standard's names.
 UNARY = {"negative": "neg", "positive": "pos", "abs": "abs", "bitwise_invert": "invert"}
@@ -26,8 +27,6 @@ COMPARISONS = {
 
 #: Whose results have a shape that depends on values.
 OF_VALUES = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
-
-MEND = "; compute it outside of the captured function, or return it"
 
 
 class Recorded:
@@ -63,7 +62,7 @@ class Recorded:
         return self
 
     def _refused(self, *_: Any) -> Any:
-        raise CaptureError(f"capture: a value is read while the function is recorded{MEND}")
+        raise refused()
 
     __bool__ = __int__ = __float__ = __index__ = __array__ = __iter__ = _refused
 
@@ -84,6 +83,7 @@ def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) 
             recorder.log(Op(name, new, (before, recorder.valued(other)), {}, self.value))
         else:
             recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
+            recorder.changed(self)
         return self
 
     return method
@@ -167,6 +167,18 @@ for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", 
     setattr(Number, f"__{_short}__", _decision(_short, _sign))
 
 
+class Copy(NamedTuple):
+    """``made``, a copy of ``source[index]``, which would be a view if the 0-d arrays in the index were Python integers.
+
+    It is kept equal to that view: what is written to it is written to the source, and once the source was written to otherwise, it
+    may no longer be read.
+    """
+
+    source: Recorded
+    index: Any
+    made: Recorded
+
+
 class Recorder:
     """The log of one call on one backend, and the namespace that fills it.
 
@@ -190,6 +202,8 @@ class Recorder:
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
         self._of_arguments: set[Memory] = set()
+        self._copies: dict[Memory, Copy] = {}
+        self._stale: set[Memory] = set()  # of copies whose source was written to since
         self._lane: Lane | None = None
         self._regions = 0
         self.xp: Any = self._namespace()
@@ -199,6 +213,7 @@ class Recorder:
         self.paused, self.xp = True, None
         self._outside.clear()
         self._owners.clear()
+        self._copies.clear()
 
     @property
     def here(self) -> bool:
@@ -234,6 +249,7 @@ class Recorder:
         """Nested arguments with each array, and each number that is computed anew, as its value."""
         kind = type(part)
         if kind is Recorded:
+            self.check_current(part)
             return part.value
         if kind is tuple or kind is list:
             return kind(map(self.valued, part))
@@ -242,6 +258,14 @@ class Recorder:
         if isinstance(part, self.backend.array_types) and hasattr(part, "__setitem__"):
             return self.outside(part).value
         return part
+
+    def check_current(self, held: Recorded) -> None:
+        """Raise :class:`CaptureError` where an array stands for a view of what was written to since."""
+        if held.value.memory in self._stale:
+            raise CaptureError(
+                "capture: x[i], of a tensor i, is a copy while the function is recorded, and x was written to since; take x[i] "
+                "again after the write, or clone() it before"
+            )
 
     def _number(self, number: Number) -> Value:
         if number.expression not in self._numbers:
@@ -314,9 +338,9 @@ class Recorder:
         if not self.here:
             return out
         if name in OF_VALUES or isinstance(out, (tuple, list)):
-            raise CaptureError(f"capture: the shape of what {name} gives depends on values; use where, or a sum over a mask")
+            raise refused("the shape of the result depends on values")
         if name == "getitem" and any(self._is_mask(part) for part in (args[1] if isinstance(args[1], tuple) else args[1:])):
-            raise CaptureError("capture: the shape of x[mask] depends on values; use where(mask, x, 0), or a sum over a mask")
+            raise refused("the shape of the result depends on values", "x[mask]")
         if not hasattr(out, "shape"):
             return out  # nothing of an array: block sizes and their like
         for part in args:
@@ -339,7 +363,10 @@ class Recorder:
         op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
         op.draws = draws
         self.log(op)
-        return Recorded(out, value, self)
+        made = Recorded(out, value, self)
+        if name == "getitem" and self._is_place(args[1]):
+            self._copies[value.memory] = Copy(args[0], args[1], made)
+        return made
 
     def _is_same(self, a: Any, b: Any) -> bool:
         """Whether a view is of all that it is a view of, in the same form; False where strides are not to be had."""
@@ -355,10 +382,18 @@ class Recorder:
         value = held.value
         if value.kind != "made" or value.base is not None or value.memory.outside or value.memory in self._viewed:
             return False
+        if any(value.memory in (memory, copy.source.value.memory) for memory, copy in self._copies.items()):
+            return False
         return type(other) in (int, float, Number) or (type(other) is Recorded and other.dtype == held.dtype)
 
     def _is_mask(self, part: Any) -> bool:
         return type(part) is Recorded and self.backend.dtypes[part.dtype].kind == "bool"
+
+    def _is_place(self, index: Any) -> bool:
+        """Whether an index would pick a view, if a 0-d array in it were a Python integer."""
+        parts = index if isinstance(index, tuple) else (index,)
+        arrays = [part for part in parts if type(part) is Recorded]
+        return bool(arrays) and all(part.shape == () and not self._is_mask(part) for part in arrays)
 
     def setitem(self, x: Any, value: Any, index: Any) -> None:
         """``xp.setitem``, written down."""
@@ -367,6 +402,32 @@ class Recorder:
         if self.here:
             given = self.valued((x, value, index))
             self.write(Op("setitem", self.plain.setitem, given, {}, writes=given[0]))
+            self.changed(x, value)
+
+    def is_copy(self, held: Any) -> bool:
+        """Whether it stands for a view: see :class:`Copy`."""
+        return type(held) is Recorded and held.value.memory in self._copies
+
+    def source(self, held: Any) -> Any:
+        """What a copy, or a view of it, stands for a view of; any other array itself."""
+        while self.is_copy(held):
+            held = self._copies[held.value.memory].source
+        return held
+
+    def changed(self, held: Recorded, value: Any = None) -> None:
+        """After ``value`` was written to ``held``: write what a copy stands for too, and let no older copy be read."""
+        if not self._copies:
+            return
+        last = value.value.memory if type(value) is Recorded else None
+        sources = [held.value.memory]
+        for source in sources:
+            for memory, copy in self._copies.items():
+                if copy.source.value.memory is source and memory is not last and memory not in self._stale:
+                    self._stale.add(memory)
+                    sources.append(memory)
+        if held.value.memory in self._copies:
+            source, index, made = self._copies[held.value.memory]
+            self.setitem(source, made, index)
 
     def write(self, op: Op) -> None:
         """Write down an operation that changes an array in place."""

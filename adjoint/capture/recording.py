@@ -20,7 +20,8 @@ from ..backends import Array, Backend
 from ..errors import CaptureError
 from .conditions import whole
 from .guards import Guards
-from .recorder import MEND, Number, Recorded, Recorder
+from .recorder import Number, Recorded, Recorder
+from .refusals import refused
 
 #: Elements of each vector that are worked on at once where a function goes piece by piece.
 PIECE = 1 << 16
@@ -92,7 +93,10 @@ class Recording:
         plain_numpy = backend.to_numpy
         self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
         self._set(backend, truth=self.recorder.truth, told=lambda array: plain_numpy(self.recorder.real(array)).item())
-        self._set(backend, **{name: self._of_real(getattr(backend, name)) for name in ("owner", "extent", "is_view")})
+        recorder, is_view, owner_of = self.recorder, backend.is_view, backend.owner
+        self._set(backend, is_view=lambda array: recorder.is_copy(array) or is_view(recorder.real(array)))
+        self._set(backend, owner=lambda array: owner_of(recorder.real(recorder.source(array))))
+        self._set(backend, extent=self._of_real(backend.extent))
         self._slot: Any = vars(Tensor)["_array"]
         self._set(Tensor, _array=property(self._array_of, self._put_array))
         self._set(Generator, stream=property(self._stream_of, lambda generator, new: vars(generator).update(stream=new)))
@@ -209,6 +213,8 @@ class Recording:
     def recorded(self, tensor: Tensor) -> Recorded:
         """What the tensor holds, after the end too: an array that was recorded, or one from outside."""
         found = self._recorded.get(id(tensor))
+        if found is not None:
+            self.recorder.check_current(found)
         return self.recorder.outside(self._slot.__get__(tensor)) if found is None else found
 
     def close(self) -> None:
@@ -236,7 +242,7 @@ class Recording:
 
     def _to_numpy(self, array: Any) -> Any:
         if type(array) is Recorded and self.recorder.here:
-            raise CaptureError(f"capture: a value is read (by item(), a print, a comparison in Python) while it is recorded{MEND}")
+            raise refused()
         return type(self.backend).to_numpy(self.backend, self.recorder.real(array))
 
     # --- what Python remembers -------------------------------------------------------------------------------------------------

@@ -19,27 +19,28 @@ from adjoint.nn import functional as F
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-VALUES = r"a value is read.*; compute it outside of the captured function, or return it"
-SHAPES = r"depends on values; use where.*, or a sum over a mask"
+LATER = "a value is read while the function is recorded; return the tensor, and read it after the call"
+SHAPES = r"the shape of the result depends on values .*; use where\(mask, x, 0\), or a sum over the mask"
 ARGUMENT = r"writes to an argument of the captured function in place; close over the tensor instead"
 
 #: What a function may not do with its argument, and how that is refused.
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "item": (lambda x: x.sum().item(), VALUES),
-    "tolist": (lambda x: x.tolist(), VALUES),
-    "numpy": (lambda x: x.cpu().numpy(), VALUES),
-    "bool": (lambda x: x if x.sum() > 0 else -x, VALUES),
-    "float": (lambda x: float(x.sum()), VALUES),
-    "int": (lambda x: int(x.sum()), VALUES),
-    "print": (lambda x: print(x), VALUES),
-    "format": (lambda x: f"{x.sum():.3f}", VALUES),
-    "in": (lambda x: 1.0 in x, VALUES),
-    "allclose": (lambda x: ad.allclose(x, x), VALUES),
-    "index": (lambda x: [1, 2, 3][x.argmax()], VALUES),
-    "mask": (lambda x: x[x > 0], SHAPES),
-    "masked_select": (lambda x: ad.masked_select(x, x > 0), SHAPES),
-    "nonzero": (lambda x: x.nonzero(), SHAPES),
-    "unique": (lambda x: x.unique(), SHAPES),
+    "item": (lambda x: x.sum().item(), f"^item: {LATER}"),
+    "tolist": (lambda x: x.tolist(), f"^tolist: {LATER}"),
+    "numpy": (lambda x: x.cpu().numpy(), f"^numpy: {LATER}|^cpu: .* move it before the call"),
+    "bool": (lambda x: x if x.sum() > 0 else -x, r"^bool\(tensor\): a value is read .*; use where\(condition, a, b\)"),
+    "float": (lambda x: float(x.sum()), r"^float\(tensor\): a value is read .*; use the 0-d tensor itself"),
+    "int": (lambda x: int(x.sum()), r"^int\(tensor\): a value is read .*; use the 0-d tensor itself"),
+    "print": (lambda x: print(x), f"^print: {LATER}"),
+    "format": (lambda x: f"{x.sum():.3f}", f"^print: {LATER}"),
+    "in": (lambda x: 1.0 in x, r"^in: a value is read .*; use \(x == value\)\.any\(\)"),
+    "index": (lambda x: [1, 2, 3][x.argmax()], "^a tensor as an integer: a value is read .*, or a Python integer"),
+    "slice": (lambda x: x[: x.argmax()], "^a tensor as an integer: a value is read .* for a slice"),
+    "mask": (lambda x: x[x > 0], rf"^x\[mask\]: {SHAPES}"),
+    "a kernel": (
+        ad.primitive(differentiable=False)(lambda xp, x: x * int(x[0])),
+        "^capture: a value is read .*; compute it outside",
+    ),
     "write": (lambda x: x.add_(1.0), ARGUMENT),
     "write by index": (lambda x: x.__setitem__(0, 1.0), ARGUMENT),
     "write to a view": (lambda x: x.reshape(-1)[1:].mul_(2.0), ARGUMENT),

@@ -147,6 +147,7 @@ from .indexing import (
     index_put,
     index_select,
     plain_index,
+    shown_index,
     take_along_dim,
 )  # fmt: skip
 from .joining import (

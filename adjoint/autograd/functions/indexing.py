@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import backends
-from ...errors import BackendError
+from ...errors import BackendError, CaptureError
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def plain_index(x: Tensor, index: Any) -> Any:
-    """The index with its tensors, lists and NumPy arrays as arrays on the device of ``x``."""
+def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
+    """The index, part ``at`` of a ``whole`` one, with its tensors, lists and NumPy arrays as arrays on the device of ``x``."""
     if hasattr(index, "_node") and index.backend is x.backend and index._array.shape:
         if index.dtype.kind == "float":
             raise IndexError(f"indexing: an index is {index.dtype}; it must be integers or booleans")
         return index._array
     if isinstance(index, tuple):
-        return tuple(plain_index(x, part) for part in index)
+        return tuple([plain_index(x, part, index, i) for i, part in enumerate(index)])
     if index is None or index is Ellipsis or isinstance(index, (int, slice)):
         return index
     if getattr(index, "shape", None) == () and getattr(index.dtype, "kind", "") in ("int", "uint", "i", "u"):
-        return int(index)  # a whole number, whatever holds it: the result is a view
+        try:
+            return int(index)  # a whole number, whatever holds it: the result is a view
+        except CaptureError:  # its value may not be read: the result is a copy
+            return _place(x, index, whole, at)
     if hasattr(index, "_node"):
         if index.backend is not x.backend:
             raise backends_differ(x, index)
@@ -38,6 +41,33 @@ def plain_index(x: Tensor, index: Any) -> Any:
     if host.dtype.kind == "f":
         raise IndexError(f"indexing: an index is {host.dtype}; it must be integers or booleans")
     return x.backend.asarray(host, copy=found is not None)  # the caller may write to its array before backward reads it
+
+
+def _place(x: Tensor, index: Tensor, whole: tuple[Any, ...], at: int) -> Any:
+    """The array of a 0-d index that can not be read, part ``at`` of a whole one. Raises ``IndexError`` where it is out of range."""
+    if index.backend is not x.backend:
+        raise backends_differ(x, index)
+    last = any(part is Ellipsis for part in whole[:at])
+    axis = -sum(map(_axes, whole[at:])) if last else sum(map(_axes, whole[:at]))
+    n = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
+    array, backend = index._array, x.backend
+    if not backend.truth(backend.xp.logical_and(array >= -n, array < n)):
+        raise IndexError(f"index {backend.told(array)} is out of bounds for axis {axis} with size {n}")
+    return array
+
+
+def _axes(part: Any) -> int:
+    """How many axes a part of an index takes; 0 of an ellipsis, which does not matter where it is counted from the other end."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1
+
+
+def shown_index(index: Any) -> str:
+    """The index for a message, tensors by their shapes: what they hold may not be known."""
+    if isinstance(index, tuple):
+        return ", ".join(map(shown_index, index))
+    return f"tensor of shape {index.shape}" if hasattr(index, "_node") else repr(index)
 
 
 def backends_differ(x: Tensor, index: Tensor) -> Exception:
@@ -55,16 +85,26 @@ def in_steps(index: Any) -> list[Any]:
     """
     parts = index if isinstance(index, tuple) else (index,)
     kinds = {type(part) for part in parts} - {slice, type(None), type(Ellipsis)}
-    if int not in kinds or len(kinds) == 1 or bool in kinds:
+    if kinds <= {int} or bool in kinds:
+        return [index]
+    whole = [type(part) is int or _is_place(part) for part in parts]
+    if not any(whole) or not any(hasattr(part, "dtype") and not one for part, one in zip(parts, whole, strict=True)):
         return [index]
     first: list[Any] = []
-    for part in parts:
-        if hasattr(part, "dtype"):
+    for part, one in zip(parts, whole, strict=True):
+        if hasattr(part, "dtype") and not one:
             first += [slice(None)] * (part.ndim if "bool" in str(part.dtype) else 1)
         else:
             first.append(part)
-    then = (slice(None) if part is None or isinstance(part, slice) else part for part in parts if type(part) is not int)
+    then = [
+        slice(None) if part is None or isinstance(part, slice) else part for part, one in zip(parts, whole, strict=True) if not one
+    ]
     return [tuple(first), tuple(then)]
+
+
+def _is_place(part: Any) -> bool:
+    """Whether a part of a plain index is a 0-d array of :func:`_place`."""
+    return hasattr(part, "dtype") and part.shape == () and "bool" not in str(part.dtype)
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

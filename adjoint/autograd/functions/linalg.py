@@ -186,7 +186,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     s = svdvals(A.detach())
     rank = matrix_rank(A, rtol=rcond)
     left = empty_like(A)
-    if m > n and bool(reductions.all(rank == n)):
+    if m > n and A.backend.truth(reductions.all(rank == n)._array):
         left = sum(e.square(matmul(A, x) - columns), -2)
     return LeastSquares(
         shapes.squeeze(x, axis=-1) if vectors else x,

@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
 from .arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, shaped_like, tensor_of, wide_inside, with_axis
-from .elementwise import where
+from .elementwise import cast, clone, where
 from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
 from .shapes import concat
 
@@ -226,10 +226,15 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """``x`` with the first elements of ``source``, in order, where ``mask`` holds; the two broadcast."""
     x, mask = _broadcast(x, mask)
-    count = int(mask.sum())
-    if count > source.numel():
+    numbers = shapes.reshape(mask, shape=(-1,)).cumsum(0)
+    if x.numel() and not x.backend.truth((numbers[-1] <= source.numel())._array):
+        count = x.backend.told(numbers[-1]._array)
         raise ValueError(f"masked_scatter: the mask holds {count} times, and source has {source.numel()} elements")
-    return index_put(x, mask, shapes.reshape(source, shape=(-1,))[:count])
+    if not x.numel() or not source.numel():
+        return clone(x)
+    places = e.minimum(e.maximum(numbers - 1, 0), source.numel() - 1)  # where the mask does not hold, any
+    spread = shapes.reshape(getitem(shapes.reshape(source, shape=(-1,)), places), shape=x.shape)
+    return where(mask, cast(spread, x.dtype), x)
 
 
 def _broadcast(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

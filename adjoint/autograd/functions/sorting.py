@@ -10,8 +10,8 @@ from ..rules import elementwise as e
 from ..rules import ordering, shapes
 from .arguments import NUMBERS, Dims, cut_along, floating, shaped_like, with_axis
 from .elementwise import where
-from .indexing import along_axis, getitem, index_put
-from .reductions import ValuesIndices, amax, any, argmax, cumsum, mean, picked, sum
+from .indexing import along_axis, ends, getitem, index_put
+from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum
 from .shapes import concat, flatten, movedim, narrow, squeeze, unbind, unsqueeze
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def _middle_of_all(name: str, x: Tensor, skip_nan: bool) -> Tensor:
     value = _middle(name, flat.detach(), 0, False, skip_nan).values
     if not x.requires_grad:
         return value
-    if value != value:
-        return mean(getitem(flat, flat != flat))
-    return amax(getitem(flat, flat == value))  # equals share the gradient
+    equal = (flat.detach() == value) | ((value != value) & (flat.detach() != flat.detach()))
+    shared = sum(where(equal, flat / sum(equal), 0.0))  # equals share the gradient
+    return where(e.isfinite(shared), value + (shared - shared.detach()), shared)  # the value exact, where it is a number
 
 
 def median(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
@@ -142,8 +142,8 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
         raise ValueError(f"{name}: q is a number or a vector, not of shape {q.shape}")
     if q.dtype is not x.dtype:
         raise TypeError(f"{name}: q is {q.dtype} and the tensor {x.dtype}; they must agree")
-    if not ((q >= 0) & (q <= 1)).all():
-        raise ValueError(f"{name}: q is from 0 to 1, not {q.tolist()}")
+    if not q.backend.truth(all((q >= 0) & (q <= 1))._array):
+        raise ValueError(f"{name}: q is from 0 to 1, not {' to '.join(map(str, ends(q)))}")
     if dim is None:
         rows, kept = shapes.reshape(x, shape=(-1,)), (1,) * x.ndim
     else:
