@@ -5,6 +5,7 @@ The dtype is float32 where it is not given (and int64 for whole numbers), the de
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 from .. import backends
@@ -301,16 +302,23 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    return _indices(arange(col, device=device) <= arange(row, device=device).reshape(row, 1) + offset, dtype)
+    return _indices([0] * row, [min(max(i + offset + 1, 0), col) for i in range(row)], dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The indices of the upper triangle of a ``row`` by ``col`` matrix, from diagonal ``offset`` on: (2, N), int64."""
-    return _indices(arange(col, device=device) >= arange(row, device=device).reshape(row, 1) + offset, dtype)
+    return _indices([min(max(i + offset, 0), col) for i in range(row)], [col] * row, dtype, device)
 
 
-def _indices(mask: Tensor, dtype: Any) -> Tensor:
-    return mask.nonzero().t().to(dtype or dtypes.int64)
+def _indices(begins: list[int], ends: list[int], dtype: Any, device: Any) -> Tensor:
+    """The rows and columns, (2, N), of the columns from ``begins`` to before ``ends`` of each row."""
+    from .functions import searchsorted, stack
+
+    starts = [0, *accumulate(end - begin for begin, end in zip(begins, ends, strict=True))]
+    at = arange(starts[-1], device=device)
+    rows = searchsorted(tensor(starts[1:], dtype=dtypes.int64, device=device), at, right=True)
+    shifts = tensor([begin - start for begin, start in zip(begins, starts, strict=False)], dtype=dtypes.int64, device=device)
+    return stack([rows, at + shifts[rows]]).to(dtype or dtypes.int64)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

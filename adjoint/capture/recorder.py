@@ -426,8 +426,8 @@ class Recorder:
                     self._stale.add(memory)
                     sources.append(memory)
         if held.value.memory in self._copies:
-            source, index, made = self._copies[held.value.memory]
-            self.setitem(source, made, index)
+            x, index, made = self._copies[held.value.memory]
+            self.setitem(x, made, index)
 
     def write(self, op: Op) -> None:
         """Write down an operation that changes an array in place."""

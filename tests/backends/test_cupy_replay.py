@@ -232,6 +232,22 @@ def test_a_late_check_that_comes_out_otherwise_raises(cupy: Backend) -> None:
         captured(ad.ones(1))
 
 
+def test_a_place_that_is_an_argument_is_read_and_written_by_kernels(cupy: Backend) -> None:
+    def function(x: ad.Tensor, i: ad.Tensor) -> Any:
+        y = x * 2.0
+        y[i] += x[:, i]
+        y[..., i] = 0.5
+        return y, x[i - 3], x[i, i]
+
+    captured = ad.capture(function)
+    x = ad.arange(9.0).reshape(3, 3)
+    for place in (0, 2, 1):
+        for found, wanted in zip(captured(x, ad.tensor(place)), function(x, ad.tensor(place)), strict=True):
+            np.testing.assert_array_equal(values(found), values(wanted))
+    assert captured.stats.replays == 2
+    assert captured.stats.reason == ""
+
+
 def test_outputs_are_arrays_of_their_own(cupy: Backend) -> None:
     captured = ad.capture(lambda x: x + 1.0)
     captured(ad.zeros(3))

@@ -37,10 +37,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "index": (lambda x: [1, 2, 3][x.argmax()], "^a tensor as an integer: a value is read .*, or a Python integer"),
     "slice": (lambda x: x[: x.argmax()], "^a tensor as an integer: a value is read .* for a slice"),
     "mask": (lambda x: x[x > 0], rf"^x\[mask\]: {SHAPES}"),
-    "a kernel": (
-        ad.primitive(differentiable=False)(lambda xp, x: x * int(x[0])),
-        "^capture: a value is read .*; compute it outside",
-    ),
     "write": (lambda x: x.add_(1.0), ARGUMENT),
     "write by index": (lambda x: x.__setitem__(0, 1.0), ARGUMENT),
     "write to a view": (lambda x: x.reshape(-1)[1:].mul_(2.0), ARGUMENT),
@@ -58,6 +54,16 @@ def test_reading_values_and_writing_to_arguments(name: str) -> None:
     assert (x * 2).tolist() == [1.0, -2.0, 4.0]
     with pytest.raises(CaptureError, match="nothing is recorded yet; call the function once"):
         _ = captured.stats
+
+
+@pytest.mark.usefixtures("forget_what_is_declared")
+def test_a_kernel_of_the_users_that_reads_a_value() -> None:
+    @ad.primitive(differentiable=False)
+    def scaled(xp: Any, x: Any) -> Any:
+        return x * int(x[0])
+
+    with pytest.raises(CaptureError, match=r"^capture: a value is read .*; compute it outside of the captured function"):
+        ad.capture(scaled)(ad.ones(2))
 
 
 def test_a_tensor_that_is_kept() -> None:

@@ -53,6 +53,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "an element": lambda x, i: written(x, (i, i, i), 0.0),
     "augmented": added,
     "written through": lambda x, i: through(x, i, lambda x: x[i].mul_(3.0)),
+    "written through an element": lambda x, i: through(x.reshape(-1), i, lambda x: x[i].mul_(3.0)),
     "written through a view of it": lambda x, i: through(x, i, lambda x: x[i][1:].mul_(3.0)),
     "written through one of it": lambda x, i: through(x, i, lambda x: x[i][i].mul_(3.0)),
     "kept before a write": lambda x, i: (lambda kept: through(x, i, lambda x: x.zero_()) + kept)(x[i].clone()),
@@ -77,8 +78,9 @@ def test_a_place_that_is_an_argument_is_replayed_with_the_same_bits(name: str, b
             i = ad.tensor(place)
             assert alike(arrays(captured(x, i)), arrays(f(x, i)), backend)
         assert captured.stats[:2] == (1, 3)
+        assert captured.program.checks, "it is known before anything is done whether the place is in range"
         with pytest.raises(IndexError):
-            captured(x, ad.tensor(7))
+            captured(x, ad.tensor(99))
 
 
 def test_a_copy_in_place_of_a_view_is_not_read_after_a_write_to_what_it_is_of(backend: Backend) -> None:

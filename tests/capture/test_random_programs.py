@@ -113,6 +113,8 @@ class Machine:
                 if kind == "value":
                     made.append(VALUES[name](a, b))
                     own.add(len(made) - 1)
+                elif not a.ndim:  # eager operations may save a 0-d tensor as a scalar, which no write reaches: they refuse less
+                    continue
                 elif kind == "view":
                     made.append(VIEWS[name](a, index))
                     if i % (len(made) - 1) in own:

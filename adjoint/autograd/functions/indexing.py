@@ -87,24 +87,24 @@ def in_steps(index: Any) -> list[Any]:
     kinds = {type(part) for part in parts} - {slice, type(None), type(Ellipsis)}
     if kinds <= {int} or bool in kinds:
         return [index]
-    whole = [type(part) is int or _is_place(part) for part in parts]
-    if not any(whole) or not any(hasattr(part, "dtype") and not one for part, one in zip(parts, whole, strict=True)):
-        return [index]
     first: list[Any] = []
-    for part, one in zip(parts, whole, strict=True):
-        if hasattr(part, "dtype") and not one:
-            first += [slice(None)] * (part.ndim if "bool" in str(part.dtype) else 1)
-        else:
+    then: list[Any] = []
+    ints = arrays = False
+    for part in parts:
+        if type(part) is int:
             first.append(part)
-    then = [
-        slice(None) if part is None or isinstance(part, slice) else part for part, one in zip(parts, whole, strict=True) if not one
-    ]
-    return [tuple(first), tuple(then)]
-
-
-def _is_place(part: Any) -> bool:
-    """Whether a part of a plain index is a 0-d array of :func:`_place`."""
-    return hasattr(part, "dtype") and part.shape == () and "bool" not in str(part.dtype)
+            ints = True
+        elif not hasattr(part, "dtype"):
+            first.append(part)
+            then.append(part if part is Ellipsis else slice(None))
+        elif part.shape == () and "bool" not in str(part.dtype):  # of _place
+            first.append(part)
+            ints = True
+        else:
+            first += [slice(None)] * (part.ndim if "bool" in str(part.dtype) else 1)
+            then.append(part)
+            arrays = True
+    return [tuple(first), tuple(then)] if ints and arrays else [index]
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

@@ -145,12 +145,13 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
             j = i + length
             products = ((cost[i, k][0] + cost[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
             cost[i, j] = min(products)
+    return _multiplied(chain, cost, 0, len(chain) - 1)
 
-    def multiplied(i: int, j: int) -> Tensor:
-        k = cost[i, j][1]
-        return chain[i] if i == j else matmul(multiplied(i, k), multiplied(k + 1, j))
 
-    return multiplied(0, len(chain) - 1)
+def _multiplied(chain: list[Tensor], cost: dict[tuple[int, int], tuple[int, int]], i: int, j: int) -> Tensor:
+    """The product of matrices ``i`` to ``j``, cut as ``cost`` says."""
+    k = cost[i, j][1]
+    return chain[i] if i == j else matmul(_multiplied(chain, cost, i, k), _multiplied(chain, cost, k + 1, j))
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:
