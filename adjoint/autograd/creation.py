@@ -10,8 +10,9 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, DType, as_dtype, dtypes
-from ..errors import BackendError
+from ..errors import BackendError, GraphError
 from .functions.arguments import also, size_given, sizes_of
+from .modes import state
 from .tensor import Tensor, leaf
 
 #: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
@@ -32,6 +33,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     Raises:
         ValueError: the nested lists are ragged.
         TypeError: the values are not numbers or out of int64's range, or ``requires_grad`` is asked of integers.
+        GraphError: a Tensor, or one in the lists, requires a gradient, which the copy would lose in silence.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
@@ -40,6 +42,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([1., 2.], requires_grad=True)
     """
     if isinstance(data, Tensor):
+        keep_graph("tensor", data, "the data is a tensor that", ".clone() and .to()")
         device = data.backend if device is None else device
         data, source = data._array, data.backend
     else:
@@ -64,9 +67,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return leaf(target.asarray(source.to_numpy(array), dtype, copy=True), target, requires_grad)
 
 
+def keep_graph(name: str, x: Tensor, what: str, kept: str) -> None:
+    """Raise ``GraphError`` where the values of ``x`` are about to be taken out of its graph."""
+    if state.recording and x.requires_grad:
+        raise GraphError(f"{name}: {what} requires a gradient, which would be lost; use {kept}, or .detach() it first")
+
+
 def _plain(data: Any) -> Any:
     """Nested lists with the tensors in them replaced by their values."""
     if isinstance(data, Tensor):
+        keep_graph("tensor", data, "the lists hold a tensor that", "ad.stack")
         return data.backend.to_numpy(data._array)
     return [_plain(part) for part in data] if isinstance(data, (list, tuple)) else data
 
@@ -94,7 +104,8 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
     """``obj`` as a tensor outside of any graph: a copy, memory shared with it (``copy=False``), or shared where it can be (None).
 
-    Raises ``ValueError`` where memory that may not be copied can not be shared.
+    Raises ``ValueError`` where memory that may not be copied can not be shared, and ``GraphError`` where a tensor in a list
+    requires a gradient.
 
     >>> import numpy
     >>> array = numpy.zeros(2)
@@ -104,7 +115,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     array([1., 1.])
     """
     if copy:
-        return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+        return tensor(obj.detach() if isinstance(obj, Tensor) else obj, dtype=dtype, device=device, requires_grad=requires_grad)
     made = as_tensor(obj, dtype=dtype, device=device)
     if copy is False and made is not obj and made._array is not obj:
         raise ValueError(f"asarray: {type(obj).__name__} can not be given as {made.dtype} on '{made.device}' without a copy")

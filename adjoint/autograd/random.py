@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, as_dtype, dtypes
-from .creation import arange
+from .creation import arange, keep_graph
 from .functions import broadcast_shapes, searchsorted, where
 from .functions.arguments import result_type, size_given, sizes_of
 from .tensor import Tensor, leaf
@@ -201,20 +201,22 @@ def normal(
 ) -> Tensor:
     """Numbers drawn from the normal distribution of ``mean`` and standard deviation ``std``: numbers, or tensors that broadcast.
 
-    Of two numbers ``size`` says the shape; tensors bring shape, dtype and device. No gradient reaches ``mean`` and ``std``.
+    Of two numbers ``size`` says the shape; tensors bring shape, dtype and device.
 
-    Raises ``ValueError`` where ``std`` is negative, and ``TypeError`` where the shape is given twice or not at all.
+    Raises ``ValueError`` where ``std`` is negative, ``TypeError`` where the shape is given twice or not at all, and ``GraphError``
+    where ``mean`` or ``std`` requires a gradient, which none would reach.
     """
     tensors = [part for part in (mean, std) if isinstance(part, Tensor)]
     if bool(tensors) is (size is not None):
         raise TypeError("normal: the shape is that of mean and std where one is a tensor, else size; give one of them")
     if std.backend.truth((std < 0).any()._array) if isinstance(std, Tensor) else std < 0:
         raise ValueError(f"normal: std is a standard deviation, from 0, not {'negative' if isinstance(std, Tensor) else std}")
+    for part in tensors:
+        keep_graph("normal", part, "mean or std is a tensor that", "mean + std * ad.randn(…)")
     if tensors:
         size = broadcast_shapes(*(part.shape for part in tensors))
         dtype, device = result_type(*tensors), tensors[0].backend
     drawn = randn(size, generator=generator, dtype=dtype, device=device)
-    mean, std = (part.detach() if isinstance(part, Tensor) else part for part in (mean, std))
     return (mean + std * drawn).requires_grad_(requires_grad)
 
 

@@ -525,6 +525,8 @@ class Tensor:
     __getitem__ = f.getitem
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if type(value) in (list, tuple):
+            value = self._stacked(value)
         if graph.writes.recorded and state.recording:
             graph.bring_up_to_date("__setitem__", (self, value))
         tracked = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
@@ -548,6 +550,14 @@ class Tensor:
         except (ValueError, IndexError) as error:
             raise type(error)(f"tensor[{f.shown_index(index)}] = …: {error} (the tensor has shape {self.shape})") from error
         graph.writes.note(self.backend, self._array, "__setitem__")
+
+    def _stacked(self, data: Any) -> Tensor:
+        """Nested lists as a tensor of this one's dtype and device, with the graphs of the tensors in them."""
+        if isinstance(data, Tensor):
+            return data.to(self.dtype)
+        if isinstance(data, (list, tuple)) and any(isinstance(part, (Tensor, list, tuple)) for part in data):
+            return f.stack([self._stacked(part) for part in data])
+        return self.new_tensor(data)
 
     def _make_writable(self) -> Array:
         """The array, which a 0-d result may hold as a NumPy scalar, as one that can be written to and shared."""

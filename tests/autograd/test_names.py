@@ -10,6 +10,7 @@ import pytest
 
 import adjoint as ad
 from adjoint import nn
+from adjoint.errors import GraphError
 from adjoint.nn import functional as F
 
 from .oracle import agree, dtype_name, outputs, same, torch
@@ -121,11 +122,12 @@ def test_normal_draws_around_its_means() -> None:
     drawn = ad.normal(5.0, 0.1, (2000,))
     assert abs(drawn.mean().item() - 5.0) < 0.02
     assert abs(drawn.std().item() - 0.1) < 0.02
-    mean = ad.zeros(3, 1, dtype=ad.float64, requires_grad=True)
+    mean = ad.zeros(3, 1, dtype=ad.float64)
     both = ad.normal(mean, ad.ones(2, dtype=ad.float64))
     assert both.shape == (3, 2)
     assert both.dtype is ad.float64
-    assert not both.requires_grad
+    with pytest.raises(GraphError, match=r"normal: .* requires a gradient, which would be lost"):
+        ad.normal(mean.requires_grad_(), 1.0)
     assert ad.normal(1.0, ad.zeros(2)).tolist() == [1.0, 1.0]
     for wrong in (lambda: ad.normal(0.0, 1.0), lambda: ad.normal(ad.ones(2), 1.0, (2,))):
         with pytest.raises(TypeError, match="normal: the shape"):
