@@ -9,6 +9,7 @@ from functools import partial
 import feeding
 import guarding
 import processes
+import recording
 import scalars
 import training
 import with_jax
@@ -131,6 +132,10 @@ ROWS: list[Row] = [
     Row(
         "guards", "a replay of x * k on 4 numbers, with 20 attributes of a trainer read, or none",
         {"adjoint captured": partial(guarding.replays, True), "adjoint captured, no attributes": partial(guarding.replays, False)},
+    ),
+    Row(
+        "recording", "the first call of a captured function of 12,000 operations, beside a call of the function",
+        {"adjoint": recording.adjoint, "adjoint captured": partial(recording.adjoint, capture=True)},
     ),
     *predicting(("iris", "784-512-10")),
     Row(

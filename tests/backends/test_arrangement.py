@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoint.backends.layout import Block, arrange
+from adjoint.backends.numpy_layout import Used
 
 REGION = (10, 20)
 
@@ -45,3 +46,27 @@ def test_what_follows_each_other_lies_in_one_place() -> None:
     found = [Block(100, t, t + 1) for t in range(0, 20, 2)]
     assert arrange(found) == 128
     assert {block.offset for block in found} == {0}
+
+
+STRETCHES = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)
+
+
+@given(st.lists(st.tuples(st.booleans(), STRETCHES), max_size=30))
+def test_the_last_use_of_any_byte_is_found(steps: list[tuple[bool, list[int]]]) -> None:
+    used, uses = Used(range(10)), dict.fromkeys(range(9), -1)
+    for time, (asks, (low, high)) in enumerate(steps):
+        if asks:
+            assert used.last(low, high) == max([uses[byte] for byte in range(low, high)], default=-1)
+        else:
+            used.use(low, high, time)
+            uses |= dict.fromkeys(range(low, high), time)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20), st.integers(0, 9)), max_size=60))
+def test_blocks_of_one_size_take_no_more_memory_than_is_needed_at_once(drawn: list[tuple[int, int, int]]) -> None:
+    found = [Block(64, start, start + length) for _, start, length in drawn]
+    most = max([sum(block.start <= time <= block.end for block in found) for time in range(30)], default=0)
+    assert arrange(found) == 64 * most
+    found = [Block(64 * size, start, start + length) for size, start, length in drawn]
+    most = max([sum(block.size for block in found if block.start <= time <= block.end) for time in range(30)], default=0)
+    assert most <= arrange(found) <= 1.6 * most

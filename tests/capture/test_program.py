@@ -145,3 +145,16 @@ def test_an_optimizer_of_an_eager_loop_is_held_by_no_cycle() -> None:
         assert [reference() for reference in held] == [None, None]
     finally:
         gc.enable()
+
+
+def test_a_check_is_late_if_what_it_needs_is_drawn_or_written_at_any_distance() -> None:
+    table, count, x = ad.nn.Embedding(9, 2), ad.zeros(4, dtype="int64"), ad.tensor([0, 1, 2, 3])
+
+    def function(x: ad.Tensor) -> Any:
+        with ad.no_grad():
+            count.copy_(x)
+        return [table(index + 1 + 0) for index in (x, ad.randint(0, 5, (4,)), count * 1)]
+
+    captured = ad.capture(function)
+    captured(x)
+    assert [check.late for check in captured.program.checks] == [False, True, True]
