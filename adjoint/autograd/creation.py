@@ -11,7 +11,7 @@ from typing import Any
 from .. import backends
 from ..backends import Backend, DType, as_dtype, dtypes
 from ..errors import BackendError, GraphError
-from .functions.arguments import also, size_given, sizes_of
+from .functions.arguments import NUMBERS, also, number, reads_numbers, size_given, sizes_of
 from .modes import state
 from .tensor import Tensor, leaf
 
@@ -197,8 +197,10 @@ def full(
     if fill_value is None:
         raise TypeError("full: give a fill_value")
     backend, dtype = _place(device, dtype)
+    if type(fill_value) not in NUMBERS:
+        fill_value = number("full", "fill_value", fill_value)
     name = (dtypes.of_number(fill_value) if dtype is None else dtype).name
-    sizes = (size,) if isinstance(size, int) else tuple(size)
+    sizes = sizes_of("full", size if type(size) is tuple else (size,))
     return leaf(backend.xp.full(sizes, fill_value, dtype=getattr(backend.xp, name)), backend, requires_grad)
 
 
@@ -251,6 +253,7 @@ def empty_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_gra
     return empty(x.shape, dtype=dtype or x.dtype, device=x.backend if device is None else device, requires_grad=requires_grad)
 
 
+@reads_numbers
 def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``fill_value`` in the shape of ``x``, and in its dtype and on its device unless others are given."""
     return full(
@@ -268,6 +271,9 @@ def arange(
     (tensor([0, 1, 2]), tensor([0.0000, 0.5000]))
     """
     backend, dtype = _place(device, dtype)
+    if not (type(start) in NUMBERS and type(step) in NUMBERS and (end is None or type(end) in NUMBERS)):
+        start, step = number("arange", "start", start), number("arange", "step", step)
+        end = None if end is None else number("arange", "end", end)
     if step == 0:
         raise ValueError("arange: the step is 0; it must lead from start towards end")
     if end is None:
@@ -280,6 +286,7 @@ def arange(
 
 
 @also(end="stop", steps="num")
+@reads_numbers
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
     backend, dtype = _place(device, dtype or dtypes.float32)
@@ -287,6 +294,7 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
     return leaf(backend.xp.linspace(start, end, steps, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
 
 
+@reads_numbers
 def logspace(
     start: float,
     end: float,
@@ -306,6 +314,7 @@ def logspace(
     return (base**exponents).to(dtype or dtypes.float32).requires_grad_(requires_grad)
 
 
+@reads_numbers
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The indices of the lower triangle of a ``row`` by ``col`` matrix, up to and with diagonal ``offset``: (2, N), int64.
 
@@ -316,6 +325,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     return _indices([0] * row, [min(max(i + offset + 1, 0), col) for i in range(row)], dtype, device)
 
 
+@reads_numbers
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The indices of the upper triangle of a ``row`` by ``col`` matrix, from diagonal ``offset`` on: (2, N), int64."""
     return _indices([min(max(i + offset, 0), col) for i in range(row)], [col] * row, dtype, device)
@@ -332,6 +342,7 @@ def _indices(begins: list[int], ends: list[int], dtype: Any, device: Any) -> Ten
     return stack([rows, at + shifts[rows]]).to(dtype or dtypes.int64)
 
 
+@reads_numbers
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of an n by m matrix of zeros."""
     backend, dtype = _place(device, dtype or dtypes.float32)

@@ -11,7 +11,7 @@ from .. import backends
 from ..backends import Backend, as_dtype, dtypes
 from .creation import arange, keep_graph
 from .functions import broadcast_shapes, searchsorted, where
-from .functions.arguments import result_type, size_given, sizes_of
+from .functions.arguments import plain, reads_numbers, result_type, size_given, sizes_of
 from .tensor import Tensor, leaf
 
 
@@ -30,9 +30,10 @@ class Generator:
         self.backend = backends.default() if device is None else backends.get(device)
         self.manual_seed(0)
 
+    @reads_numbers
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from ``seed``, a whole number from 0."""
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        if seed < 0:
             raise ValueError(f"manual_seed: a seed is a whole number from 0, not {seed!r}")
         self._seed, self.stream = seed, self.backend.random(seed)
         return self
@@ -62,6 +63,7 @@ class _Defaults:
 _defaults: ContextVar[_Defaults] = ContextVar("default generators", default=_Defaults(0))  # noqa: B039 (one for all threads)
 
 
+@reads_numbers
 def manual_seed(seed: int) -> None:
     """Start the default generator of every backend again from ``seed``."""
     Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
@@ -156,6 +158,7 @@ def randn(
     return leaf(stream.normal(sizes_of("randn", sizes), _float(backend, dtype, "randn")), backend, requires_grad)
 
 
+@reads_numbers
 def randint(
     low: int,
     high: int | tuple[int, ...],
@@ -173,6 +176,7 @@ def randint(
     return leaf(stream.integers(low, high, sizes_of("randint", (size,))), backend)
 
 
+@reads_numbers
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """The whole numbers from 0 to n - 1 in random order, int64."""
     stream, backend = _stream(generator, device)
@@ -206,6 +210,8 @@ def normal(
     Raises ``ValueError`` where ``std`` is negative, ``TypeError`` where the shape is given twice or not at all, and ``GraphError``
     where ``mean`` or ``std`` requires a gradient, which none would reach.
     """
+    if size is not None:
+        mean, std = plain("normal", "mean", mean), plain("normal", "std", std)
     tensors = [part for part in (mean, std) if isinstance(part, Tensor)]
     if bool(tensors) is (size is not None):
         raise TypeError("normal: the shape is that of mean and std where one is a tensor, else size; give one of them")
@@ -220,6 +226,7 @@ def normal(
     return (mean + std * drawn).requires_grad_(requires_grad)
 
 
+@reads_numbers
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """``num_samples`` indices drawn from each row of weights, which need not add up to 1: (C,) or (N, C), int64.
 

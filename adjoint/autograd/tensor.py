@@ -14,7 +14,7 @@ from ..backends.standard import VERSIONS
 from ..errors import GraphError
 from . import functions as f
 from . import graph
-from .functions.arguments import cut_along, sizes_of
+from .functions.arguments import NUMBERS, cut_along, reads_numbers, sizes_of
 from .graph import Node
 from .modes import state
 from .primitive import Primitive
@@ -536,7 +536,7 @@ class Tensor:
         array = value._array if isinstance(value, Tensor) else value
         if isinstance(value, Tensor) and value.backend is not self.backend:
             raise f.backends_differ(self, value)
-        if not isinstance(value, (Tensor, int, float)):
+        if not isinstance(value, Tensor) and type(value) not in NUMBERS:
             array = self.backend.asarray(backends.parse(array), self.dtype)
         self._make_writable()
         xp = self.backend.xp
@@ -681,6 +681,7 @@ class Tensor:
             return self
         return self._write(f.index_put(self, ..., source), "copy_")
 
+    @reads_numbers
     def polygamma_(self, n: Int) -> Tensor:
         """:func:`polygamma` of order ``n``, in place."""
         return self._write(f.polygamma(n, self), "polygamma_")
@@ -693,6 +694,7 @@ class Tensor:
         """Zero everywhere, in place."""
         return self.copy_(0)
 
+    @reads_numbers
     def normal_(self, mean: Float = 0, std: Float = 1, *, generator: Any = None) -> Tensor:
         """Numbers drawn from the normal distribution of ``mean`` and standard deviation ``std``, in place."""
         from .random import normal
@@ -700,6 +702,7 @@ class Tensor:
         drawn = normal(mean, std, self.shape, generator=generator, dtype=self.dtype, device=self.backend)
         return self._write(drawn, "normal_")
 
+    @reads_numbers
     def uniform_(self, low: Float = 0, high: Float = 1, *, generator: Any = None) -> Tensor:
         """Numbers drawn evenly from [low, high), in place. Raises ``ValueError`` where ``high`` is below ``low``."""
         from .random import rand_like
@@ -850,6 +853,7 @@ class Tensor:
     masked_select, masked_scatter, nonzero, argwhere = f.masked_select, f.masked_scatter, f.nonzero, f.argwhere
     select, select_scatter, slice_scatter = f.select, f.select_scatter, f.slice_scatter
 
+    @reads_numbers
     def polygamma(self, n: Int) -> Tensor:
         """:func:`polygamma` of order ``n``."""
         return f.polygamma(n, self)

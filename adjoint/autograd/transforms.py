@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import GraphError
 from . import functions as f
+from .functions.arguments import reads_numbers
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, state
@@ -64,6 +65,7 @@ def _own(name: str, x: Tensor) -> Tensor:
     return own
 
 
+@reads_numbers
 def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns what ``function`` returns and its gradient by the arguments ``argnums``.
 
@@ -256,6 +258,7 @@ def _basis(x: Tensor) -> Iterator[Tensor]:
         yield Tensor(backend.xp.reshape(backend.xp.getitem(identity, k), x.shape), backend)
 
 
+@reads_numbers
 def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of ``function`` by the arguments ``argnums``; see :func:`value_and_grad`.
 
@@ -325,6 +328,7 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     return call.results(product, has_aux=has_aux)
 
 
+@reads_numbers
 def jacobian(
     function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, mode: str = "auto"
 ) -> Callable[..., Any]:
@@ -382,6 +386,7 @@ def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> l
     return found
 
 
+@reads_numbers
 def hessian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """A function that returns the second derivatives of ``function``, which gives a single element: the Jacobian of its gradient.
 

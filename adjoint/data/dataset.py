@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from ..autograd import Tensor
 from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, randperm
 from .collate import combine
 from .sampler import sample_numbers
@@ -88,6 +89,7 @@ class Subset(Dataset[Any]):
     Raises ``TypeError`` where the indices are not whole numbers, ``IndexError`` where a mask has not the dataset's length.
     """
 
+    @reads_numbers
     def __init__(self, dataset: Any, indices: Sequence[int] | Tensor) -> None:
         self.dataset = dataset
         self.indices: Sequence[int] = (
@@ -184,6 +186,7 @@ class ConcatDataset(Dataset[Any]):
         return combine(pieces, lambda parts: concat(parts)[back])
 
 
+@reads_numbers
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
     """The dataset's samples in random order, cut into subsets of the given lengths, or of fractions that add up to 1.
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from ..autograd import Tensor
 from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, default_generator, rand, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
@@ -71,6 +72,7 @@ class RandomSampler(Sampler[int]):
     Raises ``ValueError`` where ``num_samples`` (or the dataset's length) is not a whole number from 1.
     """
 
+    @reads_numbers
     def __init__(
         self,
         data_source: Sized,
@@ -103,6 +105,7 @@ class RandomSampler(Sampler[int]):
 class SubsetRandomSampler(Sampler[int]):
     """The sample numbers ``indices`` in random order."""
 
+    @reads_numbers
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
 
@@ -124,6 +127,7 @@ class WeightedRandomSampler(Sampler[int]):
     more samples are asked for without replacement than have a positive weight.
     """
 
+    @reads_numbers
     def __init__(
         self,
         weights: Sequence[float] | Tensor,
@@ -168,6 +172,7 @@ class WeightedRandomSampler(Sampler[int]):
 class BatchSampler(Sampler[list[int]]):
     """Lists of ``batch_size`` numbers from ``sampler``; the last one is shorter, or left out with ``drop_last``."""
 
+    @reads_numbers
     def __init__(self, sampler: Sampler[int] | Iterable[int], batch_size: int, drop_last: bool) -> None:
         _positive("BatchSampler", "batch_size", batch_size)
         if not isinstance(drop_last, bool):

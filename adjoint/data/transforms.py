@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor
 from ..autograd.functions import amax, amin, var, where
-from ..autograd.functions.arguments import wide_inside
+from ..autograd.functions.arguments import reads_numbers, wide_inside
 from ..autograd.random import Generator, randperm
 from ..nn.functional import one_hot
 
@@ -23,6 +23,7 @@ class Standardized(NamedTuple):
 
 
 @wide_inside
+@reads_numbers
 def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None, *, dim: int = 0) -> Standardized:
     """(x - mean) / std along ``dim``, std with n in the denominator; where x is constant the std is 0 and the result is 0.
 
@@ -54,11 +55,13 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
     return Standardized((x - mean) / where(std == 0, 1.0, std), mean, std)
 
 
+@reads_numbers
 def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:
     """:func:`one_hot` in float32, of a tensor, an array or a list: Keras' name for it."""
     return one_hot(as_tensor(x), -1 if num_classes is None else num_classes).float()
 
 
+@reads_numbers
 def train_test_split(
     *tensors: Any,
     test_size: float = 0.25,

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.creation import full
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 from .parameter import Parameter
@@ -28,6 +29,7 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x where x > 0, else ``negative_slope`` x."""
 
+    @reads_numbers
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope, self.inplace = negative_slope, inplace
@@ -42,6 +44,7 @@ class LeakyReLU(Module):
 class ELU(Module):
     """x where x > 0, else ``alpha`` (exp x - 1)."""
 
+    @reads_numbers
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
@@ -98,6 +101,7 @@ class Tanh(Module):
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta; x itself where beta x is above ``threshold``."""
 
+    @reads_numbers
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta, self.threshold = beta, threshold
@@ -112,6 +116,7 @@ class Softplus(Module):
 class Softmax(Module):
     """exp(x) over its sum along ``dim``."""
 
+    @reads_numbers
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
@@ -126,6 +131,7 @@ class Softmax(Module):
 class LogSoftmax(Module):
     """The logarithm of :class:`Softmax` along ``dim``."""
 
+    @reads_numbers
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
@@ -154,6 +160,7 @@ class ReLU6(Module):
 class Hardtanh(Module):
     """x limited to [``min_val``, ``max_val``]."""
 
+    @reads_numbers
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
@@ -190,6 +197,7 @@ class Hardswish(Module):
 class Hardshrink(Module):
     """x where abs(x) > ``lambd``, else 0."""
 
+    @reads_numbers
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
@@ -204,6 +212,7 @@ class Hardshrink(Module):
 class Softshrink(Module):
     """x moved towards 0 by ``lambd``, as far as 0."""
 
+    @reads_numbers
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
@@ -239,6 +248,7 @@ class LogSigmoid(Module):
 class Threshold(Module):
     """x where it is above ``threshold``, else ``value``."""
 
+    @reads_numbers
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
         self.threshold, self.value, self.inplace = threshold, value, inplace
@@ -253,6 +263,7 @@ class Threshold(Module):
 class CELU(Module):
     """x where x > 0, else ``alpha`` (exp(x / ``alpha``) - 1)."""
 
+    @reads_numbers
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
@@ -295,6 +306,7 @@ class Mish(Module):
 class GLU(Module):
     """a sigmoid(b) of the input's two halves a and b along ``dim``."""
 
+    @reads_numbers
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
@@ -309,6 +321,7 @@ class GLU(Module):
 class Softmin(Module):
     """:class:`Softmax` of -x along ``dim``."""
 
+    @reads_numbers
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
@@ -323,6 +336,7 @@ class Softmin(Module):
 class PReLU(Module):
     """x where x > 0, else a learned ``weight`` times x: one for all, or one for each of ``num_parameters`` channels, axis 1."""
 
+    @reads_numbers
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters = num_parameters

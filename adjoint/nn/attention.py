@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd import functions as f
 from ..autograd.creation import empty
+from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .containers import ModuleList
 from .dropout import Dropout
@@ -39,6 +40,7 @@ class MultiheadAttention(Module):
         out_proj: the projection of what the heads found.
     """
 
+    @reads_numbers
     def __init__(
         self,
         embed_dim: int,
@@ -179,6 +181,7 @@ class TransformerEncoderLayer(Module):
     ``norm_first`` each part's input is normalized rather than its result. Vaswani et al. (2017).
     """
 
+    @reads_numbers
     def __init__(
         self,
         d_model: int,
@@ -236,6 +239,7 @@ class TransformerEncoder(Module):
     As in PyTorch all copies start from the same values.
     """
 
+    @reads_numbers
     def __init__(self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
         self.layers = ModuleList([deepcopy(encoder_layer) for _ in range(num_layers)])

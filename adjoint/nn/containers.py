@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from .module import Module, _bracketed, _indented
 from .parameter import Parameter
 
@@ -94,6 +95,7 @@ class _Ordered(_Holder):
             self.append(module)
         return self
 
+    @reads_numbers
     def insert(self, index: int, module: Any) -> Self:
         """Put one before the one at ``index``."""
         modules = list(self)
@@ -101,6 +103,7 @@ class _Ordered(_Holder):
         self._renumber(modules)
         return self
 
+    @reads_numbers
     def pop(self, index: int = -1) -> Any:
         """Remove what is at ``index``, and return it."""
         module = self[index]

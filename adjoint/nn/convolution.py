@@ -8,6 +8,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.creation import empty
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.rules.convolution import Windows
 from . import functional, init
 from .functional.convolution import Sizes, entries, padding_of
@@ -26,6 +27,7 @@ class _Convolution(Module):
     axes: int
     transposed: bool
 
+    @reads_numbers
     def __init__(
         self,
         in_channels: int,
@@ -82,6 +84,7 @@ class _Convolution(Module):
 class _Conv(_Convolution):
     transposed = False
 
+    @reads_numbers
     def __init__(
         self,
         in_channels: int,
@@ -154,6 +157,7 @@ class Conv3d(_Conv):
 class _ConvTranspose(_Convolution):
     transposed = True
 
+    @reads_numbers
     def __init__(
         self,
         in_channels: int,
@@ -245,6 +249,7 @@ class ConvTranspose3d(_ConvTranspose):
 class Unfold(Module):
     """Every window as a column: (N, C, H, W) to (N, C prod(kernel_size), windows)."""
 
+    @reads_numbers
     def __init__(self, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> None:
         super().__init__()
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
@@ -259,6 +264,7 @@ class Unfold(Module):
 class Fold(Module):
     """Columns added up where :class:`Unfold` takes them from: (N, C prod(kernel_size), windows) to (N, C, *output_size)."""
 
+    @reads_numbers
     def __init__(self, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> None:
         super().__init__()
         self.output_size, self.kernel_size, self.dilation = output_size, kernel_size, dilation

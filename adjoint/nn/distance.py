@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 
@@ -10,6 +11,7 @@ from .module import Module
 class CosineSimilarity(Module):
     """The cosine of the angle between two tensors' vectors along ``dim``, no length taken below ``eps``."""
 
+    @reads_numbers
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
         self.dim, self.eps = dim, eps
@@ -21,6 +23,7 @@ class CosineSimilarity(Module):
 class PairwiseDistance(Module):
     """The p-norm of x1 - x2 + ``eps`` along the last axis."""
 
+    @reads_numbers
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
         self.norm, self.eps, self.keepdim = p, eps, keepdim

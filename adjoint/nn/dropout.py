@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 
@@ -13,6 +14,7 @@ class Dropout(Module):
     Raises ``ValueError`` where ``p`` is not within [0, 1]. Srivastava et al., "Dropout" (2014).
     """
 
+    @reads_numbers
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import empty
+from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .functional.embedding import row_of
 from .module import Module
@@ -18,6 +19,7 @@ class _Table(Module):
 
     weight: Parameter
 
+    @reads_numbers
     def __init__(
         self,
         num_embeddings: int,
@@ -68,6 +70,7 @@ class Embedding(_Table):
     Embedding(3, 4, padding_idx=2)
     """
 
+    @reads_numbers
     def __init__(
         self,
         num_embeddings: int,
@@ -87,6 +90,7 @@ class Embedding(_Table):
         )
 
     @classmethod
+    @reads_numbers
     def from_pretrained(
         cls,
         embeddings: Tensor,
@@ -120,6 +124,7 @@ class EmbeddingBag(_Table):
     Arguments are :func:`~adjoint.nn.functional.embedding_bag`'s, the table is :class:`Embedding`'s.
     """
 
+    @reads_numbers
     def __init__(
         self,
         num_embeddings: int,
@@ -142,6 +147,7 @@ class EmbeddingBag(_Table):
         self.mode, self.include_last_offset = mode, include_last_offset
 
     @classmethod
+    @reads_numbers
     def from_pretrained(
         cls,
         embeddings: Tensor,
@@ -197,6 +203,7 @@ class Bilinear(Module):
         bias: (out_features,), or None with ``bias=False``.
     """
 
+    @reads_numbers
     def __init__(
         self,
         in1_features: int,

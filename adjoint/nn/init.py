@@ -11,6 +11,7 @@ from typing import Any
 from ..autograd import Tensor, no_grad
 from ..autograd import functions as f
 from ..autograd.creation import eye
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, rand, randn
 
 _GAINS = {
@@ -19,6 +20,7 @@ _GAINS = {
 }  # fmt: skip
 
 
+@reads_numbers
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """What a layer's standard deviation is multiplied by so that signals keep their size through ``nonlinearity``.
 
@@ -52,16 +54,19 @@ def _rand(tensor: Tensor, generator: Generator | None) -> Tensor:
     return rand(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.backend)
 
 
+@reads_numbers
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Evenly from [a, b)."""
     return _fill(tensor, _rand(tensor, generator) * (b - a) + a)
 
 
+@reads_numbers
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """From the normal distribution."""
     return _fill(tensor, randn(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.backend) * std + mean)
 
 
+@reads_numbers
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
 ) -> Tensor:
@@ -85,6 +90,7 @@ def trunc_normal_(
     return _fill(tensor, f.concat(kept).reshape(tensor.shape)) if kept else tensor
 
 
+@reads_numbers
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """``val`` everywhere."""
     return _fill(tensor, val)
@@ -107,12 +113,14 @@ def eye_(tensor: Tensor) -> Tensor:
     return _fill(tensor, eye(*tensor.shape, dtype=tensor.dtype, device=tensor.backend))
 
 
+@reads_numbers
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Evenly within ±gain sqrt(6 / (fan_in + fan_out)). Glorot and Bengio (2010)."""
     bound = gain * math.sqrt(6 / max(1, sum(_fans("xavier_uniform_", tensor))))
     return uniform_(tensor, -bound, bound, generator)
 
 
+@reads_numbers
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with deviation gain sqrt(2 / (fan_in + fan_out)). Glorot and Bengio (2010)."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / max(1, sum(_fans("xavier_normal_", tensor)))), generator)
@@ -125,6 +133,7 @@ def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: s
     return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
 
 
+@reads_numbers
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
 ) -> Tensor:
@@ -133,6 +142,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@reads_numbers
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
 ) -> Tensor:
@@ -140,6 +150,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
 
 
+@reads_numbers
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """A random matrix with orthonormal rows or columns, whichever are fewer, times ``gain``; later axes count as columns.
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd import functions as f
 from ..autograd.creation import empty
+from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .module import Module
 from .parameter import Parameter
@@ -27,6 +28,7 @@ class Linear(Module):
     Linear(in_features=2, out_features=3, bias=True)
     """
 
+    @reads_numbers
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -61,6 +63,7 @@ class Identity(Module):
 class Flatten(Module):
     """The axes from ``start_dim`` to ``end_dim`` as one: (N, d1, d2, …) to (N, d1 d2 …) by default."""
 
+    @reads_numbers
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -75,6 +78,7 @@ class Flatten(Module):
 class Unflatten(Module):
     """Axis ``dim`` as several, of the lengths ``unflattened_size``, of which one may be -1."""
 
+    @reads_numbers
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .distance import PairwiseDistance
 from .functional.losses import check_reduction
@@ -56,6 +57,7 @@ class L1Loss(_Loss):
 class HuberLoss(_Loss):
     """Quadratic for errors up to ``delta``, linear beyond: :func:`~adjoint.nn.functional.huber_loss`."""
 
+    @reads_numbers
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
         self.delta = delta
@@ -92,6 +94,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
 class NLLLoss(_WeightedLoss):
     """-input[target] of log-probabilities: :func:`~adjoint.nn.functional.nll_loss`."""
 
+    @reads_numbers
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
@@ -103,6 +106,7 @@ class NLLLoss(_WeightedLoss):
 class CrossEntropyLoss(_WeightedLoss):
     """Cross entropy of logits, targets being class indices or probabilities: :func:`~adjoint.nn.functional.cross_entropy`."""
 
+    @reads_numbers
     def __init__(
         self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
@@ -123,6 +127,7 @@ class CrossEntropyLoss(_WeightedLoss):
 class SmoothL1Loss(_Loss):
     """Quadratic for errors below ``beta``, linear beyond: :func:`~adjoint.nn.functional.smooth_l1_loss`."""
 
+    @reads_numbers
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
         self.beta = beta
@@ -145,6 +150,7 @@ class KLDivLoss(_Loss):
 class PoissonNLLLoss(_Loss):
     """-log likelihood of counts: :func:`~adjoint.nn.functional.poisson_nll_loss`."""
 
+    @reads_numbers
     def __init__(self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
@@ -156,6 +162,7 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """-log likelihood of a normal distribution's mean and variance: :func:`~adjoint.nn.functional.gaussian_nll_loss`."""
 
+    @reads_numbers
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.full, self.eps = full, eps
@@ -177,6 +184,7 @@ class SoftMarginLoss(_Loss):
 class HingeEmbeddingLoss(_Loss):
     """A distance, small for target 1, beyond ``margin`` for -1: :func:`~adjoint.nn.functional.hinge_embedding_loss`."""
 
+    @reads_numbers
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -188,6 +196,7 @@ class HingeEmbeddingLoss(_Loss):
 class MarginRankingLoss(_Loss):
     """How far two inputs are from the order the target tells: :func:`~adjoint.nn.functional.margin_ranking_loss`."""
 
+    @reads_numbers
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -199,6 +208,7 @@ class MarginRankingLoss(_Loss):
 class CosineEmbeddingLoss(_Loss):
     """Vectors that point the same way for target 1, apart for -1: :func:`~adjoint.nn.functional.cosine_embedding_loss`."""
 
+    @reads_numbers
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -210,6 +220,7 @@ class CosineEmbeddingLoss(_Loss):
 class TripletMarginLoss(_Loss):
     """The positive nearer to the anchor than the negative, by the p-norm: :func:`~adjoint.nn.functional.triplet_margin_loss`."""
 
+    @reads_numbers
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
     ) -> None:
@@ -227,6 +238,7 @@ class TripletMarginLoss(_Loss):
 class TripletMarginWithDistanceLoss(_Loss):
     """The same by any distance: :func:`~adjoint.nn.functional.triplet_margin_with_distance_loss`."""
 
+    @reads_numbers
     def __init__(
         self,
         *,
@@ -256,6 +268,7 @@ class TripletMarginWithDistanceLoss(_Loss):
 class MultiMarginLoss(_WeightedLoss):
     """One class's score above every other's by ``margin``: :func:`~adjoint.nn.functional.multi_margin_loss`."""
 
+    @reads_numbers
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         if p not in (1, 2):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.modes import state
 from ..autograd.tensor import destination
 from ..backends import as_dtype
@@ -322,6 +323,7 @@ class Module:
         """To the CPU."""
         return self.to(device="cpu")
 
+    @reads_numbers
     def cuda(self, device: int | None = None) -> Self:
         """To the GPU."""
         return self.to(device="cuda" if device is None else f"cuda:{device}")

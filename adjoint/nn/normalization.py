@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.creation import ones, tensor, zeros
+from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .module import Module
 from .parameter import Parameter
@@ -22,6 +23,7 @@ class _Channelwise(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    @reads_numbers
     def __init__(
         self,
         num_features: int,
@@ -122,6 +124,7 @@ class BatchNorm3d(_BatchNorm):
 
 
 class _InstanceNorm(_Channelwise):
+    @reads_numbers
     def __init__(
         self,
         num_features: int,
@@ -184,6 +187,7 @@ class LayerNorm(Module):
     LayerNorm((3,), eps=1e-05, elementwise_affine=True, bias=True)
     """
 
+    @reads_numbers
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -220,6 +224,7 @@ class GroupNorm(Module):
     ``ValueError`` where ``num_groups`` does not divide ``num_channels``.
     """
 
+    @reads_numbers
     def __init__(
         self,
         num_groups: int,
@@ -255,6 +260,7 @@ class RMSNorm(Module):
     ``weight`` is of that shape, 1 at first; None without ``elementwise_affine``. ``eps`` is the dtype's own where None.
     """
 
+    @reads_numbers
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -282,6 +288,7 @@ class RMSNorm(Module):
 class LocalResponseNorm(Module):
     """x / (k + alpha mean)^beta, the mean of x^2 over the ``size`` channels around each. Krizhevsky et al. (2012)."""
 
+    @reads_numbers
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k

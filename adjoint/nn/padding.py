@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 
@@ -15,6 +16,7 @@ class _Pad(Module):
     axes: int
     mode: str
 
+    @reads_numbers
     def __init__(self, padding: int | Sequence[int]) -> None:
         super().__init__()
         self.padding = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
@@ -29,6 +31,7 @@ class _Pad(Module):
 
 
 class _ConstantPad(_Pad):
+    @reads_numbers
     def __init__(self, padding: int | Sequence[int], value: float) -> None:
         super().__init__(padding)
         self.value = value

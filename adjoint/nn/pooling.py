@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .functional.convolution import Sizes, entries
 from .functional.pooling import OptionalSizes
@@ -17,6 +18,7 @@ class _MaxPool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(
         self,
         kernel_size: Sizes,
@@ -70,6 +72,7 @@ class _MaxUnpool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
         name = type(self).__name__
@@ -108,6 +111,7 @@ class _AvgPool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(
         self,
         kernel_size: Sizes,
@@ -135,6 +139,7 @@ class AvgPool1d(_AvgPool):
 
     axes = 1
 
+    @reads_numbers
     def __init__(
         self,
         kernel_size: Sizes,
@@ -165,6 +170,7 @@ class _LPPool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(self, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False) -> None:
         super().__init__()
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
@@ -200,6 +206,7 @@ class _AdaptiveAvgPool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(self, output_size: OptionalSizes) -> None:
         super().__init__()
         self.output_size = output_size
@@ -234,6 +241,7 @@ class _AdaptiveMaxPool(Module):
 
     axes: int
 
+    @reads_numbers
     def __init__(self, output_size: OptionalSizes, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices

@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd import functions as f
 from ..autograd.creation import empty, zeros
+from ..autograd.functions.arguments import reads_numbers
 from ..autograd.rules import recurrent
 from . import functional, init
 from .module import Module
@@ -88,6 +89,7 @@ class _Recurrent(_Weights):
     _relu = False
     weight_ih_l0: Parameter
 
+    @reads_numbers
     def __init__(
         self,
         input_size: int,
@@ -277,6 +279,7 @@ class RNN(_Recurrent):
 
     _walk = staticmethod(_walk_rnn)
 
+    @reads_numbers
     def __init__(
         self,
         input_size: int,
@@ -320,6 +323,7 @@ class GRU(_Recurrent):
     _blocks = 3
     _walk = staticmethod(_walk_gru)
 
+    @reads_numbers
     def __init__(
         self,
         input_size: int,
@@ -373,6 +377,7 @@ class _Cell(_Weights):
     _walk: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
     _relu = False
 
+    @reads_numbers
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
@@ -412,6 +417,7 @@ class RNNCell(_Cell):
 
     _walk = staticmethod(_walk_rnn)
 
+    @reads_numbers
     def __init__(
         self,
         input_size: int,

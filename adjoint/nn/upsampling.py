@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..autograd import Tensor
+from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 
@@ -16,6 +17,7 @@ class Upsample(Module):
     Upsample(scale_factor=2.0, mode='bilinear')
     """
 
+    @reads_numbers
     def __init__(
         self,
         size: int | Sequence[int] | None = None,
@@ -46,6 +48,7 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """:class:`Upsample` of images by the nearest pixel."""
 
+    @reads_numbers
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None) -> None:
         super().__init__(size, scale_factor, "nearest")
 
@@ -53,6 +56,7 @@ class UpsamplingNearest2d(Upsample):
 class UpsamplingBilinear2d(Upsample):
     """:class:`Upsample` of images, bilinear, with the corners' middles where they were."""
 
+    @reads_numbers
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None) -> None:
         super().__init__(size, scale_factor, "bilinear", align_corners=True)
 
@@ -60,6 +64,7 @@ class UpsamplingBilinear2d(Upsample):
 class PixelShuffle(Module):
     """(…, C r^2, H, W) to (…, C, H r, W r): :func:`~adjoint.nn.functional.pixel_shuffle`."""
 
+    @reads_numbers
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
         self.upscale_factor = upscale_factor
@@ -74,6 +79,7 @@ class PixelShuffle(Module):
 class PixelUnshuffle(Module):
     """(…, C, H r, W r) to (…, C r^2, H, W): :func:`~adjoint.nn.functional.pixel_unshuffle`."""
 
+    @reads_numbers
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
         self.downscale_factor = downscale_factor
@@ -88,6 +94,7 @@ class PixelUnshuffle(Module):
 class ChannelShuffle(Module):
     """(N, C, …) with the channels of its groups interleaved: :func:`~adjoint.nn.functional.channel_shuffle`."""
 
+    @reads_numbers
     def __init__(self, groups: int) -> None:
         super().__init__()
         self.groups = groups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.functions.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
@@ -31,6 +32,7 @@ class Adagrad(Optimizer):
     state_names = ("sum",)
     state_from_the_start = True
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.functions.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
@@ -40,6 +41,7 @@ class Adam(_Moments):
 
     state_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,
@@ -94,6 +96,7 @@ class AdamW(Adam):
     Arguments are those of :class:`Adam`, ``weight_decay`` being 0.01 where it is not given.
     """
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,
@@ -130,6 +133,7 @@ class Adamax(_Moments):
 
     state_names = ("exp_avg", "exp_inf")
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import cos, inf, pi
 from typing import Any
 
+from ..autograd.functions.arguments import number, reads_numbers
 from ..capture.recording import effect
 from .optimizer import Optimizer
 
@@ -22,6 +23,7 @@ class LRScheduler:
         KeyError: it goes on from an epoch, and a group has no ``initial_lr``.
     """
 
+    @reads_numbers
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = _checked(optimizer)
         for i, group in enumerate(optimizer.param_groups):
@@ -54,7 +56,7 @@ class LRScheduler:
         self._step_count += 1
         self.last_epoch += 1
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = lr
+            group["lr"] = number(type(self).__name__, "lr", lr)
         self._last_lr = self._now()
 
     def _now(self) -> list[float]:
@@ -91,6 +93,7 @@ class StepLR(LRScheduler):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
+    @reads_numbers
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         if step_size < 1:
             raise ValueError(f"StepLR: step_size is a number of epochs from 1, not {step_size}")
@@ -105,6 +108,7 @@ class StepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """``lr`` times ``gamma`` every epoch."""
 
+    @reads_numbers
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -119,6 +123,7 @@ class CosineAnnealingLR(LRScheduler):
     At epoch ``t``, where nothing else sets the rate: ``eta_min + (initial_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2``.
     """
 
+    @reads_numbers
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
@@ -140,6 +145,7 @@ class LambdaLR(LRScheduler):
     Raises ``ValueError`` where the list is of another length than the groups.
     """
 
+    @reads_numbers
     def __init__(
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
     ) -> None:
@@ -181,6 +187,7 @@ class ReduceLROnPlateau(LRScheduler):
     Raises ``ValueError`` where ``factor``, a mode or the length of ``min_lr`` is out of range.
     """
 
+    @reads_numbers
     def __init__(
         self,
         optimizer: Optimizer,

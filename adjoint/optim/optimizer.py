@@ -10,6 +10,7 @@ from weakref import WeakSet, proxy
 
 from ..autograd import Tensor, enable_grad
 from ..autograd.creation import tensor
+from ..autograd.functions.arguments import plain
 from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array
@@ -153,6 +154,7 @@ class Optimizer:
             param_group["param_names"] = names
         for key, value in self.defaults.items():
             param_group.setdefault(key, value)
+        param_group.update(_numbers_of(name, param_group))
         self.check(param_group)
         self.param_groups.append(param_group)
         self._flats.append(self._lay_out(param_group))
@@ -343,7 +345,9 @@ class Optimizer:
         optimizer's own memory, which goes on changing: deepcopy what is to stay.
         """
         index = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**group, "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
+        groups = [
+            {**_numbers_of("state_dict", group), "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups
+        ]
         return {"state": {index[id(p)]: state for p, state in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -388,6 +392,11 @@ class Optimizer:
         for i, group in enumerate(self.param_groups):
             lines += [f"Parameter Group {i}", *(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")]
         return "\n".join([*lines, ")"])
+
+
+def _numbers_of(name: str, group: Group) -> Group:
+    """A group's numbers as Python's, which files hold."""
+    return {key: plain(name, key, value) for key, value in group.items() if key != "params"}
 
 
 def _read(p: Tensor, state: dict[str, Any]) -> tuple[int, dict[str, Tensor]]:

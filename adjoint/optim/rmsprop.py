@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.functions.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
@@ -33,6 +34,7 @@ class RMSprop(Optimizer):
 
     state_names = ("square_avg", "grad_avg", "momentum_buffer")
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.functions.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
@@ -39,6 +40,7 @@ class SGD(Optimizer):
     state_names = ("momentum_buffer",)
     counts_steps = False
 
+    @reads_numbers
     def __init__(
         self,
         params: Params,

@@ -32,6 +32,13 @@ def zero(m: Any, *shape: int) -> Any:
     return m.zeros(shape, dtype=m.int64)
 
 
+def places(m: Any, x: Any, dim: Any) -> Any:
+    """Each element's own place along ``dim``."""
+    if not x.ndim or dim is None or not -x.ndim <= dim < x.ndim:
+        return whole(m, x)
+    return whole(m, x) + m.arange(x.shape[dim]).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
+
+
 Call = Callable[[Any, Any, Any], Any]
 
 #: Reductions over several axes, or all.
@@ -154,7 +161,7 @@ ALONG_ONE: dict[str, Call] = {
     "index_fill": lambda m, x, d: m.index_fill(x, d, zero(m, 1), 2.0),
     "index_fill 0-d": lambda m, x, d: m.index_fill(x, d, zero(m), 2.0),
     "index_fill none": lambda m, x, d: m.index_fill(x, d, zero(m, 0), 2.0),
-    "scatter": lambda m, x, d: m.scatter(x, d, whole(m, x), x * 2),
+    "scatter": lambda m, x, d: m.scatter(x, d, places(m, x, d), x * 2),
     "scatter vector": lambda m, x, d: m.scatter(x, d, zero(m, 1), m.ones(1, dtype=m.float64)),
     "scatter value": lambda m, x, d: m.scatter(x, d, whole(m, x), 3.0),
     "scatter_add": lambda m, x, d: m.scatter_add(x, d, whole(m, x), x * 2),
@@ -191,8 +198,6 @@ KEPT: dict[tuple[Any, ...], str] = {
     **{("linalg.vecdot", shape, str(dim)): UNCHECKED for shape in ((1,), (3,)) for dim in (1, -2, 2, -3)},
     **{(name, shape, dim): OURS for shape, dims in (((0, 3), ("1", "-1")), ((3, 0), ("0", "-2"))) for dim in dims for name in
        ("quantile", "quantile keepdim", "nanquantile", "unique", "unique_consecutive")},
-    **{("scatter", shape, str(dim)): "PyTorch's gradient reaches values that another one has replaced" for shape in ((3,), (2, 3))
-       for dim in (0, 1, -1, -2)},
     **{("permute", dim): "a method takes numbers, and so does the function here" for dim in ("0", "-1")},
     ("softmin", "None"): "PyTorch guesses an axis, and warns",
 }  # fmt: skip

@@ -251,6 +251,8 @@ def test_random_numbers_repeat_by_seed_and_position() -> None:
     assert_close(ad.randn(4, generator=generator), a, rtol=0, atol=0)
     assert sorted(first[3].tolist()) == [0, 1, 2, 3, 4]
     assert 0 <= ad.rand(100).amin().item() <= ad.rand(100).amax().item() < 1
-    for wrong in (lambda: ad.manual_seed(-1), lambda: ad.randint(3, 3, (1,)), lambda: ad.Generator().manual_seed(1.5)):
+    for wrong in (lambda: ad.manual_seed(-1), lambda: ad.randint(3, 3, (1,)), lambda: ad.Generator().manual_seed(-2)):
         with pytest.raises(ValueError):
             wrong()
+    with pytest.raises(TypeError, match="manual_seed: seed must be an integer, not 1"):
+        ad.Generator().manual_seed(1.5)  # type: ignore[arg-type]

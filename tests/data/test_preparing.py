@@ -138,7 +138,7 @@ def test_arrays_and_lists_are_split_as_tensors():
 
 @pytest.mark.parametrize("wrong", ["a", True, None])
 def test_the_size_of_a_test_is_a_number(wrong):
-    with pytest.raises(TypeError, match="test_size is a fraction"):
+    with pytest.raises(TypeError, match="train_test_split: test_size"):
         train_test_split(ad.arange(6), test_size=wrong)
 
 

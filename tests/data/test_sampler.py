@@ -93,7 +93,6 @@ def test_weighted_without_replacement_takes_heavy_samples_first_and_none_of_weig
         (lambda: WeightedRandomSampler([[1.0]], 1), "one axis"),
         (lambda: WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "only 1"),
         (lambda: WeightedRandomSampler([1.0], 1, replacement=1), "replacement"),
-        (lambda: WeightedRandomSampler([1.0], True), "num_samples"),
         (lambda: BatchSampler(range(3), 0, False), "batch_size"),
         (lambda: BatchSampler(range(3), 2, None), "drop_last"),
     ],
@@ -101,6 +100,12 @@ def test_weighted_without_replacement_takes_heavy_samples_first_and_none_of_weig
 def test_wrong_arguments_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_a_number_of_samples_is_an_integer():
+    for wrong in (True, 1.0, "1"):
+        with pytest.raises(TypeError, match="WeightedRandomSampler: num_samples must be an integer"):
+            WeightedRandomSampler([1.0], wrong)
 
 
 def test_replacement_is_a_truth_value():

@@ -13,7 +13,7 @@ from adjoint import nn, optim
 W = ad.ones(2, requires_grad=True)
 MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a module for its parameters": (lambda: optim.SGD(nn.Linear(2, 2)), TypeError, r"give its \.parameters\(\)"),
-    "a learning rate of text": (lambda: optim.SGD([W], lr="x"), ValueError, "lr must be a number of at least 0"),
+    "a learning rate of text": (lambda: optim.SGD([W], lr="x"), TypeError, "SGD: lr must be a number, not 'x'"),
     "a schedule of no steps": (lambda: optim.lr_scheduler.StepLR(optim.SGD([W]), 0), ValueError, "step_size"),
     "a list for a tensor": (lambda: nn.Linear(4, 2)([[1.0, 2.0, 3.0, 4.0]]), TypeError, r"linear: the input is a list.*ad\.tensor"),
     "an argument that is not there": (lambda: ad.grad(lambda x: x, argnums=3)(W), ValueError, "argnums is 3"),

@@ -6,10 +6,11 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import CellType, FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...backends import DType, as_dtype, dtypes
+from ...errors import CaptureError
 from ..graph import widely
 from ..primitive import as_input
 from ..rules import reductions, shapes
@@ -17,6 +18,7 @@ from ..rules import reductions, shapes
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+F = TypeVar("F", bound=Callable[..., Any])
 Number = bool | int | float
 Dims = int | Sequence[int] | None
 NUMBERS = (int, float, bool)
@@ -38,6 +40,8 @@ def integer(name: str, parameter: str, value: Any) -> int:
         return int(operator.index(value))
     except TypeError:
         raise TypeError(f"{name}: {parameter} must be an integer, not {_shown(value)}") from None
+    except CaptureError as error:
+        raise _recorded(name, parameter) from error
 
 
 def number(name: str, parameter: str, value: Any) -> Any:
@@ -49,19 +53,25 @@ def number(name: str, parameter: str, value: Any) -> Any:
         return value
     if getattr(value, "requires_grad", False):
         raise TypeError(
-            f"{name}: {parameter} is a number, and the tensor given requires a gradient, which would be lost; pass "
-            "tensor.detach(), or write the formula with tensors"
+            f"{name}: {parameter} is a number, and the tensor given for it requires a gradient, which would be lost; pass "
+            f"{parameter}.detach(), or write the formula with tensors"
         )
     if isinstance(value, str) or getattr(value, "shape", ()) != () or not hasattr(value, "__float__"):
         raise TypeError(f"{name}: {parameter} must be a number, not {_shown(value)}")
-    if hasattr(value, "item"):
-        return value.item()
-    return int(value) if hasattr(value, "__index__") else float(value)
+    try:
+        return value.item() if hasattr(value, "item") else int(value) if hasattr(value, "__index__") else float(value)
+    except CaptureError as error:
+        raise _recorded(name, parameter) from error
 
 
-def truth(name: str, parameter: str, value: Any) -> bool:
-    """``value`` as True or False: NumPy's too, or a 0-d tensor or array."""
-    return bool(value)
+def number_or_tensor(name: str, parameter: str, value: Any) -> Any:
+    """A tensor as it is, anything else as :func:`number` reads it."""
+    return value if hasattr(value, "_node") else number(name, parameter, value)
+
+
+def flag(name: str, parameter: str, value: Any) -> Any:
+    """NumPy's booleans, and 0-d arrays and tensors, as True or False; anything else as it is."""
+    return bool(number(name, parameter, value)) if getattr(value, "shape", None) == () else value
 
 
 def integers(name: str, parameter: str, value: Any) -> Any:
@@ -76,16 +86,121 @@ def integers(name: str, parameter: str, value: Any) -> Any:
     return tuple(value)
 
 
-def numbers(name: str, parameter: str, value: Any) -> Any:
-    """A number, or a tuple of them where ``value`` is a sequence."""
+def optional_integers(name: str, parameter: str, value: Any) -> Any:
+    """:func:`integers`, of which some may be None."""
+    if isinstance(value, (tuple, list)):
+        return tuple([part if part is None else integer(name, parameter, part) for part in value])
+    return value if value is None else integers(name, parameter, value)
+
+
+def several_numbers(name: str, parameter: str, value: Any) -> Any:
+    """A number, or a tuple or list of them where ``value`` is one."""
     if isinstance(value, (tuple, list)) or len(getattr(value, "shape", ())) == 1:
-        return tuple([number(name, parameter, part) for part in value])
+        return (list if isinstance(value, list) else tuple)(number(name, parameter, part) for part in value)
     return number(name, parameter, value)
+
+
+def plain(name: str, parameter: str, value: Any) -> Any:
+    """Numbers of NumPy and 0-d tensors as Python's, in tuples and lists too; anything else as it is."""
+    if type(value) in (tuple, list):
+        return type(value)(plain(name, parameter, part) for part in value)
+    return number(name, parameter, value) if getattr(value, "shape", None) == () else value
 
 
 def _shown(value: Any) -> str:
     shape = getattr(value, "shape", ())
-    return f"{type(value).__name__} of shape {shape}" if shape != () else f"{value!r}"
+    return f"{type(value).__name__} of shape {shape}" if shape != () else repr(value)
+
+
+def _recorded(name: str, parameter: str) -> CaptureError:
+    return CaptureError(
+        f"{name}: {parameter} is a number, and the tensor given for it has none while the function is recorded; pass a Python "
+        "number, or write the formula with tensors"
+    )
+
+
+#: How a parameter is read, by the types that its annotation names beside None and str, and which types need no reading.
+_READERS: dict[frozenset[str], tuple[Callable[[str, str, Any], Any], tuple[str, ...]]] = {
+    frozenset(words): (reader, plain)
+    for reader, plain, *every in (
+        (integer, ("int",), ("int",)),
+        (number, ("float", "int"), ("float",), ("Number",)),
+        (number_or_tensor, ("float", "int"), ("float", "Tensor"), ("Number", "Tensor")),
+        (flag, ("bool",), ("bool",)),
+        (integers, ("int",), ("int", "Sequence[int]"), ("int", "tuple[int, ...]"), ("Sequence[int]",), ("Sizes",)),
+        (optional_integers, ("int",), ("OptionalSizes",)),
+        (
+            several_numbers,
+            ("float",),
+            ("float", "Sequence[float]"),
+            ("float", "list[float]"),
+            ("tuple[float, float]",),
+            ("Sequence[float]",),
+        ),
+    )
+    for words in every
+}
+
+_ALIASES = {"Bool": "bool", "Int": "int", "Float": "float"}  # where a class has methods of these names
+
+
+def reads_numbers(function: F) -> F:
+    """``function`` with Python's numbers for its parameters that are annotated as numbers, whatever holds them.
+
+    Its place is taken by a function of the same parameters, which looks at their types before it calls. As a primitive's call
+    (see :mod:`adjoint.autograd.primitive`), this is generated when it is first called.
+    """
+
+    def read(parameter: str | None, value: Any, owner: str | None) -> Any:
+        if parameter is None:
+            return _compiled(door, function, readers)
+        return readers[parameter](owner or function.__name__, parameter, value)
+
+    readers: dict[str, Callable[[str, str, Any], Any]] = {}
+    cells = CellType(function), CellType(read)
+    code, names = _undecided(function, read).__code__, inspect.unwrap(function).__globals__
+    door: Any = FunctionType(code, names, function.__name__, None, cells)
+    return cast(F, functools.update_wrapper(door, function))
+
+
+def _undecided(_call: Any, _read: Any) -> Any:
+    def door(*args: Any, **kwargs: Any) -> Any:
+        return (_read(None, None, None) or _call)(*args, **kwargs)
+
+    return door
+
+
+def _compiled(door: Any, function: Any, readers: dict[str, Any]) -> Any:
+    """``door`` with the code that reads the parameters of ``function``."""
+    inner = inspect.unwrap(function)
+    signature, owner = inspect.signature(inner), "type(self).__name__" if inner.__name__ == "__init__" else "None"
+    declared, passed, lines, starred = [], [], [], False
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            declared.append(f"*{name}")
+            passed.append(f"*{name}")
+            starred = True
+            continue
+        by_keyword = parameter.kind is parameter.KEYWORD_ONLY
+        if by_keyword and not starred:
+            declared.append("*")
+            starred = True
+        declared.append(name if parameter.default is parameter.empty else f"{name}=None")
+        passed.append(f"{name}={name}" if by_keyword else name)
+        words = {_ALIASES.get(word, word) for word in str(parameter.annotation).split(" | ")}
+        known = _READERS.get(frozenset(words - {"None", "str"}))
+        if known is not None and (owner != "None" or not words & {"Sizes", "bool"}):  # functions count axes, and only look at truth
+            readers[name], plain = known
+            plain = (*plain, *(word for word in ("str",) if word in words))
+            unread = " and ".join([f"type({name}) is not {t}" for t in plain] + [f"{name} is not None"] * ("None" in words))
+            lines.append(f"  if {unread}: {name} = _read({name!r}, {name}, {owner})")
+    names, body = ", ".join(declared), "\n".join(lines or ["  _read"])
+    made: dict[str, Any] = {}
+    exec(f"def made(_call, _read):\n def door({names}):\n{body}\n  return _call({', '.join(passed)})\n return door", made)
+    place = {"co_filename": inner.__code__.co_filename, "co_firstlineno": inner.__code__.co_firstlineno}
+    door.__code__ = made["made"](None, None).__code__.replace(co_name=inner.__name__, **place)
+    door.__defaults__, door.__kwdefaults__ = inner.__defaults__, inner.__kwdefaults__
+    return door
 
 
 # --- names -------------------------------------------------------------------------------------------------------------------
@@ -145,12 +260,13 @@ def axes_of(name: str, x: Tensor, dim: Dims, axis: Dims) -> Any:
         ndim = len(x.shape)
     if type(chosen) is int and -ndim <= chosen < ndim:
         return chosen
-    if type(chosen) is tuple and len({*chosen}) == len(chosen):
+    if type(chosen) is tuple:
         for a in chosen:
             if type(a) is not int or not 0 <= a < ndim:
                 break
         else:
-            return chosen
+            if len({*chosen}) == len(chosen):
+                return chosen
     read = integers(name, "dim", chosen)
     axes = [axis_of(name, a, ndim) for a in ((read,) if type(read) is int else read)]
     if len(axes) > 1 and len({*axes}) < len(axes):

@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions
-from .arguments import NUMBERS, Number, floating, in_floats, tensor_of
+from .arguments import NUMBERS, Number, floating, in_floats, reads_numbers, tensor_of
 from .elementwise import any_floating, cast, isfinite, isnan, pow, subtract, where
 
 if TYPE_CHECKING:
@@ -18,12 +18,14 @@ DEGREES = 57.29577951308232  #: in a radian
 LARGEST = {"float16": 65504.0, "float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 
 
+@reads_numbers
 def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """x + value tensor1 tensor2."""
     product = e.multiply(tensor1, tensor2)
     return e.add(x, product if value == 1 else e.multiply(product, value))
 
 
+@reads_numbers
 def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """x + value tensor1 / tensor2. Raises ``TypeError`` where both of these are integers."""
     if not any_floating(tensor1, tensor2):
@@ -39,6 +41,7 @@ def heaviside(x: Tensor, values: Tensor) -> Tensor:
     return where(x == 0, values.detach(), (x > 0).to(x.dtype))
 
 
+@reads_numbers
 def rsub(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """other - alpha x."""
     return subtract(other, x, alpha=alpha)
@@ -51,6 +54,7 @@ def positive(x: Tensor) -> Tensor:
     return x
 
 
+@reads_numbers
 def lerp(x: Tensor, end: Tensor, weight: Number | Tensor) -> Tensor:
     """x + weight (end - x): from x at weight 0 to exactly ``end`` at weight 1."""
     way = e.subtract(end, floating("lerp", x))
@@ -96,6 +100,7 @@ def fmin(x: Tensor, other: Tensor) -> Tensor:
     return where(e.logical_or(e.less_equal(x, other), isnan(other)), x, other)
 
 
+@reads_numbers
 def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """``nan`` for NaN, and for the infinities ``posinf`` and ``neginf``, where None the dtype's largest and lowest numbers.
 
@@ -109,6 +114,7 @@ def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf:
     return where(isnan(x), nan, x)
 
 
+@reads_numbers
 def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether abs(x - other) <= atol + rtol abs(other), each of its own; infinities are close to themselves only.
 
@@ -131,6 +137,7 @@ def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, eq
     return e.logical_or(same, e.logical_and(finite, distance <= atol + rtol * e.abs(other)))
 
 
+@reads_numbers
 def allclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are close, in the sense of :func:`isclose`."""
     return bool(reductions.all(isclose(x, other, rtol, atol, equal_nan)))

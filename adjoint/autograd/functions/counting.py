@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
 from ..rules import ordering, shapes
-from .arguments import axis_of
+from .arguments import axis_of, reads_numbers
 from .indexing import getitem
 from .joining import meshgrid
 from .reductions import any, cumsum
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
+@reads_numbers
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each whole number from 0 to the largest occurs in the vector ``x``, or the sum of its ``weights``.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import axis_of, cut_along
+from .arguments import axis_of, cut_along, reads_numbers
 from .elementwise import pow
 from .reductions import sum
 from .shapes import flip, roll, sum_of, transpose, unsqueeze
@@ -23,6 +23,7 @@ def _moved_last(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, ...]:
     return (*(i for i in range(ndim) if i not in (a, b)), a, b)
 
 
+@reads_numbers
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of the matrices that axes ``dim1`` and ``dim2`` span, as the last axis; ``offset`` above the main one.
 
@@ -31,6 +32,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     return shapes.diagonal(shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2)), offset=offset)
 
 
+@reads_numbers
 def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy of ``x`` with ``src`` on that :func:`diagonal`."""
     order = _moved_last("diagonal_scatter", x.ndim, dim1, dim2)
@@ -44,6 +46,7 @@ def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim
     return shapes.permute_dims(filled, axes=shapes.inverse_permutation(order))
 
 
+@reads_numbers
 def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices, between the new axes ``dim1`` and ``dim2``, with the last axis of ``x`` on a diagonal and zeros elsewhere."""
     from ..creation import zeros
@@ -57,6 +60,7 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
     return shapes.permute_dims(shapes.reshape(filled, shape=(*x.shape[:-1], n, n)), axes=shapes.inverse_permutation(order))
 
 
+@reads_numbers
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix; of a vector, the matrix that has it on the diagonal."""
     if x.ndim not in (1, 2):
@@ -67,6 +71,7 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 _diagonal = diagonal  # the name of an argument of diag
 
 
+@reads_numbers
 def diagflat(x: Tensor, offset: int = 0) -> Tensor:
     """The matrix with all elements of ``x`` on a diagonal."""
     return diag_embed(shapes.reshape(x, shape=(-1,)), offset)
@@ -84,6 +89,7 @@ def adjoint(x: Tensor) -> Tensor:
     return transpose(x, -2, -1)
 
 
+@reads_numbers
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers N - 1 to 0 of each element of a vector in a row, or with ``increasing`` 0 to N - 1; N is its length where None."""
     from ..creation import arange
@@ -121,6 +127,7 @@ def flipud(x: Tensor) -> Tensor:
     return flip(x, 0)
 
 
+@reads_numbers
 def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned ``k`` times by 90 degrees in the plane of two axes, from the first to the second."""
     if x.ndim < 2:
@@ -135,6 +142,7 @@ def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return x.clone()
 
 
+@reads_numbers
 def fill_diagonal(x: Tensor, value: float, wrap: bool = False) -> Tensor:
     """``x`` with ``value`` where all indices are equal; with ``wrap``, a tall matrix's diagonal starts again below its end."""
     if x.ndim < 2 or (x.ndim > 2 and len(set(x.shape)) > 1):

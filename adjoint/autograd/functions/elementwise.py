@@ -10,7 +10,7 @@ from ...backends import dtypes
 from ..primitive import as_input, astype
 from ..rules import elementwise as e
 from ..rules import neural, shapes, special
-from .arguments import NUMBERS, Number, widened
+from .arguments import NUMBERS, Number, number, plain, reads_numbers, widened
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -41,14 +41,19 @@ arcsinh, arccosh, arctanh = asinh, acosh, atanh
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
+def _times(name: str, other: Any, alpha: Any) -> Any:
+    alpha = number(name, "alpha", alpha)
+    return other if alpha == 1 else e.multiply(other, alpha)
+
+
 def add(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """x + alpha other, broadcast."""
-    return e.add(x, other if alpha == 1 else e.multiply(other, alpha))
+    return e.add(x, _times("add", other, alpha))
 
 
 def subtract(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """x - alpha other, broadcast."""
-    return e.subtract(x, other if alpha == 1 else e.multiply(other, alpha))
+    return e.subtract(x, _times("sub", other, alpha))
 
 
 def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -75,6 +80,7 @@ def any_floating(*values: Any) -> bool:
     return any(type(v) is float or (hasattr(v, "dtype") and v.dtype.kind == "float") for v in values)
 
 
+@reads_numbers
 def round(x: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number of ``decimals`` decimal places, the even one of two; of whole tens, hundreds, … where it is below 0."""
     if decimals == 0:
@@ -138,6 +144,9 @@ def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | 
         if x.dtype.kind != "float" and float in (type(min), type(max)):
             x = cast(x, dtypes.float32)
         return e.clip(x, min=min, max=max)
+    low, high = (bound if hasattr(bound, "_node") else plain("clamp", "a bound", bound) for bound in (min, max))
+    if low is not min or high is not max:
+        return clamp(x, low, high)
     if min is not None:
         x = where(x < min, min, _unless_nan(x >= min, x, min))
     return x if max is None else where(x > max, max, _unless_nan(x <= max, x, max))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import cut_along, index_at, integer, integers, sizes_of, tensor_of, with_axis
+from .arguments import cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of, with_axis
 from .indexing import getitem
 from .reductions import cumsum
 from .shapes import broadcast_to, concat, movedim, repeat, transpose, unsqueeze
@@ -131,6 +131,7 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     return repeat(x, (*(1,) * (x.ndim - len(times)), *times))
 
 
+@reads_numbers
 def repeat_interleave(
     x: Tensor, repeats: int | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -218,6 +219,7 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return shapes.reshape(x, shape=(*x.shape[:along], *wanted, *x.shape[along + 1 :]))
 
 
+@reads_numbers
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis: a view that can not be written to."""
     from ..rules.convolution import sliding_windows

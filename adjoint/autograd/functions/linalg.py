@@ -16,7 +16,19 @@ from ..rules import decompositions as d
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
 from . import diagonals
-from .arguments import Dims, axes_of, axis_of, floating, integer, nonempty, reduced_of, tensor_of, wide_inside
+from .arguments import (
+    Dims,
+    axes_of,
+    axis_of,
+    floating,
+    integer,
+    nonempty,
+    number,
+    reads_numbers,
+    reduced_of,
+    tensor_of,
+    wide_inside,
+)
 from .elementwise import cast, pow, where
 from .factorizations import (
     cholesky,
@@ -76,21 +88,22 @@ def pinv(A: Tensor, rcond: Tolerance = None, *, atol: Tolerance = None, rtol: To
     The derivative is for changes that leave the rank as it is; singular values may be equal. Golub and Pereyra (1973).
     """
     A = matrices("pinv", A, square=hermitian)
-    atol, rtol = _tolerances(A, atol, rcond if rtol is None else rtol)
+    atol, rtol = _tolerances("pinv", A, atol, rcond if rtol is None else rtol)
     return d.pinv(mirrored(A) if hermitian else A, atol=atol, rtol=rtol)
 
 
-def _tolerances(A: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
+def _tolerances(name: str, A: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
     """``atol`` and ``rtol`` as they are where they were not given: numbers, or arrays to compare rows of singular values with."""
+    absolute = _tolerance(name, A, 0.0 if atol is None else atol)
     if rtol is None:
-        given = atol is not None and (getattr(atol, "shape", ()) != () or float(atol) != 0.0)
+        given = hasattr(absolute, "shape") or absolute != 0.0
         rtol = 0.0 if given else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
-    return _tolerance(A, 0.0 if atol is None else atol), _tolerance(A, rtol)
+    return absolute, _tolerance(name, A, rtol)
 
 
-def _tolerance(A: Tensor, value: Any) -> Any:
+def _tolerance(name: str, A: Tensor, value: Any) -> Any:
     if not getattr(value, "shape", ()):
-        return float(value)
+        return float(number(name, "a tolerance", value))
     return shapes.expand_dims(as_input("linalg", value).detach().to(A.dtype), axis=-1)._array
 
 
@@ -102,7 +115,7 @@ def matrix_rank(
     ``tol`` is ``atol`` by its older name, with ``rtol`` 0.
     """
     A = matrices("matrix_rank", A.detach(), square=hermitian)
-    atol, rtol = _tolerances(A, atol, rtol) if tol is None else (_tolerance(A, tol), 0.0)
+    atol, rtol = _tolerances("matrix_rank", A, atol, rtol) if tol is None else (_tolerance("matrix_rank", A, tol), 0.0)
     s = svdvals(mirrored(A) if hermitian else A)
     return sum(s > e.maximum(e.multiply(s[..., :1], rtol), atol), -1)
 
@@ -160,6 +173,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return solve_triangular(linalg.matrix_transpose(lower), once, upper=True)
 
 
+@reads_numbers
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
     """The X for which the sum of (A X - B)^2 is least; of several, the X of least norm.
 
@@ -196,6 +210,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     )
 
 
+@reads_numbers
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of the mapping from the axes of ``A`` from ``ind`` on to those before: tensordot(tensorinv(A), A, ind) is 1."""
     if ind < 1:
@@ -240,6 +255,7 @@ def slogdet(A: Tensor) -> SignAndLog:
     return SignAndLog(both[..., 0].detach(), both[..., 1])
 
 
+@reads_numbers
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """The product of ``n`` times the square matrix; the identity where ``n`` is 0, and for ``n`` < 0 the inverse's power."""
     A = tensor_of("matrix_power", A)
@@ -258,6 +274,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 # --- norms -------------------------------------------------------------------------------------------------------------------
 
 
+@reads_numbers
 def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """:func:`adjoint.norm` of floating-point numbers: (sum of abs(x)^ord)^(1/ord) over ``dim``, computed in ``dtype``."""
     x = floating("vector_norm", x if dtype is None else cast(x, dtype))
@@ -267,6 +284,7 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = Fal
     return p_norm(x, ord, axes, keepdim)
 
 
+@reads_numbers
 @wide_inside
 def matrix_norm(
     A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, *, dtype: Any = None
@@ -315,6 +333,7 @@ def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *,
     return vector_norm(A, ord, axes, keepdim, dtype=dtype)
 
 
+@reads_numbers
 def cond(A: Tensor, p: float | str | None = None) -> Tensor:
     """How much larger an error in b is relative to the solution of A x = b: norm(A) norm(A^-1) in the norm ``p``.
 
@@ -346,11 +365,13 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return diagonals.cross(input, other, integer("cross", "dim", dim))
 
 
+@reads_numbers
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """:func:`adjoint.diagonal` of the matrices in the last two axes."""
     return diagonals.diagonal(A, offset, dim1, dim2)
 
 
+@reads_numbers
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of each element, along a new last axis; N is the length of the last where None."""
     from ..creation import arange

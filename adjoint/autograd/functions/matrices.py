@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import Number, tensor_of, widened
+from .arguments import Number, reads_numbers, tensor_of, widened
 from .contraction import tensordot
 from .elementwise import cast
 
@@ -97,26 +97,31 @@ def _added(name: str, x: Tensor, product: Tensor, beta: Number, alpha: Number) -
     return total
 
 
+@reads_numbers
 def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta x + alpha mat1 mat2."""
     return _added("addmm", x, mm(mat1, mat2), beta, alpha)
 
 
+@reads_numbers
 def addmv(x: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta x + alpha times a matrix times a vector."""
     return _added("addmv", x, mv(mat, vec), beta, alpha)
 
 
+@reads_numbers
 def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta x + alpha times the matrix of products of two vectors' elements."""
     return _added("addr", x, outer(vec1, vec2), beta, alpha)
 
 
+@reads_numbers
 def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta x + alpha times the products of two stacks of matrices."""
     return _added("baddbmm", x, bmm(batch1, batch2), beta, alpha)
 
 
+@reads_numbers
 def addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta x + alpha times the sum of the products of two stacks of matrices."""
     if batch1.ndim != 3 or batch2.ndim != 3:

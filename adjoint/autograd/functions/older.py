@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import factorizations, linalg
+from .arguments import reads_numbers
 from .elementwise import where
 from .shapes import transpose
 
@@ -44,6 +45,7 @@ def logdet(x: Tensor) -> Tensor:
     return where(sign < 0, float("nan"), size)
 
 
+@reads_numbers
 def pinverse(x: Tensor, rcond: float = 1e-15) -> Tensor:
     """:func:`adjoint.linalg.pinv`, singular values up to ``rcond`` times the largest taken as 0."""
     return linalg.pinv(x, rtol=rcond)

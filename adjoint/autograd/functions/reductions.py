@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import neural, normalization, reductions, shapes
-from .arguments import Dims, axes_of, floating, nonempty, reduced_of, shaped_like, tensor_of, wide_inside, widened, with_axis
+from .arguments import (
+    Dims,
+    axes_of,
+    floating,
+    integer,
+    nonempty,
+    number,
+    reads_numbers,
+    reduced_of,
+    shaped_like,
+    tensor_of,
+    wide_inside,
+    widened,
+    with_axis,
+)
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim
@@ -69,9 +83,11 @@ def std(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     axes, x = reduced_of("std", x, dim, axis), floating("std", x)
-    freedom = reductions.count(x.shape, axes) - corrected("std", correction, unbiased)
-    length = _length(normalization.centre.call(x, axis=axes), axes, keepdim or keepdims, freedom if freedom > 0 else 1.0)
-    return length if freedom > 0 else length * float("inf")
+    correction = corrected("std", correction, unbiased)
+    freedom = reductions.count(x.shape, axes) - correction
+    if freedom <= 0:
+        return e.sqrt(var(x, axes, correction, keepdim or keepdims))
+    return _length(normalization.centre.call(x, axis=axes), axes, keepdim or keepdims, freedom)
 
 
 def _length(x: Tensor, axes: Any, keepdim: bool, divisor: float = 1.0) -> Tensor:
@@ -84,7 +100,7 @@ def corrected(name: str, correction: float | None, unbiased: bool | None) -> flo
     """What is taken off the number of elements that a variance divides by."""
     if correction is not None and unbiased is not None:
         raise ValueError(f"{name}: give correction={correction} or unbiased={unbiased}, not both")
-    return int(unbiased) if unbiased is not None else 1 if correction is None else correction
+    return int(unbiased) if unbiased is not None else 1 if correction is None else number(name, "correction", correction)
 
 
 @wide_inside
@@ -162,12 +178,16 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None =
     >>> values, indices
     (tensor([3., 5.]), tensor([1, 0]))
     """
-    return _extreme("max", amax, maximum, reductions.argmax, x, dim if axis is None else axis, keepdim or keepdims)
+    return _extreme(
+        "max", amax, maximum, reductions.argmax, x, dim if axis is None else integer("max", "axis", axis), keepdim or keepdims
+    )
 
 
 def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The smallest value of all; along ``dim``, the smallest and where; against another tensor, the smaller of each pair."""
-    return _extreme("min", amin, minimum, reductions.argmin, x, dim if axis is None else axis, keepdim or keepdims)
+    return _extreme(
+        "min", amin, minimum, reductions.argmin, x, dim if axis is None else integer("min", "axis", axis), keepdim or keepdims
+    )
 
 
 def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -232,6 +252,7 @@ def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any
     return normalized if rows is x else shaped_like(x, normalized)
 
 
+@reads_numbers
 @wide_inside
 def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are

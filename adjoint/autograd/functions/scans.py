@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import Dims, axes_of, axis_of, shaped_like, wide_inside, widened, with_axis
+from .arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, wide_inside, widened, with_axis
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
@@ -67,6 +67,7 @@ def cummin(x: Tensor, dim: int) -> ValuesIndices:
     return _running("cummin", x, dim, True)
 
 
+@reads_numbers
 def diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """The difference of each element from the one before it along ``dim``, taken ``n`` times; of booleans, whether they differ."""
     at = axis_of("diff", dim, x.ndim)
@@ -103,18 +104,21 @@ def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: i
     return heights * widths / 2, at
 
 
+@reads_numbers
 @wide_inside
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or ``dx`` apart."""
     return sum(*_trapezoids("trapezoid", y, x, dx, dim))
 
 
+@reads_numbers
 @wide_inside
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
     """The running integral of ``y`` along ``dim`` by the trapezoidal rule, one element shorter than ``y``."""
     return cumsum(*_trapezoids("cumulative_trapezoid", y, x, dx, dim))
 
 
+@reads_numbers
 def gradient(
     x: Tensor,
     *,
@@ -133,7 +137,8 @@ def gradient(
         raise ValueError("gradient: takes at least 1 axis, not a 0-d tensor")
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
-    spacings = [spacing] * len(axes) if isinstance(spacing, (int, float)) else list(spacing)
+    given = plain("gradient", "spacing", spacing)
+    spacings = [given] * len(axes) if type(given) in NUMBERS else list(given)
     if len(spacings) != len(axes):
         raise ValueError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
     return tuple(_slope(x, h, axis_of("gradient", axis, x.ndim), edge_order) for h, axis in zip(spacings, axes, strict=True))
@@ -146,7 +151,7 @@ def _slope(x: Tensor, spacing: Any, along: int, edge_order: int) -> Tensor:
     n = y.shape[-1]
     if n < edge_order + 1:
         raise ValueError(f"gradient: axis {along} of shape {x.shape} has fewer than {edge_order + 1} elements")
-    if isinstance(spacing, (int, float)):
+    if type(spacing) in NUMBERS:
         dtype = y.dtype if y.dtype.kind == "float" else dtypes.float32
         widths = full((n - 1,), spacing, dtype=dtype, device=x.backend)
     else:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 from ...backends import dtypes
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, shaped_like, tensor_of, wide_inside, with_axis
+from .arguments import (
+    NUMBERS,
+    axis_of,
+    cut_along,
+    index_at,
+    integer,
+    number,
+    reads_numbers,
+    shaped_like,
+    tensor_of,
+    wide_inside,
+    with_axis,
+)
 from .elementwise import cast, clone, where
 from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
 from .shapes import concat
@@ -35,6 +47,7 @@ def _slices(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor) -> tu
     return rows, index_at(along, places), source
 
 
+@reads_numbers
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``x`` with alpha times each slice of ``source`` along ``dim`` added to the slice that ``index`` names."""
     if source.ndim != x.ndim:
@@ -78,6 +91,7 @@ def _slice(name: str, x: Tensor, dim: int, index: int) -> tuple[Any, ...]:
     return index_at(along, at)
 
 
+@reads_numbers
 def slice_scatter(x: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
     """A copy of ``x`` with ``src`` in place of ``start:end:step`` along ``dim``."""
     return _replaced("slice_scatter", x, src, index_at(cut_along("slice_scatter", x, dim), slice(start, end, step)))

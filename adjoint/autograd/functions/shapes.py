@@ -7,7 +7,7 @@ from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
 from ..rules import linalg, reductions, shapes
-from .arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, sizes_of, tensor_of
+from .arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -134,12 +134,14 @@ def _matrix(name: str, x: Tensor) -> Tensor:
 
 
 @also(diagonal="k")
+@reads_numbers
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle, up to and with the given diagonal; zeros above."""
     return shapes.tril(_matrix("tril", x), k=diagonal)
 
 
 @also(diagonal="k")
+@reads_numbers
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle, from the given diagonal on; zeros below."""
     return shapes.triu(_matrix("triu", x), k=diagonal)

@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, Dims, cut_along, floating, shaped_like, with_axis
+from .arguments import NUMBERS, Dims, cut_along, floating, reads_numbers, shaped_like, with_axis
 from .elementwise import where
 from .indexing import along_axis, ends, getitem, index_put
 from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum
@@ -49,6 +49,7 @@ def msort(x: Tensor) -> Tensor:
     return sort(x, 0).values
 
 
+@reads_numbers
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The ``k`` largest (or smallest) along ``dim``, in order, and where they stand."""
     rows, order, at = _ordered("topk", x, dim, largest)
@@ -59,6 +60,7 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
     return picked(rows, narrow(order, at, 0, k), at, x)
 
 
+@reads_numbers
 def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The ``k``-th smallest along ``dim``, counted from 1, and where it stands."""
     rows, order, at = _ordered("kthvalue", x, dim)
@@ -137,7 +139,8 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
     x = floating(name, x)
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"{name}: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
-    q = full((), q, dtype=x.dtype, device=x.backend) if type(q) in NUMBERS else as_input(name, q)
+    q = as_input(name, q)
+    q = full((), q, dtype=x.dtype, device=x.backend) if type(q) in NUMBERS else q
     if q.ndim > 1:
         raise ValueError(f"{name}: q is a number or a vector, not of shape {q.shape}")
     if q.dtype is not x.dtype:

@@ -9,7 +9,7 @@ from ...backends.special import polynomial
 from ..rules import elementwise as e
 from ..rules import gamma
 from ..rules import special as s
-from .arguments import NUMBERS, in_floats, tensor_of
+from .arguments import NUMBERS, in_floats, reads_numbers, tensor_of
 from .elementwise import clamp, filled_like, pow, round, where
 from .reductions import log_softmax, logsumexp, softmax  # as is round, for ad.special alone
 
@@ -31,6 +31,7 @@ def exp2(x: Any) -> Tensor:
     return pow(2.0, x)
 
 
+@reads_numbers
 def logit(x: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of the sigmoid; NaN outside [0, 1], unless ``eps`` limits x to [eps, 1 - eps]."""
     return s.logit(x if eps is None else clamp(x, eps, 1.0 - eps))
@@ -79,6 +80,7 @@ def logaddexp2(x: Tensor, other: Tensor) -> Tensor:
     return e.logaddexp(e.multiply(x, LOG_2), e.multiply(other, LOG_2)) / LOG_2
 
 
+@reads_numbers
 def polygamma(n: int, x: Any) -> Tensor:
     """The derivative of order n + 1 of :func:`lgamma`, for n from 0 to 170.
 
@@ -102,6 +104,7 @@ def digamma(x: Any) -> Tensor:
 psi = digamma
 
 
+@reads_numbers
 def multigammaln(x: Tensor, p: int) -> Tensor:
     """log of the multivariate gamma function of dimension ``p``: p (p - 1) / 4 log(pi) + the sum of lgamma(x - i / 2), i < p.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import elementwise as e
 from ..rules import normalization, reductions, shapes
-from .arguments import Dims, axes_of, floating, integer, nonempty, reduced_of, sizes_of, wide_inside
+from .arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of, wide_inside
 from .elementwise import clamp, where
 from .matrices import matmul
 from .reductions import amax, amin, corrected, mean, norm, std, sum, var
@@ -68,6 +68,7 @@ def std_mean(
     return std(x, axes, corrected("std_mean", correction, unbiased), keepdim), mean(x, axes, keepdim)
 
 
+@reads_numbers
 @wide_inside
 def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
     """The covariance of the variables in the rows of ``x``, of which each column is an observation.
@@ -100,17 +101,22 @@ def corrcoef(x: Tensor) -> Tensor:
     """The correlation coefficients of the variables in the rows of ``x``: :func:`cov` over both standard deviations."""
     if x.ndim > 2:
         raise ValueError(f"corrcoef: takes at most 2 axes, not shape {x.shape}")
-    centred = normalization.centre(shapes.reshape(x, shape=(1, -1)) if x.ndim < 2 else x, axis=1)
+    rows = shapes.reshape(x, shape=(1, -1)) if x.ndim < 2 else x
+    if not rows.shape[1]:
+        return cov(x)
+    centred = normalization.centre(rows, axis=1)
     units = centred / norm(centred, 2, 1, True)
-    return clamp(shapes.squeeze(matmul(units, t(units)), axis=(0, 1) if x.ndim < 2 else ()), -1.0, 1.0)
+    return clamp(shapes.squeeze(matmul(units, t(units)), axis=(0, 1) if rows.shape[0] == 1 else ()), -1.0, 1.0)
 
 
+@reads_numbers
 @wide_inside
 def dist(x: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of x - other, broadcast."""
     return norm(x - other, p)
 
 
+@reads_numbers
 @wide_inside
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norms of the differences of all rows of ``x1``, (..., n, k), and ``x2``, (..., m, k): (..., n, m), the rest broadcast.

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import axis_of, cut_along
+from ...autograd.functions.arguments import axis_of, cut_along, number, reads_numbers
 from ...autograd.random import rand
 from ...autograd.rules import neural
 from ...backends.dtypes import float64
@@ -26,11 +26,15 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``negative_slope`` x. Maas et al. (2013)."""
+    if type(negative_slope) is not float:
+        negative_slope = number("leaky_relu", "negative_slope", negative_slope)
     return returned(neural.leaky_relu(input, negative_slope=negative_slope), input, inplace, "leaky_relu_")
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``alpha`` (exp x - 1). Clevert et al. (2016)."""
+    if type(alpha) is not float:
+        alpha = number("elu", "alpha", alpha)
     return returned(neural.elu(input, alpha=alpha), input, inplace, "elu_")
 
 
@@ -59,6 +63,7 @@ def tanh(input: Tensor) -> Tensor:
     return f.tanh(input)
 
 
+@reads_numbers
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x is above ``threshold``."""
     return neural.softplus(input, beta=beta, threshold=threshold)
@@ -80,6 +85,7 @@ def given(name: str, dim: int | None) -> int:
     return dim
 
 
+@reads_numbers
 def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """softmax((logits + G) / tau) over ``dim``, G = -log(-log U) of each element its own, U even on (0, 1).
 
@@ -108,6 +114,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@reads_numbers
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x limited to [``min_val``, ``max_val``]; on these the derivative is 0. Raises ``ValueError`` where they cross."""
     if min_val > max_val:
@@ -128,11 +135,13 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return returned(result, input, inplace, "hardswish_")
 
 
+@reads_numbers
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where abs(x) > ``lambd``, else 0."""
     return f.where(f.abs(input) <= lambd, 0.0, input)
 
 
+@reads_numbers
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by ``lambd``, as far as 0. Raises ``ValueError`` where ``lambd`` is below 0."""
     if lambd < 0:
@@ -155,11 +164,13 @@ def logsigmoid(input: Tensor) -> Tensor:
     return -softplus(-input, 1.0, INF)
 
 
+@reads_numbers
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above ``threshold``, else ``value``."""
     return returned(f.where(input <= threshold, value, input), input, inplace, "threshold_")
 
 
+@reads_numbers
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``alpha`` (exp(x / ``alpha``) - 1). Barron (2017). Raises ``ValueError`` where ``alpha`` is 0."""
     if alpha == 0:

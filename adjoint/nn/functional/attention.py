@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.functions.arguments import reads_numbers
 from ...autograd.rules import neural
 from .dropout import dropout
 
 NEVER = float("-inf")
 
 
+@reads_numbers
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

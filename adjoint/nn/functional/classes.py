@@ -6,13 +6,14 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import wide_inside
+from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions, shapes
 from ...errors import BackendError
 from .losses import check_reduction, reduced
 
 
+@reads_numbers
 @wide_inside
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
@@ -25,6 +26,7 @@ def nll_loss(
     return _shaped(_weighted(shapes.getitem(rows, index=index), scale), target, reduction, none)
 
 
+@reads_numbers
 @wide_inside
 def cross_entropy(
     input: Tensor,

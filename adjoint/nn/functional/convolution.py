@@ -8,7 +8,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import tensor_of
+from ...autograd.functions.arguments import integers, reads_numbers, tensor_of
 from ...autograd.rules import convolution as rules
 from ...autograd.rules.convolution import Windows
 from .padding import constant_pad
@@ -24,15 +24,16 @@ def over_axes(make: Callable[[str, int], Any]) -> tuple[Any, Any, Any]:
         function: Any = make(name, axes)
         function.__name__ = function.__qualname__ = name
         function.__doc__ = (make.__doc__ or "").replace("AXES", str(axes))
-        made.append(function)
+        made.append(reads_numbers(function))
     return made[0], made[1], made[2]
 
 
 def entries(name: str, argument: str, given: Sizes, axes: int, least: int = 1) -> tuple[int, ...]:
     """One number an axis, of one number for all or a sequence of them. Raises ``ValueError`` on others, or below ``least``."""
-    every = (given,) * axes if isinstance(given, int) else tuple(given)
+    read = integers(name, argument, given)
+    every = (read,) * axes if isinstance(read, int) else read
     every = every * axes if len(every) == 1 else every
-    if len(every) != axes or any(not isinstance(n, int) or n < least for n in every):
+    if len(every) != axes or any(n < least for n in every):
         raise ValueError(f"{name}: {argument} is a whole number of at least {least}, or {axes} of them, not {given!r}")
     return every
 
@@ -182,6 +183,7 @@ def conv_transpose(name: str, axes: int) -> Any:
 conv_transpose1d, conv_transpose2d, conv_transpose3d = over_axes(conv_transpose)
 
 
+@reads_numbers
 def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
     """Every window of an image as a column: (N, C, H, W) to (N, C prod(kernel_size), windows), or without N.
 
@@ -196,6 +198,7 @@ def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
     return out if in_batch else f.squeeze(out, 0)
 
 
+@reads_numbers
 def fold(
     input: Tensor, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
 ) -> Tensor:

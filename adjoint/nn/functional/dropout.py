@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd import Tensor
+from ...autograd.functions.arguments import number, reads_numbers
 from ...autograd.random import default_generator
 from .activations import returned
 
@@ -18,6 +19,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Raises ``ValueError`` where ``p`` is not within [0, 1].
     """
+    if type(p) is not float:
+        p = number("dropout", "p", p)
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p is a probability from 0 to 1, not {p}")
     if not training or p == 0.0:
@@ -45,21 +48,25 @@ def _by_channel(name: str, input: Tensor, p: float, training: bool, inplace: boo
     return returned(input * Tensor(kept, input.backend), input, inplace, f"{name}_")
 
 
+@reads_numbers
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, L) or (C, L) 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015)."""
     return _by_channel("dropout1d", input, p, training, inplace, 2)
 
 
+@reads_numbers
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, H, W) or (N, C, L) 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015)."""
     return _by_channel("dropout2d", input, p, training, inplace, None)
 
 
+@reads_numbers
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, D, H, W) or (C, D, H, W) 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015)."""
     return _by_channel("dropout3d", input, p, training, inplace, 4)
 
 
+@reads_numbers
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Each element at SELU's lower limit with probability ``p``, then scaled and shifted so that mean 0 and variance 1 stay.
 
@@ -68,6 +75,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     return _to_lower_limit("alpha_dropout", input, p, training, inplace, input.shape)
 
 
+@reads_numbers
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """:func:`alpha_dropout` of whole channels of (N, C, …)."""
     return _to_lower_limit("feature_alpha_dropout", input, p, training, inplace, input.shape[:2] + (1,) * (input.ndim - 2))

@@ -8,11 +8,12 @@ from math import prod
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import arange, tensor
-from ...autograd.functions.arguments import wide_inside
+from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import check_range, ends
 from ...autograd.rules import shapes
 
 
+@reads_numbers
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """1 at each class number and 0 elsewhere, int64, along a new last axis of ``num_classes`` (the largest number + 1).
 
@@ -36,6 +37,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes, dtype=tensor.dtype, device=tensor.backend)).long()
 
 
+@reads_numbers
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -102,6 +104,7 @@ def _limit(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> 
         weight[rows] = found * f.where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
 
 
+@reads_numbers
 def embedding_bag(
     input: Tensor,
     weight: Tensor,

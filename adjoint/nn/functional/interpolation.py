@@ -11,7 +11,7 @@ from typing import Any
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import tensor
-from ...autograd.functions.arguments import index_at, wide_inside
+from ...autograd.functions.arguments import index_at, reads_numbers, wide_inside
 from ...autograd.rules import reductions, shapes
 
 #: How many axes an input of each mode may have.
@@ -23,6 +23,7 @@ SHARPNESS = -0.75  #: the slope of the cubic's side lobes
 Taps = tuple[list[list[int]], list[list[float]]]
 
 
+@reads_numbers
 @wide_inside
 def interpolate(
     input: Tensor,
@@ -166,6 +167,7 @@ def _cubic(t: float) -> tuple[float, ...]:
 # --- channels and pixels -----------------------------------------------------------------------------------------------------
 
 
+@reads_numbers
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(…, C r^2, H, W) to (…, C, H r, W r), r = ``upscale_factor``: channels become pixels. Shi et al. (2016).
 
@@ -181,6 +183,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return f.reshape(f.permute(parts, order), *lead, rest, height * r, width * r)
 
 
+@reads_numbers
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """(…, C, H r, W r) to (…, C r^2, H, W), r = ``downscale_factor``: :func:`pixel_shuffle` undone.
 
@@ -202,6 +205,7 @@ def _image(name: str, input: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return input.shape[:-3], input.shape[-3:]
 
 
+@reads_numbers
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """(N, C, …) with its channels, as a matrix of ``groups`` rows, transposed: channel 0 of each group, channel 1 of each, …
 

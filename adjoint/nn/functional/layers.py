@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import axes_of, integer, reduced_of, wide_inside
+from ...autograd.functions.arguments import axes_of, integer, reads_numbers, reduced_of, wide_inside
 from ...autograd.rules import neural
 
 
@@ -24,12 +24,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return f.matmul(input, weight.mT) if bias is None else neural.linear.call(input, weight, bias)
 
 
+@reads_numbers
 @wide_inside
-def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] | None = 1, eps: float = 1e-12) -> Tensor:
     """x / max(norm of x, ``eps``), the p-norm along ``dim``."""
     return input * f.reciprocal(f.clamp_min(f.norm(input, p, reduced_of("normalize", input, dim, None), keepdim=True), eps))
 
 
+@reads_numbers
 @wide_inside
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 x2 / (max(length of x1, ``eps``) max(length of x2, ``eps``)) along ``dim``: the cosine of the angle between the two."""
@@ -40,6 +42,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return f.sum(first * second, along)
 
 
+@reads_numbers
 @wide_inside
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + ``eps`` along the last axis: (N, D) and (N, D) to (N,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import wide_inside
+from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions
 
@@ -56,6 +56,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
     return reduced(f.abs(input - target), weight, reduction)
 
 
+@reads_numbers
 @wide_inside
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
     """e^2 / 2 where abs(e) <= delta, else delta (abs(e) - delta / 2), e = input - target, averaged. Huber (1964).

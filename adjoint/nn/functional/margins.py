@@ -9,7 +9,7 @@ from typing import Any
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import arange, full_like
-from ...autograd.functions.arguments import wide_inside
+from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import check_range
 from ...autograd.rules import normalization
 from .activations import softplus
@@ -17,6 +17,7 @@ from .layers import pairwise_distance
 from .losses import binary_cross_entropy_with_logits, check_reduction, checked, l1_loss, reduced
 
 
+@reads_numbers
 @wide_inside
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """e^2 / (2 beta) where abs(e) < ``beta``, else abs(e) - ``beta`` / 2, e = input - target, averaged. Girshick (2015).
@@ -46,6 +47,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     return reduced(losses, None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
@@ -62,6 +64,7 @@ def poisson_nll_loss(
     return reduced(losses, None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
@@ -93,6 +96,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
     return reduced(softplus(-target * input, 1.0, float("inf")), None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """The input, a distance, where the target is 1; max(0, ``margin`` - input) where it is -1; averaged."""
@@ -101,6 +105,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
     return reduced(apart + f.where(target != -1, input, 0.0), None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean") -> Tensor:
     """max(0, ``margin`` - target (input1 - input2)), averaged."""
@@ -108,6 +113,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return reduced(f.clamp_min(-target * (input1 - input2) + margin, 0), None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean") -> Tensor:
     """1 - cos where the target is 1, max(0, cos - ``margin``) where it is -1, averaged; vectors lie along the last axis."""
@@ -118,6 +124,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return reduced(f.where(target == 1, 1.0 - cosine, apart), None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def triplet_margin_loss(
     anchor: Tensor,
@@ -140,6 +147,7 @@ def triplet_margin_loss(
     )
 
 
+@reads_numbers
 @wide_inside
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
@@ -164,6 +172,7 @@ def triplet_margin_with_distance_loss(
     return reduced(f.clamp_min(margin + distance(anchor, positive) - far, 0), None, reduction)
 
 
+@reads_numbers
 @wide_inside
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"

@@ -8,12 +8,13 @@ from math import prod
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import zeros
-from ...autograd.functions.arguments import wide_inside
+from ...autograd.functions.arguments import number, reads_numbers, sizes_of, wide_inside
 from ...autograd.graph import differentiable, wide
 from ...autograd.rules import normalization, reductions
 from ...backends import dtypes
 
 
+@reads_numbers
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -39,6 +40,7 @@ def batch_norm(
     return _by_own_statistics(input, (0, *range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
 
+@reads_numbers
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,
@@ -60,6 +62,7 @@ def instance_norm(
     return _by_own_statistics(input, tuple(range(2, input.ndim)), running_mean, running_var, weight, bias, momentum, eps)
 
 
+@reads_numbers
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -89,6 +92,8 @@ def layer_norm(
     Weight and bias have that shape. Ba, Kiros and Hinton (2016). Raises ``ValueError`` where the input's shape does not end so.
     """
     axes = _last_axes("layer_norm", input, normalized_shape, weight, bias)
+    if type(eps) is not float:
+        eps = number("layer_norm", "eps", eps)
     if weight is None or not weight.numel():
         return _affine(normalization.standardize(input, axis=axes, eps=eps), weight, bias, None)
     return normalization.layer_norm(input, weight, 0.0 if bias is None else bias, eps=eps).to(input.dtype)
@@ -100,13 +105,14 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     ``eps`` is the dtype's distance from 1 to the next number where it is None.
     """
     axes = _last_axes("rms_norm", input, normalized_shape, weight, None)
-    eps = dtypes.finfo(input.dtype).eps if eps is None else eps
+    eps = dtypes.finfo(input.dtype).eps if eps is None else number("rms_norm", "eps", eps)
     x = wide(differentiable, input)
     deviation = normalization.root_mean_square.call(x, axis=axes, divisor=reductions.count(x.shape, axes) or 1, eps=eps)
     normalized = x * f.reciprocal(deviation)
     return _affine(normalized.to(input.dtype), weight, None, None)
 
 
+@reads_numbers
 @wide_inside
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (``k`` + ``alpha`` mean)^``beta``, the mean of x^2 over the ``size`` channels around each one's of (N, C, …).
@@ -218,7 +224,7 @@ def _last_axes(
     name: str, input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None
 ) -> tuple[int, ...]:
     _check_dtype(name, input)
-    shape = tuple(normalized_shape)
+    shape = sizes_of(name, normalized_shape if type(normalized_shape) is tuple else (normalized_shape,), "normalized_shape")
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: the input has shape {input.shape}; its last axes must be of the normalized shape {shape}")
     for what, given in (("weight", weight), ("bias", bias)):

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import full
-from ...autograd.functions.arguments import index_at, tensor_of
+from ...autograd.functions.arguments import index_at, reads_numbers, tensor_of
 from ...autograd.rules import shapes
 
 Pairs = list[tuple[int, int]]  #: how much at the beginning and at the end of each of the last axes, in the axes' order
 
 
+@reads_numbers
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """The last axes of ``input`` made longer by what ``pad`` says, a pair an axis, the last axis first; negative cuts off.
 

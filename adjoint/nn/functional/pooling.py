@@ -10,7 +10,7 @@ from typing import Any
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import arange, tensor, zeros
-from ...autograd.functions.arguments import floating, index_at, wide_inside
+from ...autograd.functions.arguments import floating, index_at, optional_integers, wide_inside
 from ...autograd.rules import convolution as rules
 from ...autograd.rules import shapes
 from ...autograd.rules.convolution import Windows
@@ -178,7 +178,8 @@ lp_pool1d, lp_pool2d, lp_pool3d = over_axes(lp_pool)
 
 def _target(name: str, output_size: OptionalSizes, size: tuple[int, ...]) -> tuple[int, ...]:
     """The size to come to, with the input's own where None is given."""
-    given = (output_size,) * len(size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
+    read = optional_integers(name, "output_size", output_size)
+    given = read if isinstance(read, tuple) else (read,) * len(size)
     given = given * len(size) if len(given) == 1 else given
     if len(given) != len(size) or any(n is not None and n < 0 for n in given):
         raise ValueError(f"{name}: output_size is a number, None (as it is), or {len(size)} of these, not {output_size!r}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.creation import tensor, zeros
+from ...autograd.functions.arguments import reads_numbers
 from ...autograd.graph import wide, writes
 from ...backends.dtypes import float16
 from . import rnn as rnn
@@ -17,8 +18,9 @@ def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in every if p.grad is not None]
 
 
+@reads_numbers
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float | str = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
     """Scale all gradients, in place, by ``min(1, max_norm / (norm + 1e-6))``; Pascanu, Mikolov and Bengio (2013).
 
@@ -78,6 +80,7 @@ def _norm(gradients: list[Tensor], order: float) -> Tensor:
     return root.half() if all(g.dtype is float16 for g in gradients) else root
 
 
+@reads_numbers
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Clamp every element of every gradient, in place, to the range from ``-clip_value`` to ``clip_value``."""
     with no_grad():

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.creation import full, tensor
+from ...autograd.functions.arguments import reads_numbers
 
 
 class PackedSequence(NamedTuple):
@@ -52,6 +53,7 @@ def _whole(name: str, lengths: Any, n: int) -> list[int]:
     return found
 
 
+@reads_numbers
 def pad_sequence(
     sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
@@ -119,6 +121,7 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     return pack_padded_sequence(pad_sequence(sequences), [x.shape[0] for x in sequences], enforce_sorted=enforce_sorted)
 
 
+@reads_numbers
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
