@@ -248,6 +248,62 @@ def test_a_place_that_is_an_argument_is_read_and_written_by_kernels(cupy: Backen
     assert captured.stats.reason == ""
 
 
+WRITES: dict[str, tuple[Any, tuple[int, ...], Callable[..., Any]]] = {  # the shape of the values, and the index
+    "rows": ((6, 4), (6,), lambda i: i),
+    "columns": ((3, 6), (6,), lambda i: (slice(None), i)),
+    "columns backwards": ((3, 6), (6,), lambda i: (slice(None, None, -1), i)),
+    "elements": ((2, 3), (2, 3), lambda i: (i, i)),
+    "elements that broadcast": ((3, 3), (3,), lambda i: (i[:, None], i)),
+    "values that broadcast": ((6, 1), (6,), lambda i: i),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_of_values_for_one_place_the_last_one_is_written_though_threads_come_in_no_order(name: str, cupy: Backend) -> None:
+    shape, lengths, index = WRITES[name]
+    count = int(np.prod(lengths))
+
+    def function(x: ad.Tensor, v: ad.Tensor, i: ad.Tensor) -> Any:
+        x, v = x.detach().requires_grad_(), v.detach().requires_grad_()
+        y = x * 2.0
+        y[index(i)] = v * v
+        return y, *ad.autograd.grad((y * y).sum(), [x, v])
+
+    captured = ad.capture(function)
+    x, v = np.arange(12.0).reshape(3, 4), np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    for start in ([2, 0, 2, 1, 2, 1], [1, 1, 1, 1, 1, 1], [0, -1, 2, 0, 0, 2]):
+        places = np.array(start[:count]).reshape(lengths)
+        numbers = np.arange(12).reshape(3, 4)[index(places)]
+        wanted, last = x.reshape(-1) * 2.0, {}
+        for k, number in enumerate(numbers.flat):
+            last[number] = k
+        wanted[list(last)] = (np.broadcast_to(v * v, numbers.shape).reshape(-1))[list(last.values())]
+        slopes = np.zeros(numbers.size)
+        slopes[list(last.values())] = 2 * wanted[list(last)]
+        slopes = slopes.reshape(numbers.shape).sum(1, keepdims=True) if "broadcast" in name and "values" in name else slopes
+        given_now = ad.tensor(x), ad.tensor(v), ad.tensor(places)
+        for y, _, of_v in (function(*given_now), captured(*given_now)):
+            np.testing.assert_array_equal(values(y).reshape(-1), wanted)
+            np.testing.assert_allclose(values(of_v).reshape(-1), slopes.reshape(-1) * 2 * v.reshape(-1))
+    assert captured.stats.replays == 2
+    assert captured.stats.reason == ""
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 2], [2, 0, 1]])
+def test_a_constant_index_is_seen_to_name_a_place_twice_or_not(rows: list[int], cupy: Backend) -> None:
+    def function(v: ad.Tensor) -> ad.Tensor:
+        y = ad.zeros(3, 2)
+        y[ad.tensor(rows)] = v
+        return y
+
+    found, run = replayed(function, np.arange(1.0, 7.0, dtype=np.float32).reshape(3, 2))
+    wanted = np.zeros((3, 2))
+    for row, value in zip(rows, np.arange(1.0, 7.0).reshape(3, 2), strict=True):
+        wanted[row] = value
+    np.testing.assert_array_equal(values(found), wanted)
+    assert ("atomicMax" in run.source) is (rows == [2, 0, 2])
+
+
 def test_outputs_are_arrays_of_their_own(cupy: Backend) -> None:
     captured = ad.capture(lambda x: x + 1.0)
     captured(ad.zeros(3))
