@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -54,6 +55,8 @@ from .reads import (
 
 #: Parts of this package whose objects are followed where a user's function reads them.
 OURS = ("adjoint.optim", "adjoint.data", "adjoint.train")
+#: Modules of those whose functions change an object in an :func:`~.recording.effect` alone: what else they read is guarded.
+STEADY = ("adjoint.optim.lr_scheduler",)
 
 #: NumPy arrays up to this size are compared by value.
 LARGEST = 1 << 20
@@ -75,6 +78,7 @@ class Guards:
 
     Attributes:
         names: names that functions read: the globals or the cell, the name, and its value.
+        effect, rates_changed: whether an effect is under way that each replay calls, and whether one has changed hyperparameters.
         hold: tells whether all that was read is as it was; None where nothing but names has changed.
     """
 
@@ -95,6 +99,9 @@ class Guards:
         self._arrays: list[Any] = []
         self._hooks: dict[int, Any] = {}
         self._over = False
+        self._by_effects: set[tuple[int, str]] = set()
+        self.effect = self.rates_changed = False
+        self._late = ""
         self._own: set[str] = set()
         self._queue: deque[tuple[Any, str]] = deque()
 
@@ -212,6 +219,10 @@ class Guards:
         elif is_open(kind) or issubclass(kind, tuple(whole)):
             self._note("type", value, "", kind, path)
             self._hook(kind, False)
+        elif issubclass(kind, threading.local):
+            for name, part in list(vars(value).items()):  # this thread's
+                self._note("attribute", value, name, part, f"{path}.{name}")
+                self.reach(part, f"{path}.{name}")
         elif not kind.__flags__ & HEAP and type(getattr(value, "__dict__", None)) is dict:  # a SimpleNamespace
             self.reach(value.__dict__, path)
         elif "__wrapped__" in getattr(value, "__dict__", ()):  # a captured function, a primitive
@@ -287,6 +298,8 @@ class Guards:
         """Guard and follow an attribute of a module or a class."""
         if isinstance(space, dict):
             value, path = space[name], f"param_groups[{name!r}]"
+            if self.rates_changed and isinstance(value, (int, float)):
+                self._late = path  # one that is set by hand is refused as such
             self._note("entry", space, name, value, path)
         else:
             value, path = vars(space)[name], f"{space.__name__}.{name}"
@@ -361,6 +374,8 @@ class Guards:
         def __setattr__(instance: Any, name: str, value: Any) -> None:
             if self._here():
                 self._wrote(instance, name)
+            elif self.effect:
+                self._by_effects.add((id(instance), name))
             original(instance, name, value)
 
         return __setattr__
@@ -385,11 +400,14 @@ class Guards:
     def _read(self, instance: Any, name: str) -> None:
         """Note the first reading of an attribute, just before it."""
         kind = type(instance)
-        if self._users_only(kind) and is_library(sys._getframe(2).f_globals.get("__name__")):
+        reader = str(sys._getframe(2).f_globals.get("__name__"))
+        if self._users_only(kind) and is_library(reader) and reader not in STEADY:
             return
+        if (id(instance), name) in self._by_effects:
+            self._refuse_changed(f"{kind.__name__}.{name}")
         self._seen.add((id(instance), name))
         if name in ("__dict__", "__getstate__"):  # the latter for a copy
-            self._whole(instance, str(sys._getframe(2).f_globals.get("__name__")).startswith(f"{PACKAGE}."))
+            self._whole(instance, reader.startswith(f"{PACKAGE}."))
             return
         if name.startswith("__"):
             return
@@ -424,6 +442,12 @@ class Guards:
             self._about(instance, Note("type", instance, "", kind, path))
             self._note("class", kind, name, raw, path)
             self.reach(raw, path)
+
+    def _refuse_changed(self, path: str) -> None:
+        raise CaptureError(
+            f"capture: the function reads {path} after a scheduler's step in the same call, and a replay would not read it anew; "
+            "read it outside of the captured function, or have the step there"
+        )
 
     def _users_only(self, kind: type) -> bool:
         for base in kind.__mro__:
@@ -494,6 +518,8 @@ class Guards:
         Raises :class:`CaptureError` where that is a number, which each call would change again.
         """
         self._over = True
+        if self._late:
+            self._refuse_changed(self._late)
         for reference, notes in list(self._weak.values()):
             instance = reference()
             for note in notes if instance is not None else ():
@@ -546,7 +572,7 @@ class Guards:
         """Let go of everything, the recording among it."""
         never: Any = _never  # which another thread, still in one of the hooks, may ask yet
         vars(self).clear()
-        self._here, self._seen = never, set()
+        self._here, self._seen, self.effect = never, set(), False
 
 
 def _never() -> bool:

@@ -316,8 +316,20 @@ class Recording:
                 "would not do again; change them before the call, or by a scheduler"
             )
 
-    def changed_by_an_effect(self) -> None:
-        self._steady = _told_now()
+    @contextmanager
+    def effects(self, hyperparameters: bool) -> Iterator[None]:
+        """A stretch that is not recorded, and that each replay does again."""
+        if hyperparameters:
+            self.check_steady()
+        self.guards.effect = True
+        try:
+            with aside():
+                yield
+        finally:
+            self.guards.effect = False
+        if hyperparameters:
+            before, self._steady = self._steady, _told_now()
+            self.guards.rates_changed |= before != self._steady
 
     def _stream_of(self, generator: Generator) -> Any:
         return _Drawing(self, generator) if self.recorder.here else vars(generator)["stream"]
@@ -467,14 +479,12 @@ def effect(function: Callable[[], Any], hyperparameters: bool = True) -> None:
         hyperparameters: whether it may change what the functions in :data:`steady` return.
     """
     recording = active()
-    if recording is not None and hyperparameters:
-        recording.check_steady()
-    with aside():
+    if recording is None:
         function()
-    if recording is not None:
-        recording.feeds.append(function)
-        if hyperparameters:
-            recording.changed_by_an_effect()
+        return
+    with recording.effects(hyperparameters):
+        function()
+    recording.feeds.append(function)
 
 
 def _told_now() -> dict[Any, Any]:

@@ -35,7 +35,7 @@ sys.modules["a_users_module"] = types.ModuleType("a_users_module")  # where data
 # --- objects, functions and changes at random ------------------------------------------------------------------------------------
 
 WORLD = """
-import collections, contextvars, copy, dataclasses, enum, functools, operator, types, typing, weakref
+import collections, contextvars, copy, dataclasses, enum, functools, operator, threading, types, typing, weakref
 
 class Leaf:
     leaf_class = 2.0
@@ -143,6 +143,8 @@ def cached(): return Config()
 global_leaf, global_table, global_number = Leaf(), {"entry": 2.0}, 2.0
 module = types.ModuleType("module")
 module.in_module, module.leaf_in_module = 2.0, Leaf()
+local = threading.local()
+local.a = 2.0
 variable = contextvars.ContextVar("variable", default=2.0)
 
 def made(closure_number=2.0):
@@ -221,6 +223,7 @@ READS: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
     "defaults by keyword": ("helper()", attribute("helper.__kwdefaults__['b']")),
     "function's attribute": ("helper.attribute", attribute("helper.attribute")),
     "function's code": ("of_code()", changed_code),
+    "thread's own": ("local.a", attribute("local.a")),
     "cached": ("cached().rate", lambda w, v: setattr(w["cached"](), "rate", v)),
     "global object": ("global_leaf.leaf", attribute("global_leaf.leaf")),
     "global dict": ("global_table['entry']", attribute("global_table['entry']")),
@@ -734,6 +737,24 @@ def test_the_parts_of_a_module_and_the_groups_of_an_optimizer() -> None:
             assert rate(ad.ones(1)).item() == optimizer.param_groups[0]["lr"]
             assert listed(ad.ones(1)).item() == 2
     assert (total.stats.programs, rate.stats.programs, listed.stats.programs) == (3, 2, 1)
+
+
+def test_what_a_scheduler_changes_is_read_before_its_step_or_not_at_all() -> None:
+    w = ad.ones(2, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    reads: list[Callable[[], float]] = [
+        lambda: schedule.get_last_lr()[0],
+        lambda: schedule.last_epoch,
+        lambda: optimizer.param_groups[0]["lr"],
+    ]
+    for read in reads:
+        step = ad.capture(lambda x, read=read: x * read())
+        for _ in range(3):
+            schedule.step()
+            assert step(ad.ones(1)).item() == step(ad.ones(1)).item() == read()
+        with pytest.raises(CaptureError, match=r"after a scheduler's step in the same call.*read it outside"):
+            ad.capture(lambda x, read=read: (schedule.step(), x * read())[1])(ad.ones(1))
 
 
 def test_an_optimizers_formula_and_an_operations_derivative() -> None:
