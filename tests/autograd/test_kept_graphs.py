@@ -47,6 +47,24 @@ LOST: dict[str, Any] = {
     "an index": lambda t, v: ad.ones(3)[[t]],
 }
 
+#: Parameters that are numbers.
+AS_NUMBERS: dict[str, Any] = {
+    "full": lambda t: ad.full((2,), t),
+    "full_like": lambda t: ad.full_like(ad.zeros(2), t),
+    "new_full": lambda t: ad.zeros(2).new_full((2,), t),
+    "the namespace's full": lambda t: XP.full((2,), t),
+    "arange: end": lambda t: ad.arange(0.0, t),
+    "arange: step": lambda t: ad.arange(0.0, 3.0, t),
+    "linspace: start": lambda t: ad.linspace(t, 3.0, 4),
+    "linspace: end": lambda t: ad.linspace(0.0, t, 4),
+    "the namespace's linspace": lambda t: XP.linspace(0.0, t, 4),
+    "logspace: start": lambda t: ad.logspace(t, 3.0, 4),
+    "logspace: base": lambda t: ad.logspace(0.0, 3.0, 4, t),
+    "uniform_": lambda t: ad.zeros(2).uniform_(0.0, t),
+    "pad": lambda t: nn.functional.pad(ad.ones(2), (1, 1), value=t),
+    "scatter: value": lambda t: ad.zeros(2).scatter(0, ad.tensor([0]), value=t),
+}
+
 KEPT: dict[str, Any] = {
     "as_tensor": lambda t, v: ad.as_tensor(v, dtype=ad.float32),
     "the namespace's asarray": lambda t, v: XP.asarray(v, copy=True),
@@ -64,7 +82,6 @@ KEPT: dict[str, Any] = {
     "fill_": lambda t, v: ad.zeros(2).fill_(t),
     "copy_": lambda t, v: ad.zeros(2).copy_(v),
     "copy_: a list": lambda t, v: ad.zeros(2).copy_([t, 1.0]),
-    "uniform_": lambda t, v: ad.zeros(2).uniform_(0.0, t),
     "numpy.stack": lambda t, v: np.stack([v, v]),
     "numpy.add": lambda t, v: np.add(np.ones(2), v) if ad.backends.default().name == "numpy" else v,
 }
@@ -81,6 +98,12 @@ def test_what_would_lose_the_graph_is_refused(case: str) -> None:
         refused = (GraphError, TypeError)
     with pytest.raises(refused, match=r"detach|index"):
         LOST[case](*with_graphs())
+
+
+@pytest.mark.parametrize("case", AS_NUMBERS)
+def test_a_number_is_not_taken_from_a_graph(case: str) -> None:
+    with pytest.raises(TypeError, match=r"requires a gradient, which would be lost; pass \w+\.detach\(\)"):
+        AS_NUMBERS[case](with_graphs()[0])
 
 
 @pytest.mark.parametrize("case", KEPT)
@@ -119,7 +142,7 @@ def test_lists_of_tensors_that_are_assigned_have_gradients() -> None:
 
 #: Parameters of functions that create tensors which are no data, and functions whose results have no derivative.
 NO_DATA = {"dtype", "device", "requires_grad", "size", "shape", "generator", "copy", "steps", "num"}
-NUMBERS = {"full", "full_like", "arange", "linspace", "logspace", "eye", "zeros", "ones", "empty", "tril_indices", "triu_indices"}
+NUMBERS = {"eye", "zeros", "ones", "empty", "tril_indices", "triu_indices"}
 SHAPED_LIKE = {"zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "randint_like"}
 DISCRETE = {"bernoulli", "multinomial", "poisson", "randint", "randperm", "from_numpy"}
 
@@ -132,7 +155,7 @@ def test_every_function_that_creates_tensors_is_looked_at() -> None:
         if inspect.isfunction(member) and member.__module__ == module.__name__ and not name.startswith("_") and hasattr(ad, name)
         if any(parameter not in NO_DATA for parameter in inspect.signature(member).parameters)
     }
-    looked_at = {case.partition(":")[0] for case in (*LOST, *KEPT)}
+    looked_at = {case.partition(":")[0] for case in (*LOST, *KEPT, *AS_NUMBERS)}
     known = looked_at | NUMBERS | SHAPED_LIKE | DISCRETE | {"manual_seed", "rand", "randn", "fork_rng", "set_rng_state"}
     assert made <= known, sorted(made - known)
 
