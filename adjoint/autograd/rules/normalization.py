@@ -43,7 +43,9 @@ def root_mean_square(xp: Any, x: Array, *, axis: Axes, divisor: float, eps: floa
     return xp.root_mean_square(x, axis=axis, divisor=divisor, eps=eps)
 
 
-def _root_mean_square(xp: Any, g: Any, out: Any, x: Any, divisor: float) -> Any:
+def _root_mean_square(xp: Any, g: Any, x: Any, axis: Axes, divisor: float, eps: float) -> Any:
+    """The output is computed again rather than kept, so that it may be written to."""
+    out = xp.root_mean_square(x, axis=axis, divisor=divisor, eps=eps)
     none = out == 0
     return x * (1.0 / xp.where(none, 1.0, out)) * xp.where(none, 0.0, g / divisor)  # in this order, which no scale overflows
 
