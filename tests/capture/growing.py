@@ -212,7 +212,7 @@ def checked_indices(n: int) -> Any:
     def function(indices: list[ad.Tensor]) -> ad.Tensor:
         return sum([table(i).sum() + F.cross_entropy(x, i) for i in indices], ad.zeros(()))
 
-    return function, ([ad.randint(0, 5, (4,)) for _ in range(n)],)
+    return function, ([ad.randint(0, 5, (4,)) for _ in range(n // 2)],)
 
 
 @growing
@@ -251,8 +251,8 @@ def parallel_branches(n: int) -> Any:
 
 @growing
 def parameters_and_groups(n: int) -> Any:
-    parameters = [nn.Parameter(ad.randn(3)) for _ in range(n)]
-    optimizer = optim.Adam([{"params": parameters[i : i + 4], "lr": 0.01 * i} for i in range(0, n, 4)])
+    parameters = [nn.Parameter(ad.randn(3)) for _ in range(n // 2)]
+    optimizer = optim.Adam([{"params": parameters[i : i + 4], "lr": 0.01 * i} for i in range(0, n // 2, 4)])
 
     def function(x: ad.Tensor) -> ad.Tensor:
         optimizer.zero_grad()
@@ -272,7 +272,7 @@ def runge_kutta(n: int) -> Any:
         return ad.stack([y[1], -ad.sin(y[0])])
 
     def function(y: ad.Tensor) -> ad.Tensor:
-        for _ in range(-(-n // 8)):
+        for _ in range(-(-n // 16)):
             a = slope(y)
             b = slope(y + 0.01 * a)
             y = y + 0.01 * (a + b)
