@@ -231,9 +231,9 @@ class Optimizer:
         """Apply the rule to the parameters from ``first`` up to ``last``."""
         group = self.param_groups[index]
         numbers = fed(
-            partial(self.__class__._numbers, self, index, flat, first)
+            partial(self.__class__._numbers, self, index, flat, first, last)
         )  # a method of a proxy would hold what it stands for
-        kept = numbers.pop("kept")
+        kept, _ = numbers.pop("kept"), numbers.pop("one_step")
         states = {name: flat.state(name, self.initial(group)) for name in kept}
         flat.update(self.update, first, last, states, numbers)
         if states:
@@ -247,11 +247,14 @@ class Optimizer:
         """What is said to have written to the parameters."""
         return f"{type(self).__name__}.step"
 
-    def _numbers(self, index: int, flat: Flat, first: int) -> dict[str, Any]:
-        """:meth:`numbers` at the next step of the parameters from ``first`` on, and which states are kept."""
-        group = self.param_groups[index]
-        numbers = self.numbers(group, flat.steps[first] + 1)
-        return {key: x if type(x) is bool else float(x) for key, x in numbers.items()} | {"kept": self.kept(group)}
+    def _numbers(self, index: int, flat: Flat, first: int, last: int) -> dict[str, Any]:
+        """:meth:`numbers` at the next step of the parameters from ``first`` up to ``last``, which states are kept, and whether
+        the parameters have the same step count: where they have not, a recording of one update for all does not hold.
+        """
+        group, steps = self.param_groups[index], flat.steps[first:last]
+        numbers = self.numbers(group, steps[0] + 1)
+        numbers = {key: x if type(x) is bool else float(x) for key, x in numbers.items()}
+        return numbers | {"kept": self.kept(group), "one_step": steps.count(steps[0]) == len(steps)}
 
     def _runs(self, index: int) -> list[tuple[Flat, list[tuple[int, int]]]]:
         """What there is to update in a group, after a new layout where parameters have moved."""

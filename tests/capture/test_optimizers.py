@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint import nn, optim
@@ -182,6 +184,29 @@ def test_layers_that_are_frozen(backend: Backend) -> None:
         return training(model, adam)
 
     assert_alike(make, few(backend))
+
+
+@given(
+    frozen=st.lists(st.sampled_from([None, 0, 2]), min_size=4, max_size=9),
+    name=st.sampled_from(
+        [("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {}), ("Adamax", {}), ("RMSprop", {}), ("Adagrad", {})]
+    ),
+)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_layers_that_are_frozen_for_a_while_have_steps_of_their_own(
+    frozen: list[int | None], name: tuple[str, dict[str, Any]], backend: Backend
+) -> None:
+    def make() -> Training:
+        model = network()
+
+        def freeze(i: int) -> None:
+            for layer in (0, 2):
+                model[layer].requires_grad_(layer != frozen[i])
+
+        kind, arguments = name
+        return training(model, lambda params: getattr(optim, kind)(params, lr=0.01, **arguments))._replace(between=freeze)
+
+    assert_alike(make, len(frozen), recordings=len(frozen))
 
 
 def test_a_layer_that_is_not_used(backend: Backend) -> None:
