@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 
 class BackendError(RuntimeError):
     """A backend was asked for that is unknown, not installed or without a device, or two were mixed in one operation."""
@@ -27,4 +29,22 @@ class LinAlgError(ValueError, RuntimeError):
 
 
 class CaptureError(RuntimeError):
-    """A captured function did what can not be replayed, or was called where its recording does not hold any more."""
+    """A captured function did what can not be replayed, or was called where its recording does not hold any more.
+
+    While a function is recorded, ``refusals.messages`` collects those of its thread: one that the function catches refuses the
+    recording all the same. Code of this library that catches one and does otherwise calls :meth:`dismiss`.
+    """
+
+    refusals = threading.local()
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        messages = getattr(self.refusals, "messages", None)
+        if messages is not None:
+            messages.append(message)
+
+    def dismiss(self) -> None:
+        """Let the recording continue, since nothing depends on what was refused."""
+        messages = getattr(self.refusals, "messages", None)
+        if messages is not None:
+            messages.remove(str(self))

@@ -81,6 +81,7 @@ class Recording:
         try:
             self._patch()
             self._steady = _told_now()
+            CaptureError.refusals.messages = []
             _active.append(self)  # the last, since other threads ask it
         except BaseException:  # an interrupt, which may come at any time
             self._put_back()
@@ -121,6 +122,7 @@ class Recording:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._put_back()
         _active.remove(self)
+        CaptureError.refusals.messages = None
         self._still_held = [tensor for reference in self._made if (tensor := reference()) is not None]
         self._recorded = {id(tensor): self._slot.__get__(tensor) for tensor in self._still_held}
         for tensor in self._still_held:
@@ -301,7 +303,9 @@ class Recording:
         return recorder.xp.asarray(found, copy=True)  # what is written to it is not written to those that are drawn again
 
     def settle(self) -> None:
-        """Raise :class:`CaptureError` where the call has left what a replay would not leave so."""
+        """Raise :class:`CaptureError` where the call has left what a replay would not leave so, or has caught such an error."""
+        for message in CaptureError.refusals.messages:
+            raise CaptureError(f"{message} (the function, or code that it calls, caught this error)")
         if any(tape.at != len(tape.draws) for tape in self._tapes.values()):
             raise CaptureError("capture: a generator was put back, and not forward again before the end of the function")
         self.check_steady()

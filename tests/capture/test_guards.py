@@ -56,6 +56,24 @@ def test_reading_values_and_writing_to_arguments(name: str) -> None:
         _ = captured.stats
 
 
+@pytest.mark.parametrize(
+    "reads", [float, repr, lambda y: y.item(), lambda y: "abc"[y.int()], lambda y: ad.arange(y), lambda y: y.nonzero()]
+)
+def test_a_refusal_that_the_function_catches_is_a_refusal(reads: Callable[[Any], Any]) -> None:
+    @ad.capture
+    def function(x: Any) -> Any:
+        y = x.sum()
+        try:
+            reads(y)
+        except Exception:
+            y = y * 2
+        return y
+
+    for _ in range(2):
+        with pytest.raises(CaptureError, match=r"while the function is recorded.*caught this error"):
+            function(ad.ones(2))
+
+
 @pytest.mark.usefixtures("forget_what_is_declared")
 def test_a_kernel_of_the_users_that_reads_a_value() -> None:
     @ad.primitive(differentiable=False)

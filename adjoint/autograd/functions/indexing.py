@@ -28,7 +28,8 @@ def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
     if getattr(index, "shape", None) == () and getattr(index.dtype, "kind", "") in ("int", "uint", "i", "u"):
         try:
             return int(index)  # a whole number, whatever holds it: the result is a view
-        except CaptureError:  # its value may not be read: the result is a copy
+        except CaptureError as error:  # its value may not be read: the result is a copy
+            error.dismiss()
             return _place(x, index, whole, at)
     if hasattr(index, "_node"):
         if index.backend is not x.backend:
