@@ -111,6 +111,8 @@ class Guards:
         """Follow the captured function and the objects among its arguments."""
         for kind in whole:
             self._hook(kind, False)
+        for kind in Tensor.__subclasses__():  # which users may give attributes
+            self._hook(kind, True)
         inner = function
         while type(inner) in (functools.partial, MethodType):
             inner = inner.func if type(inner) is functools.partial else inner.__func__
@@ -392,6 +394,8 @@ class Guards:
         key = id(instance), name
         if key not in self._seen:
             self._seen.add(key)
+            if self._is_known(instance, name):
+                return
             if id(instance) in self._reached:
                 self._written.append((instance, name))
             else:
@@ -406,6 +410,8 @@ class Guards:
         if (id(instance), name) in self._by_effects:
             self._refuse_changed(f"{kind.__name__}.{name}")
         self._seen.add((id(instance), name))
+        if self._is_known(instance, name):
+            return
         if name in ("__dict__", "__getstate__"):  # the latter for a copy
             self._whole(instance, reader.startswith(f"{PACKAGE}."))
             return
@@ -442,6 +448,21 @@ class Guards:
             self._about(instance, Note("type", instance, "", kind, path))
             self._note("class", kind, name, raw, path)
             self.reach(raw, path)
+
+    def _is_known(self, instance: Any, name: str) -> bool:
+        """Whether the attribute is a tensor's own, or of a tensor that the call itself made."""
+        if not isinstance(instance, Tensor):
+            return False
+        owner, _ = found(type(instance), name)
+        return (owner is not None and top_of(owner.__module__) == PACKAGE) or self._is_new(instance)
+
+    def required(self, tensor: Tensor) -> None:
+        """Note that it was read whether a tensor requires a gradient."""
+        key = id(tensor), "()"  # the attribute itself is seen by the hook of a tensor's class
+        if key not in self._seen:
+            self._seen.add(key)
+            path = f"{type(tensor).__name__}.requires_grad"
+            self._about(tensor, Note("attribute", tensor, "_requires_grad", tensor._requires_grad, path))
 
     def _refuse_changed(self, path: str) -> None:
         raise CaptureError(

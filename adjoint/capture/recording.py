@@ -100,6 +100,7 @@ class Recording:
         self._set(backend, extent=self._of_real(backend.extent))
         self._slot: Any = vars(Tensor)["_array"]
         self._set(Tensor, _array=property(self._array_of, self._put_array))
+        self._set(Tensor, requires_grad=property(self._required_of, vars(Tensor)["requires_grad"].fset))
         self._set(Generator, stream=property(self._stream_of, lambda generator, new: vars(generator).update(stream=new)))
         free = GradientBuffer.free  # what is held of it in this call is held by the recorder
         self._set(GradientBuffer, free=lambda buffer: self.recorder.here or free(buffer))
@@ -175,6 +176,11 @@ class Recording:
         if known is not None and array is not known[1] and threading.get_ident() == self.recorder.thread:
             self.moved = tensor
         self._slot.__set__(tensor, array)
+
+    def _required_of(self, tensor: Tensor) -> bool:
+        if self.recorder.here and not self._is_new(tensor):
+            self.guards.required(tensor)
+        return tensor._requires_grad
 
     def _has_array(self, tensor: Tensor) -> bool:
         try:

@@ -113,7 +113,8 @@ class Trainer(Base):
         self.nested, self.default = {"a": [{"b": (Leaf(), [2.0])}]}, collections.defaultdict(float, a=2.0)
         self.user, self.view = collections.UserDict(a=2.0), types.MappingProxyType(global_table)
         self.keywords, self.proxy = {"a": 2.0}, weakref.proxy(self.leaves[0])
-        self.tensor = tensor(2.0)
+        self.tensor, self.learned, self.parameter = tensor(2.0), [tensor(1.0), tensor(1.0)], Parameter(tensor(1.0))
+        self.parameter.scale = 2.0
     def method(self): return 2.0
     def own_method(self): return 2.0
     def of_super(self): return super().base_class
@@ -275,6 +276,21 @@ READS: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
         lambda w, v: setattr(w["t"], "__class__", type("U", (type(w["t"]),), {"own_class": v})),
     ),
     "tensor": ("t.tensor", lambda w, v: setattr(w["t"], "tensor", ad.tensor(float(v)))),
+    "tensor that requires a gradient": (
+        "(3.0 if t.learned[0].requires_grad else 2.0)",
+        lambda w, v: w["t"].learned[0].requires_grad_(v > 1),
+    ),
+    "tensors that require gradients": (
+        "sum(3.0 for part in t.learned if part.requires_grad)",
+        lambda w, v: w["t"].learned[1].requires_grad_(v > 1),
+    ),
+    "parameter that requires a gradient": (
+        "(3.0 if t.parameter.requires_grad else 2.0)",
+        lambda w, v: w["t"].parameter.requires_grad_(v > 1),
+    ),
+    "parameter's attribute": ("t.parameter.scale", attribute("t.parameter.scale")),
+    "parameter's attribute with a default": ("getattr(t.parameter, 'missing', 2.0)", attribute("t.parameter.missing")),
+    "tensor's shape": ("t.learned[0].numel()", lambda w, v: setattr(w["t"].learned[0], "data", ad.ones(int(v > 1) + 1))),
     "tensor written to": ("t.tensor", lambda w, v: w["t"].tensor.fill_(float(v)) if isinstance(w["t"].tensor, ad.Tensor) else None),
 }
 
@@ -292,7 +308,7 @@ VALUES = st.sampled_from([0.5, 2.0, 3.0, -0.0, 0.0, 2, 3, True, float("nan")])
 
 def world_of(reads: list[str], form: str) -> tuple[Any, Any]:
     """A fresh world, and the function in it that reads so."""
-    world: Any = {"__name__": "a_users_module", "tensor": ad.tensor}
+    world: Any = {"__name__": "a_users_module", "tensor": ad.tensor, "Parameter": nn.Parameter}
     lines = "".join(f"    x = x * 0.5 + ({READS[name][0]})\n" for name in reads)
     head = {
         "method": "class Stepping(Trainer):\n  def step(self, x):\n    t = self\n",
@@ -603,6 +619,17 @@ def test_a_model_that_predicts_in_other_digits() -> None:
         for _ in range(2):
             assert predict().dtype is model.weight.dtype
             assert predict().tolist() == model(ad.ones(1, 2, dtype=model.weight.dtype)).tolist()
+
+
+def test_a_frozen_layer_that_is_learned_again() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    decay = ad.capture(lambda: sum(p.square().sum() for p in model.parameters() if p.requires_grad))
+    for layer, learned in [(0, False), (0, True), (1, False), (0, False), (1, True)]:
+        model[layer].requires_grad_(learned)
+        for _ in range(2):
+            if any(p.requires_grad for p in model.parameters()):
+                assert decay().item() == decay.function().item()
+    assert decay.stats.replays >= 4
 
 
 def test_values_that_are_loaded_need_no_recording() -> None:
