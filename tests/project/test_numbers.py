@@ -323,3 +323,29 @@ def test_an_optimizers_groups_hold_pythons_numbers(backend: Any) -> None:
     )
     optimizer.param_groups[0]["lr"] = np.float64(0.125)
     assert json.loads(json.dumps(optimizer.state_dict()["param_groups"]))[0]["lr"] == 0.125
+
+
+#: Functions of a tensor and an operand that may be a number.
+OF_OPERANDS: dict[str, Callable[[Any, Any], Any]] = {
+    name: lambda x, n, name=name: getattr(ad, name)(x, n)
+    for name in "pow float_power atan2 logaddexp maximum minimum fmod remainder floor_divide copysign xlogy hypot nextafter "
+    "heaviside eq lt isin quantile".split()
+} | {
+    "reflected float_power": lambda x, n: ad.float_power(n, x),
+    "reflected pow": lambda x, n: ad.pow(n, x),
+    "searchsorted": lambda x, n: ad.searchsorted(x, n),
+    "bucketize": lambda x, n: ad.bucketize(n, x),
+    "index_put": lambda x, n: ad.index_put(x, (ad.tensor([0]),), n),
+    "where": lambda x, n: ad.where(x > 0, n, x),
+    "lerp": lambda x, n: ad.lerp(x, x * 2, n),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_OPERANDS)
+def test_an_operand_may_be_a_number_of_numpy(name: str) -> None:
+    x, function = ad.tensor([0.0, 0.5, 1.0]), OF_OPERANDS[name]
+    expected = function(x, 1.0)
+    for kind in (np.float64, np.float32):
+        result = function(x, kind(1.0))
+        assert result.dtype is expected.dtype
+        assert result.tolist() == expected.tolist()

@@ -34,8 +34,11 @@ def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -
     return e.add(x, quotient if value == 1 else e.multiply(quotient, value))
 
 
-def heaviside(x: Tensor, values: Tensor) -> Tensor:
+def heaviside(x: Tensor, values: Any) -> Tensor:
     """1 where x is above 0, ``values`` where it is 0, else 0; no gradient. Raises ``TypeError`` where the dtypes differ."""
+    values = as_input("heaviside", values)
+    if type(values) in NUMBERS:
+        return where(x == 0, values, (x > 0).to(x.dtype))
     if x.dtype is not values.dtype:
         raise TypeError(f"heaviside: x is {x.dtype} and values {values.dtype}; they must agree")
     return where(x == 0, values.detach(), (x > 0).to(x.dtype))
@@ -77,7 +80,8 @@ def ldexp(x: Tensor, other: Tensor) -> Tensor:
 
 def float_power(x: Any, exponent: Any) -> Tensor:
     """x to the power ``exponent``, in float64. Numbers are taken as either, but not as both."""
-    return pow(*(float(v) if type(v) in NUMBERS else cast(as_input("float_power", v), dtypes.float64) for v in (x, exponent)))
+    pair = [as_input("float_power", part) for part in (x, exponent)]
+    return pow(*(float(part) if type(part) in NUMBERS else cast(part, dtypes.float64) for part in pair))
 
 
 def deg2rad(x: Tensor) -> Tensor:
@@ -120,6 +124,7 @@ def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, eq
 
     Raises ``TypeError`` where the dtypes differ, ``ValueError`` on negative tolerances.
     """
+    other = tensor_of("isclose", other)
     if x.dtype is not other.dtype:
         raise TypeError(f"isclose: compares tensors of one dtype, not {x.dtype} and {other.dtype}")
     if rtol < 0 or atol < 0:

@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, Dims, cut_along, floating, reads_numbers, shaped_like, with_axis
+from .arguments import NUMBERS, Dims, cut_along, floating, number, reads_numbers, shaped_like, with_axis
 from .elementwise import where
 from .indexing import along_axis, ends, getitem, index_put
 from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum
@@ -139,7 +139,7 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
     x = floating(name, x)
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"{name}: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
-    q = as_input(name, q)
+    q = as_input(name, q if getattr(q, "shape", None) != () or hasattr(q, "_node") else number(name, "q", q))
     q = full((), q, dtype=x.dtype, device=x.backend) if type(q) in NUMBERS else q
     if q.ndim > 1:
         raise ValueError(f"{name}: q is a number or a vector, not of shape {q.shape}")
