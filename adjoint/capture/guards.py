@@ -7,7 +7,8 @@ parts and the arguments. From there on
   the first value of each attribute, unless the call has written it before;
 * a container is guarded as a whole when it is reached: its entries by identity, numbers and strings by value;
 * a function is guarded by its code and defaults, and the names in its bytecode are followed too;
-* of a module or a class, those attributes are guarded whose names appear in the bytecode of a function that was reached.
+* of a module or a class, those attributes are guarded whose names appear in the bytecode of a function that was reached; methods
+  of a class only where an object's was fetched, or where that bytecode may read them of the class itself.
 
 Objects of libraries (NumPy, the standard library) are compared by identity alone.
 """
@@ -65,6 +66,10 @@ _CACHED = type(functools.lru_cache(lambda: None))
 _ITERATORS: tuple[Any, ...] = (GeneratorType, type(iter([])), type(iter({})), type(iter(())), zip, map, filter, enumerate, reversed)
 #: Special methods that no operation on an object that exists calls by itself.
 _EXPLICIT = frozenset({"__init__", "__new__", "__post_init__", "__repr__", "__init_subclass__", "__class_getitem__", "__del__"})
+#: What a class keeps functions as.
+_METHODS = (FunctionType, classmethod, staticmethod, property, functools.cached_property)
+#: Names by which a function gets the class of an object.
+_TO_CLASSES = frozenset({"type", "__class__", "__mro__", "mro", "__self_class__", "__thisclass__"})
 _HOOKED = ("__getattribute__", "__setattr__", "__delattr__")
 
 
@@ -89,13 +94,16 @@ class Guards:
         self.names: list[tuple[Any, str, Any]] = []
         self._notes: dict[tuple[str, int, str], Note] = {}
         self._reached: dict[int, Any] = {}
-        self._seen: set[tuple[int, str]] = set()  # objects' attributes that were read or written already
+        self._seen: set[tuple[int, type, str]] = set()  # objects' attributes that were read or written already
         self._weak: dict[int, tuple[Any, list[Note]]] = {}  # what was read of objects that the call may have made
         self._written: list[tuple[Any, str]] = []
         self._classes: dict[type, bool] = {}  # by whether only a user's functions are looked at when they read
         self._spaces: list[Any] = []  # modules and classes, with what is read of them by its name
         self._words: set[str] = set()
         self._texts: set[str] = set()
+        self._supers: set[str] = set()  # names that may be read by super()
+        self._as_values: set[int] = set()  # classes that functions hold as values, of which they may read methods
+        self._any_class = False  # whether they may hold any
         self._arrays: list[Any] = []
         self._hooks: dict[int, Any] = {}
         self._over = False
@@ -164,6 +172,8 @@ class Guards:
             for part in (value.func, value.args, value.keywords):
                 self.reach(part, path)
         elif kind in (classmethod, staticmethod):
+            if kind is classmethod:
+                self._read_classes()
             self.reach(value.__func__, path)
         elif kind is property:
             for part in (value.fget, value.fset):
@@ -314,6 +324,9 @@ class Guards:
         for owner in kind.__mro__:
             if not is_open(owner):
                 continue
+            if by_value and id(owner) not in self._as_values:
+                self._as_values.add(id(owner))
+                self._look_up(owner, self._words, self._texts)
             self._space(owner)
             for name, part in list(vars(owner).items()):
                 special = name.startswith("__") and name.endswith("__") and isinstance(part, (FunctionType, classmethod))
@@ -321,7 +334,9 @@ class Guards:
                 if called and name not in _HOOKED and (by_value or name not in _EXPLICIT):
                     self._attribute_of(owner, name)
         if is_open(type(kind)):
-            self._class(type(kind))
+            of_classes: type = type(kind)
+            self._as_values |= {id(owner) for owner in of_classes.__mro__}  # their methods' self is a class
+            self._class(of_classes)
         if by_value and is_open(kind):
             self._hook(kind, self._is_ours(kind))
 
@@ -340,14 +355,32 @@ class Guards:
         words, texts = reads.words - self._words, reads.texts - self._texts
         self._words |= words
         self._texts |= texts
+        if "super" in reads.words:
+            self._supers |= reads.words
+            words = reads.words
         for space in list(self._spaces):
             self._look_up(space, words, texts)
+        if not reads.words.isdisjoint(_TO_CLASSES):
+            self._read_classes()
+
+    def _read_classes(self) -> None:
+        """From now on, functions may read the methods of any class."""
+        if not self._any_class:
+            self._any_class = True
+            for space in list(self._spaces):
+                self._look_up(space, self._words, self._texts)
 
     def _look_up(self, space: Any, words: Iterable[str], texts: Iterable[str]) -> None:
         attributes = space if isinstance(space, dict) else vars(space)
         for name in texts if attributes is space else {*words, *texts}:
-            if name in attributes and not name.startswith("__"):
+            if name in attributes and not name.startswith("__") and self._is_read(space, name, attributes[name]):
                 self._attribute_of(space, name)
+
+    def _is_read(self, space: Any, name: str, value: Any) -> bool:
+        """Whether an attribute may be read of a class itself, or of a module; what an object's methods are is told by the hooks."""
+        if not isinstance(value, _METHODS) or not isinstance(space, type) or name in self._supers:
+            return True
+        return self._any_class or id(space) in self._as_values or self._is_ours(space)
 
     # --- reading attributes --------------------------------------------------------------------------------------------------
 
@@ -366,7 +399,7 @@ class Guards:
 
     def _getting(self, original: Any) -> Any:
         def __getattribute__(instance: Any, name: str) -> Any:
-            if self._here() and (id(instance), name) not in self._seen:
+            if self._here() and (id(instance), type(instance), name) not in self._seen:
                 self._read(instance, name)
             return original(instance, name)
 
@@ -391,7 +424,7 @@ class Guards:
         return __delattr__
 
     def _wrote(self, instance: Any, name: str) -> None:
-        key = id(instance), name
+        key = id(instance), type(instance), name
         if key not in self._seen:
             self._seen.add(key)
             if self._is_known(instance, name):
@@ -409,7 +442,7 @@ class Guards:
             return
         if (id(instance), name) in self._by_effects:
             self._refuse_changed(f"{kind.__name__}.{name}")
-        self._seen.add((id(instance), name))
+        self._seen.add((id(instance), kind, name))
         if self._is_known(instance, name):
             return
         if name in ("__dict__", "__getstate__"):  # the latter for a copy
@@ -508,7 +541,7 @@ class Guards:
         kind = type(instance)
         path = f"{kind.__name__}.__dict__"
         for name in [name for base in kind.__mro__ for name, part in vars(base).items() if type(part) is MemberDescriptorType]:
-            if (id(instance), name) not in self._seen:
+            if (id(instance), kind, name) not in self._seen:
                 self._read(instance, name)
         held = getattr(instance, "__dict__", None)
         if by_us and isinstance(instance, tuple(whole)):

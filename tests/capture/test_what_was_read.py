@@ -534,6 +534,35 @@ def test_what_is_only_assigned_is_assigned_by_a_replay_too() -> None:
         assert phases.phase == "training"
 
 
+class Named:
+    """An object with methods whose names the step mentions, and that it does not call."""
+
+    def log(self) -> None:
+        global number
+        number += 1
+
+    def report(self, value: Any) -> None:
+        global number
+        number += 1
+
+    def step(self, x: Any, verbose: bool = False) -> Any:
+        y = ad.log(x)
+        if verbose:
+            self.report(y)
+        return y
+
+
+def test_the_names_in_a_method_that_is_not_called_are_not_read() -> None:
+    named = Named()
+    step = ad.capture(named.step)
+    for _ in range(4):
+        step(ad.ones(2))
+        named.log(), named.report(0.0)
+    assert step.stats[:2] == (1, 3)
+    with pytest.raises(CaptureError, match="'number'"):
+        step(ad.ones(2), True)  # the method is called, and counts
+
+
 # --- NumPy's arrays --------------------------------------------------------------------------------------------------------------
 
 
