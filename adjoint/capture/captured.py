@@ -61,12 +61,13 @@ class Replay:
     def __init__(self, recording: Recording, program: Program, result: Any, held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
         self.hold, self.names = recording.guards.hold, recording.guards.names
-        self.assigned = recording.assigned() + recording.guards.assigned()
+        self.assigned = recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
         self.steps = _steps(recording)
         self.after: list[Callable[[], Any]] = []
         while self.steps and self.steps[-1][1] is None:  # what no number depends on is for the end, when nothing can fail any more
             self.after.insert(0, self.steps.pop()[0])
+        self.after += recording.guards.assigned()
         self.mixed = any(prefix is None for _, prefix, _, _ in self.steps)
         self.lock = Lock()
         _replays.add(self)

@@ -22,6 +22,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from functools import partial
+from operator import setitem
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -36,6 +38,7 @@ from typing import Any
 
 from .. import backends
 from ..autograd import Tensor
+from ..backends import DType
 from ..errors import CaptureError
 from .conditions import PLAIN, Note, Text, bytes_of, parts, refuse, refuse_numbers, same, unchanged, whole
 from .reads import (
@@ -96,7 +99,9 @@ class Guards:
         self._reached: dict[int, Any] = {}
         self._seen: set[tuple[int, type, str]] = set()  # objects' attributes that were read or written already
         self._weak: dict[int, tuple[Any, list[Note]]] = {}  # what was read of objects that the call may have made
-        self._written: list[tuple[Any, str]] = []
+        self._written: list[tuple[Any, str]] = []  # attributes that were written before they were read
+        self._stores: list[tuple[Any, str, Any]] = []  # the same of names, which functions assign and do not read
+        self._again: list[Callable[[], Any]] = []
         self._classes: dict[type, bool] = {}  # by whether only a user's functions are looked at when they read
         self._spaces: list[Any] = []  # modules and classes, with what is read of them by its name
         self._words: set[str] = set()
@@ -290,6 +295,14 @@ class Guards:
             (cell, name) for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True) if name in reads.cells
         ]
         spaces += [(function.__globals__, name) for name in reads.globals if name in function.__globals__]
+        stores: list[tuple[Any, str]] = [
+            (cell, name) for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
+        ]
+        stores += [(function.__globals__, name) for name in reads.stores if name not in code.co_freevars]
+        loaded = {(id(space), name) for space, name in spaces}
+        for space, name in stores:
+            if name in reads.stores and (id(space), name) not in loaded:
+                self._stores.append((space, name, named(space, name, MISSING)))
         values: dict[str, Any] = {}
         for space, name in spaces:
             values[name] = value = named(space, name)
@@ -491,7 +504,7 @@ class Guards:
 
     def required(self, tensor: Tensor) -> None:
         """Note that it was read whether a tensor requires a gradient."""
-        key = id(tensor), "()"  # the attribute itself is seen by the hook of a tensor's class
+        key = id(tensor), type(tensor), "()"  # the attribute itself is seen by the hook of a tensor's class
         if key not in self._seen:
             self._seen.add(key)
             path = f"{type(tensor).__name__}.requires_grad"
@@ -586,6 +599,7 @@ class Guards:
                 if note.kind == "attribute":
                     self.reach(note.value, note.path)
         self._weak.clear()
+        self._settle_written()
         for array, before, path in self._arrays:
             if is_live(array):
                 continue
@@ -610,14 +624,43 @@ class Guards:
                 broken.add(f"'{name}'")
         return broken
 
-    def assigned(self) -> list[tuple[Any, str, Any]]:
-        """What the call assigned to attributes that it had not read, where a replay can assign it again."""
-        found = []
+    def _settle_written(self) -> None:
+        """Find what a replay can assign again of what the call assigned and had not read; guard what it was given else."""
         for instance, name in self._written:
             value = getattr(instance, name, MISSING)
-            if type(value) in PLAIN or id(value) in self._reached:
-                found.append((instance, name, value))
-        return found
+            if self._is_lasting(value):
+                self._again.append(partial(setattr, instance, name, value))
+            elif value is MISSING:
+                self._note("unset", instance, name, None, f"{type(instance).__name__}.{name}")
+            else:
+                self._kept("attribute", instance, name, value, f"{type(instance).__name__}.{name}")
+        read = {(id(space), name) for space, name, _ in self.names}
+        for space, name, before in self._stores:
+            value = named(space, name, MISSING)
+            if (id(space), name) in read:
+                continue
+            of_globals = isinstance(space, dict)
+            if not same(value, before) and self._is_lasting(value):
+                store = partial(setitem, space, name, value) if of_globals else partial(setattr, space, "cell_contents", value)
+                self._again.append(store)
+            elif value is MISSING and of_globals:
+                self._note("absent", space, name, None, f"'{name}'")
+            else:  # it may have been assigned what it was before
+                self._kept(*("entry", space, name) if of_globals else ("attribute", space, "cell_contents"), value, f"'{name}'")
+
+    def _kept(self, kind: str, owner: Any, name: str, value: Any, path: str) -> None:
+        self._note(kind, owner, name, value, path)
+        self.reach(value, path)
+
+    def _is_lasting(self, value: Any) -> bool:
+        """Whether a value is the same at each call: a plain one, or an object that was there before."""
+        if type(value) is tuple:
+            return all(map(self._is_lasting, value))
+        return isinstance(value, (*PLAIN, Tensor, DType)) or id(value) in self._reached
+
+    def assigned(self) -> list[Callable[[], Any]]:
+        """What a replay is to call, so that what the call assigned and had not read is assigned again."""
+        return self._again
 
     def _redone(self, text: Text) -> list[str]:
         return [text.of(note) for note in self._notes.values() if note.redone]

@@ -30,6 +30,7 @@ class Reads(NamedTuple):
     words: frozenset[str]  #: all names, those of attributes among them
     texts: frozenset[str]  #: all strings, which may be names or keys
     imports: frozenset[str]
+    stores: frozenset[str]  #: globals and free variables that are assigned or deleted
 
 
 @functools.lru_cache(4096)
@@ -38,6 +39,7 @@ def reads_of(code: Any) -> Reads:
     cells: set[str] = set()
     chains: set[tuple[str, ...]] = set()
     imports: set[str] = set()
+    stores: set[str] = set()
     words, texts = set(code.co_names), set()
     chain: list[str] | None = None
     for step in get_instructions(code):
@@ -57,6 +59,8 @@ def reads_of(code: Any) -> Reads:
             chain = [step.argval]
         elif step.opname == "IMPORT_NAME":
             imports.add(step.argval)
+        elif step.opname in ("STORE_GLOBAL", "STORE_DEREF", "DELETE_GLOBAL", "DELETE_DEREF"):
+            stores.add(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, str):
             texts.add(constant)
@@ -70,17 +74,19 @@ def reads_of(code: Any) -> Reads:
             words |= inner.words
             texts |= inner.texts
             imports |= inner.imports
-    return Reads(tuple(names), frozenset(cells), frozenset(chains), frozenset(words), frozenset(texts), frozenset(imports))
+            stores |= inner.stores
+    some = frozenset(words), frozenset(texts), frozenset(imports), frozenset(stores)
+    return Reads(tuple(names), frozenset(cells), frozenset(chains), *some)
 
 
-def named(space: Any, name: str) -> Any:
-    """What a name stands for in a module's globals, or in a closure's cell; None where it stands for nothing."""
+def named(space: Any, name: str, missing: Any = None) -> Any:
+    """What a name stands for in a module's globals, or in a closure's cell; ``missing`` where it stands for nothing."""
     if isinstance(space, dict):
-        return space.get(name)
+        return space.get(name, missing)
     try:
         return space.cell_contents
     except ValueError:  # nothing was assigned yet
-        return None
+        return missing
 
 
 @functools.lru_cache(4096)

@@ -563,6 +563,86 @@ def test_the_names_in_a_method_that_is_not_called_are_not_read() -> None:
         step(ad.ones(2), True)  # the method is called, and counts
 
 
+#: What a call may assign, of what it is given, and how that is found afterwards.
+WRITES: dict[str, tuple[str, str]] = {
+    "attribute": ("t.phase = p", "t.phase"),
+    "attribute of an attribute": ("t.leaf.leaf = p", "t.leaf.leaf"),
+    "slot": ("t.slotted.slot = p", "t.slotted.slot"),
+    "tuple": ("t.pair = (p, (p, None))", "t.pair"),
+    "shape": ("t.shape = (p, tuple(x.shape))", "t.shape"),
+    "dtype": ("t.dtype = x.dtype if p else None", "t.dtype"),
+    "object that was there": ("t.chosen = t.leaves[p > 1]", "t.leaves.index(t.chosen)"),
+    "tensor that was there": ("t.current = t.learned[p > 1]", "[t.current is part for part in t.learned]"),
+    "new dict": ("t.info = {'p': p}", "t.info"),
+    "new object": ("t.other = Config(p)", "t.other.rate"),
+    "deleted": ("t.now = 1.0\n    if p > 1: del t.now", "getattr(t, 'now', 'nothing')"),
+    "global": ("set_global(p)", "set_number"),
+    "global that was not there": ("set_missing(p)", "globals().get('set_too')"),
+    "global, a dict": ("set_global({'p': p})", "set_number"),
+    "free variable": ("set_free(p)", "set_free.__closure__[0].cell_contents"),
+    "free variable, from within": ("set_within(p)", "set_within.__closure__[0].cell_contents"),
+}
+
+SETTERS = """
+set_number = 0.0
+def set_global(p):
+    global set_number
+    set_number = p
+def set_missing(p):
+    global set_too
+    set_too = p
+def of_free():
+    free = 0.0
+    def set_free(p):
+        nonlocal free
+        free = p
+    def set_within(p):
+        def inner():
+            nonlocal free
+            free = (p, p)
+        inner()
+    return set_free, set_within
+set_free, set_within = of_free()
+"""
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.sampled_from(list(WRITES)), min_size=1, max_size=3, unique=True),
+    st.lists(st.tuples(st.sampled_from([1.0, 2.0]), st.booleans()), min_size=2, max_size=8),
+)
+def test_what_is_assigned_is_as_after_the_eager_call(writes: list[str], calls: list[tuple[float, bool]]) -> None:
+    def after(captured: bool) -> list[str]:
+        world, _ = world_of([], "global")
+        body = "".join(f"    {WRITES[name][0]}\n" for name in writes)
+        exec(f"{SETTERS}\ndef step(x, p):\n{body}    return x * p\n", world)
+        step = ad.capture(world["step"]) if captured else world["step"]
+        told = []
+        for p, between in calls:
+            if between:  # what was assigned is something else before the next call
+                world["step"](ad.ones(2), 3.0)
+            step(ad.ones(2), p)
+            told += [repr(eval(WRITES[name][1], world)) for name in writes]
+        return told
+
+    assert after(True) == after(False)
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_each_way_to_assign_is_replayed(name: str) -> None:
+    told: list[list[str]] = []
+    for wrap in (ad.capture, lambda function: function):
+        world, _ = world_of([], "global")
+        exec(f"{SETTERS}\ndef step(x, p):\n    {WRITES[name][0]}\n    return x * p\n", world)
+        step = wrap(world["step"])
+        told.append([])
+        for p in (1.0, 1.0, 1.0, 2.0, 2.0, 1.0, 2.0):
+            step(ad.ones(2), p)
+            told[-1].append(repr(eval(WRITES[name][1], world)))
+        assert step is world["step"] or step.stats.replays
+    assert told[0] == told[1]
+
+
 # --- NumPy's arrays --------------------------------------------------------------------------------------------------------------
 
 
