@@ -133,7 +133,10 @@ def sum_of_squares(x: Array, axis: Any) -> Array:
             first -= 1
         rest = tuple(a for a in axes if a < first)
     if first == ndim or not x.flags.c_contiguous:
-        return add_up(x * x, axis=axis, keepdims=True)
+        factors = as_product(x, axis)
+        if factors is None or factors[1] is not x:
+            return add_up(x * x, axis=axis, keepdims=True)
+        return np.einsum("ij,ij->j", x, x)[None]  # a column for each group: without an array of squares
     shape = x.shape[:first]
     rows = x if first == ndim - 1 else x.reshape(*shape, math.prod(x.shape[first:]))
     total = np.vecdot(rows, rows).reshape(shape + (1,) * (ndim - first))
@@ -149,12 +152,23 @@ def root_mean_square(otherwise: Any, x: Array, *, axis: Any, divisor: float, eps
     else:
         fine = not total.size or bool(largest(total, None) < math.inf and (not low or smallest(total, None) >= low))
     lost: Any = None if fine else ~((total >= low) & (total < math.inf))
+    again = None if fine else otherwise(_groups(x, axis, lost), axis=-1, divisor=divisor, eps=eps)
     if divisor != 1:
         total /= divisor
     if eps:
         total += eps
     root = np.sqrt(total, total)
-    return root if fine else np.where(lost, otherwise(x, axis=axis, divisor=divisor, eps=eps), root)
+    if again is not None:
+        root[lost] = again.reshape(-1)
+    return root
+
+
+def _groups(x: Array, axis: Any, chosen: Array) -> Array:
+    """Those groups of elements, of which a reduction over ``axis`` makes one number each, that are ``chosen``: as rows."""
+    reduced = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    kept = [i for i in range(x.ndim) if i not in reduced]
+    groups = x.transpose(*kept, *reduced)[chosen.reshape([x.shape[i] for i in kept])]
+    return groups.reshape(len(groups), -1)
 
 
 def matmul(x: Array, y: Array) -> Array:

@@ -172,7 +172,7 @@ def _by_own_statistics(
                     first = tuple([slice(0, 1) if i in axes else slice(None) for i in range(x.ndim)])
                     found = x[first] - centred[first]
                 else:
-                    found = reductions.sum(f.square(centred), axis=axes, keepdims=True) / (n - 1)
+                    found = f.square(normalization.root_mean_square.call(centred, axis=axes, divisor=n - 1, eps=0.0))
                 each = f.mean(f.reshape(found, -1, input.shape[1]), 0)
                 kept, moved = 1.0 - momentum, momentum
                 if isinstance(kept, Tensor) and isinstance(moved, Tensor):
