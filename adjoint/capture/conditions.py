@@ -20,12 +20,18 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None))
 whole: list[type] = []
 
 
+#: Those of which equal ones are the same.
+_EXACT = frozenset({bool, int, str, bytes})
+
+
 def same(now: Any, before: Any) -> bool:
     """Whether a value is what it was: itself, or an equal number, string or tuple of such."""
     if now is before:
         return True
     if type(now) is not type(before):
         return False
+    if type(now) in _EXACT:
+        return bool(now == before)
     if isinstance(now, PLAIN):
         return repr(now) == repr(before)  # which tells -0.0 from 0.0, and NaN is NaN
     return type(now) is tuple and same_items(now, before)
@@ -33,7 +39,13 @@ def same(now: Any, before: Any) -> bool:
 
 def same_items(now: Any, before: tuple[Any, ...]) -> bool:
     """:func:`same` of each item."""
-    return len(now) == len(before) and (all(map(is_, now, before)) or all(map(same, now, before)))
+    if len(now) != len(before):
+        return False
+    if all(map(is_, now, before)):
+        return True
+    if _EXACT.issuperset(map(type, before)):
+        return tuple(map(type, now)) == tuple(map(type, before)) and tuple(now) == before
+    return all(map(same, now, before))
 
 
 def parts(module: Any) -> list[Any]:
@@ -45,10 +57,18 @@ def identities(items: Iterable[Any]) -> frozenset[Any]:
     return frozenset((type(item), repr(item)) if isinstance(item, PLAIN) else id(item) for item in items)
 
 
-def bytes_of(array: Any) -> bytes:
+def bytes_of(array: Any) -> bytearray:
+    """A copy of an array's values, which compares with the array itself where that lies in one piece."""
     backend: Any = backends.of_array(array)
-    found: bytes = type(backend).to_numpy(backend, array).tobytes()  # the class's, which is not replaced while recording
-    return found
+    return bytearray(type(backend).to_numpy(backend, array).tobytes())  # the class's, which is not replaced while recording
+
+
+def same_bytes(array: Any, before: bytearray) -> bool:
+    """Whether an array has these values still; compared where they lie, if that is in one piece."""
+    try:
+        return before == memoryview(array).cast("B")
+    except (TypeError, ValueError):  # not in one piece, or of a type that no buffer has
+        return before == bytes_of(array)
 
 
 class Note(NamedTuple):
@@ -69,7 +89,7 @@ class Note(NamedTuple):
 
 
 _TOOLS = {
-    "same": same, "same_items": same_items, "parts": parts, "identities": identities, "bytes_of": bytes_of,
+    "same": same, "same_items": same_items, "parts": parts, "identities": identities, "same_bytes": same_bytes,
     "MISSING": MISSING, "is_": is_,
 }  # fmt: skip
 
@@ -132,7 +152,7 @@ class Text:
             return f"({self.items(f'{held}.__dict__.values()', everything)} or same_items(parts({held}), {self.symbol(value)}))"
         if kind == "items":
             return self.items(held, value)
-        return f"bytes_of({held}) == {self.symbol(value)}"
+        return f"same_bytes({held}, {self.symbol(value)})"
 
     def items(self, read: str, value: tuple[Any, ...]) -> str:
         """That what ``read`` reads has these items."""

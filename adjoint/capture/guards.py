@@ -5,7 +5,8 @@ parts and the arguments. From there on
 
 * an object of a Python class is followed as it is read: while a call is recorded, ``__getattribute__`` of each such class notes
   the first value of each attribute, unless the call has written it before;
-* a container is guarded as a whole when it is reached: its entries by identity, numbers and strings by value;
+* a container is guarded as a whole when it is reached: its entries by identity, numbers and strings by value; what a replay could
+  not follow, an iterator or a large array, is refused where the bytecode may read it there: at a key that it names, say;
 * a function is guarded by its code and defaults, and the names in its bytecode are followed too;
 * of a module or a class, those attributes are guarded whose names appear in the bytecode of a function that was reached; methods
   of a class only where an object's was fetched, or where that bytecode may read them of the class itself.
@@ -64,11 +65,18 @@ STEADY = ("adjoint.optim.lr_scheduler",)
 
 #: NumPy arrays up to this size are compared by value.
 LARGEST = 1 << 20
+#: Containers of more objects than this are compared by the identities of those; their attributes are noted where they are read.
+MANY = 64
 
 _CACHED = type(functools.lru_cache(lambda: None))
 _ITERATORS: tuple[Any, ...] = (GeneratorType, type(iter([])), type(iter({})), type(iter(())), zip, map, filter, enumerate, reversed)
 #: Special methods that no operation on an object that exists calls by itself.
 _EXPLICIT = frozenset({"__init__", "__new__", "__post_init__", "__repr__", "__init_subclass__", "__class_getitem__", "__del__"})
+_CONTAINERS = (Tensor, list, tuple, deque, dict, MappingProxyType, set, frozenset, threading.local, type, *PLAIN)
+#: Methods of a dict that read entries which no text names.
+_TO_ENTRIES = frozenset(
+    {"items", "values", "get", "pop", "popitem", "setdefault", "dict", "copy", "deepcopy", "vars", "__dict__", "getattr", "asdict"}
+)
 #: What a class keeps functions as.
 _METHODS = (FunctionType, classmethod, staticmethod, property, functools.cached_property)
 #: Names by which a function gets the class of an object.
@@ -116,7 +124,11 @@ class Guards:
         self.effect = self.rates_changed = False
         self._late = ""
         self._own: set[str] = set()
-        self._queue: deque[tuple[Any, str]] = deque()
+        self._queue: deque[tuple[Any, str, str | None]] = deque()
+        self._key: str | None = None  # that of the entry of a dict by which what is followed was reached
+        self._by_keys: dict[int, set[str]] = {}  # what was reached by such keys alone
+        self._refusals: list[tuple[str | None, str]] = []  # what is not to be read, with its key
+        self._any_key = False  # whether functions read keys that they do not name
 
     # --- reaching ------------------------------------------------------------------------------------------------------------
 
@@ -149,22 +161,31 @@ class Guards:
         top = top_of(module)
         return origin_of(top) == "user" or top in self._own
 
-    def reach(self, value: Any, path: str) -> None:
+    def reach(self, value: Any, path: str, key: str | None = None) -> None:
         """Follow a value that was read: guard what it holds, or have it noted as it is read."""
-        self._queue.append((value, path))
-        if len(self._queue) == 1:  # nobody is at it
+        self._queue.append((value, path, self._key if key is None else key))
+        if len(self._queue) == 1:  # and is not followed already
             try:
                 while self._queue:
-                    self._follow(*self._queue[0])
+                    value, path, self._key = self._queue[0]
+                    self._follow(value, path)
                     self._queue.popleft()
             finally:
                 self._queue.clear()
+                self._key = None
 
     def _follow(self, value: Any, path: str) -> None:
         kind = type(value)
-        if kind in PLAIN or id(value) in self._reached or issubclass(kind, (Tensor, *PLAIN)):
+        if kind in PLAIN or issubclass(kind, (Tensor, *PLAIN)):
+            return
+        keys = self._by_keys.get(id(value))
+        if id(value) in self._reached and (keys is None or self._key in keys):
             return
         self._reached[id(value)] = value
+        if self._key is None:
+            self._by_keys.pop(id(value), None)
+        else:
+            self._by_keys.setdefault(id(value), set()).add(self._key)
         if kind is FunctionType:
             self._function(value, path)
         elif kind is MethodType:
@@ -204,24 +225,50 @@ class Guards:
             self._note("variable", value, "", found, path)
             self.reach(found, path)
         elif kind in _ITERATORS or kind.__module__ == "itertools":
-            raise CaptureError(
+            self._not_read(
                 f"capture: the function reads an iterator ({path}, a {kind.__name__}), which a replay would not advance; call "
                 "next() outside of the captured function and pass what it gives as an argument"
             )
         else:
             self._object(value, kind, path)
 
+    def _not_read(self, message: str) -> None:
+        """Refuse what was reached, unless it is in a dict and nothing reads it there."""
+        if self._key is None:
+            raise CaptureError(message)
+        self._refusals.append((self._key, message))
+
+    def _parts(self, pairs: Iterable[tuple[Any, Any]], many: bool, path: str) -> None:
+        """Follow what a container holds; of many objects with attributes, those whose attributes are read."""
+        by_attributes: dict[type, bool] = {}
+        for at, part in pairs:
+            kind = type(part)
+            if kind in PLAIN:
+                continue
+            if many and kind not in by_attributes:
+                by_attributes[kind] = self._is_by_attributes(part, kind)
+                if by_attributes[kind]:
+                    self._hook(kind, False)
+            if many and by_attributes[kind]:
+                self._reached[id(part)] = part
+            else:
+                self.reach(part, f"{path}[{at!r}]", at if type(at) is str else None)
+
+    def _is_by_attributes(self, value: Any, kind: type) -> bool:
+        """Whether all that a replay has to know of an object is noted when its attributes are read."""
+        if not is_open(kind) or issubclass(kind, _CONTAINERS) or issubclass(kind, tuple(whole)) or self._is_ours(kind):
+            return False
+        return backends.of_array(value) is None
+
     def _object(self, value: Any, kind: type, path: str) -> None:
         """Follow a container, an array, or any other object."""
         if issubclass(kind, (list, tuple, deque)):
             if not issubclass(kind, tuple):
                 self._note("items", value, "", tuple(value), path)
-            for at, part in enumerate(value):
-                self.reach(part, f"{path}[{at}]")
+            self._parts(enumerate(value), len(value) > MANY, path)
         elif issubclass(kind, (dict, MappingProxyType)):
             self._note("entries", value, "", (tuple(value), tuple(value.values())), path)
-            for key, part in list(value.items()):
-                self.reach(part, f"{path}[{key!r}]")
+            self._parts(list(value.items()), len(value) > MANY, path)
         elif issubclass(kind, (set, frozenset)):
             if issubclass(kind, set):
                 self._note("members", value, "", tuple(value), path)
@@ -273,7 +320,7 @@ class Guards:
         backend: Any = backends.of_array(array)
         if backend.name == "numpy":
             small = array.nbytes <= LARGEST and array.dtype.kind != "O"
-            self._arrays.append((array, bytes_of(array) if small else None, path))
+            self._arrays.append((array, bytes_of(array) if small else None, path, self._key))
 
     def _function(self, function: FunctionType, path: str) -> None:
         if not self._follows(function.__globals__.get("__name__")):  # a decorator, it may be
@@ -306,7 +353,8 @@ class Guards:
         values: dict[str, Any] = {}
         for space, name in spaces:
             values[name] = value = named(space, name)
-            self.names.append((space, name, value))
+            if not any(space is other and name == text for other, text, _ in self.names):
+                self.names.append((space, name, value))
         for name, value in values.items():
             self.reach(value, f"'{name}'")
         for first, *rest in reads.chains:
@@ -373,6 +421,7 @@ class Guards:
             words = reads.words
         for space in list(self._spaces):
             self._look_up(space, words, texts)
+        self._any_key |= reads.any_key or not reads.words.isdisjoint(_TO_ENTRIES)
         if not reads.words.isdisjoint(_TO_CLASSES):
             self._read_classes()
 
@@ -600,15 +649,20 @@ class Guards:
                     self.reach(note.value, note.path)
         self._weak.clear()
         self._settle_written()
-        for array, before, path in self._arrays:
+        for array, before, path, key in self._arrays:
             if is_live(array):
                 continue
-            if before is None:
-                raise CaptureError(
-                    f"capture: the function reads values of a large NumPy array ({path}, {array.nbytes / 1e6:.1f} MB), "
-                    "which a replay would not compare; make it a tensor outside of the function"
-                )
-            self._note("bytes", array, "", before, path)
+            if before is not None:
+                self._note("bytes", array, "", before, path)
+                continue
+            objects = array.dtype.kind == "O"
+            told = f"a NumPy array of objects ({path})" if objects else f"a large NumPy array ({path}, {array.nbytes / 1e6:.1f} MB)"
+            other = "a list" if objects else "a tensor"
+            message = f"capture: the function reads values of {told}, which a replay would not compare; "
+            self._refusals.append((key, f"{message}make it {other} outside of the function"))
+        for key, message in self._refusals:
+            if key is None or self._any_key or key in self._words or key in self._texts:
+                raise CaptureError(message)
         text = Text()
         notes = [note for note in self._notes.values() if not note.redone]
         self.hold = text.function([text.of(note) for note in notes], [*self._redone(text), *unchanged(text, tensors)], self.names)

@@ -31,6 +31,7 @@ class Reads(NamedTuple):
     texts: frozenset[str]  #: all strings, which may be names or keys
     imports: frozenset[str]
     stores: frozenset[str]  #: globals and free variables that are assigned or deleted
+    any_key: bool  #: whether an entry may be read by a key that is no constant
 
 
 @functools.lru_cache(4096)
@@ -41,10 +42,16 @@ def reads_of(code: Any) -> Reads:
     imports: set[str] = set()
     stores: set[str] = set()
     words, texts = set(code.co_names), set()
+    any_key, before = False, ""
     chain: list[str] | None = None
     for step in get_instructions(code):
         if step.opname == "EXTENDED_ARG":
             continue
+        if step.opname == "BINARY_SUBSCR" or (step.opname == "BINARY_OP" and step.argrepr == "[]"):
+            any_key |= before not in ("LOAD_CONST", "LOAD_SMALL_INT", "BUILD_SLICE", "BUILD_TUPLE")
+        any_key |= step.opname in ("DICT_MERGE", "DICT_UPDATE")
+        if step.opname not in ("COPY", "DUP_TOP_TWO"):  # of an augmented assignment
+            before = step.opname
         if chain is not None and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             chain.append(step.argval)
             continue
@@ -75,8 +82,9 @@ def reads_of(code: Any) -> Reads:
             texts |= inner.texts
             imports |= inner.imports
             stores |= inner.stores
+            any_key |= inner.any_key
     some = frozenset(words), frozenset(texts), frozenset(imports), frozenset(stores)
-    return Reads(tuple(names), frozenset(cells), frozenset(chains), *some)
+    return Reads(tuple(names), frozenset(cells), frozenset(chains), *some, any_key)
 
 
 def named(space: Any, name: str, missing: Any = None) -> Any:

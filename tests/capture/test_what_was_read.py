@@ -10,6 +10,8 @@ import copy
 import dataclasses
 import functools
 import gc
+import itertools
+import operator
 import sys
 import threading
 import types
@@ -641,6 +643,56 @@ def test_each_way_to_assign_is_replayed(name: str) -> None:
             told[-1].append(repr(eval(WRITES[name][1], world)))
         assert step is world["step"] or step.stats.replays
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [lambda: iter([1, 2]), lambda: (i for i in [1]), itertools.count, lambda: np.zeros(1 << 18), lambda: np.array(["a", None])],
+)
+def test_what_no_key_leads_to_is_not_read(unread: Callable[[], Any]) -> None:
+    state = {"factor": 2.0, "aside": unread(), "inner": {"aside": [unread()]}}
+    step = ad.capture(lambda x: x * state["factor"] * len(state))
+    for factor in (2.0, 2.0, 3.0):
+        state["factor"] = factor
+        assert step(ad.ones(1)).tolist() == [factor * 3]
+    assert step.stats[:2] == (2, 1)
+
+
+class Doing:
+    def one(self, value: Any) -> float:
+        return float(next(value)) if hasattr(value, "__next__") else float(value[0])
+
+
+@pytest.mark.parametrize("unread", [lambda: iter([1, 2]), lambda: np.ones(1 << 18)])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda state, one: one(state["aside"]),
+        lambda state, one: next(one(part) for part in state.values()),
+        lambda state, one: one({**state}["aside"]),
+        lambda state, one: next(one(state[key]) for key in state),
+        lambda state, one: one(operator.itemgetter("aside")(state)),
+        lambda state, one: (lambda aside: one(aside))(**state),
+        lambda state, one: one(types.SimpleNamespace(**state).aside),
+    ],
+)
+def test_what_a_key_leads_to_is_refused_as_what_a_name_leads_to(read: Callable[..., Any], unread: Callable[[], Any]) -> None:
+    state = {"aside": unread()}
+    with pytest.raises(CaptureError, match=r"reads (an iterator|values of a large NumPy array) \('state'\['aside'\]"):
+        ad.capture(lambda x: x * read(state, Doing().one))(ad.ones(1))
+
+
+def test_many_objects_are_compared_by_identity_and_followed_where_they_are_read() -> None:
+    leaves = [types.new_class("Leaf", (), {})() for _ in range(3)] + [Counting() for _ in range(2000)]
+    step = ad.capture(lambda x: x * len(leaves) * leaves[-1].n * leaves[5].inner.n)
+    for change in (lambda: None, lambda: setattr(leaves[-1], "n", 3), lambda: setattr(leaves[5].inner, "n", 3), leaves.pop):
+        change()
+        expected = [len(leaves) * leaves[-1].n * leaves[5].inner.n] * 2
+        assert [step(ad.ones(1)).item() for _ in range(2)] == expected
+    assert step.stats[:2] == (4, 4)
+    leaves[7].n = 8
+    step(ad.ones(1))
+    assert step.stats[:2] == (4, 5)
 
 
 # --- NumPy's arrays --------------------------------------------------------------------------------------------------------------
