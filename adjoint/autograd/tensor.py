@@ -546,7 +546,11 @@ class Tensor:
             journal.writing(self.backend, self._array)
         try:
             *first, last = f.in_steps(f.plain_index(self, index))
-            xp.setitem(xp.getitem(self._array, first[0]) if first else self._array, array, last)
+            part = xp.getitem(self._array, first[0]) if first else self._array
+            if first and self.backend.owner(part) is not self.backend.owner(self._array):  # in capture, a copy
+                array, last = xp.index_put(part, array, last), first[0]
+                part = self._array
+            xp.setitem(part, array, last)
         except (ValueError, IndexError) as error:
             raise type(error)(f"tensor[{f.shown_index(index)}] = …: {error} (the tensor has shape {self.shape})") from error
         graph.writes.note(self.backend, self._array, "__setitem__")

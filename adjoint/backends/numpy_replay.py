@@ -459,9 +459,9 @@ class Replay:
         return f"{self._assigned[-1]} = {call}"
 
     def _takes(self, op: Op) -> bool:
-        """Whether ``take`` gives what is picked; of a single number that is none that can be written to."""
+        """Whether ``take`` gives what is picked, in the same layout; of a single number that is none that can be written to."""
         index = op.args[1]
-        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b":
+        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not model_of(op.made).flags.c_contiguous:
             return False
         return bool(op.made.shape) or op.made.memory not in self._written
 

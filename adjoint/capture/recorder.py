@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import operator
 import threading
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.program import Check, Lane, Memory, Op, Program, Value
+from ..backends.program import Check, Lane, Memory, Op, Program, Value, is_basic
 from ..backends.special import halves
 from ..errors import CaptureError
 from .refusals import refused
+from .strides import laid_out
 
 #: Python's operators by the standard's names.
 UNARY = {"negative": "neg", "positive": "pos", "abs": "abs", "bitwise_invert": "invert"}
@@ -83,7 +85,6 @@ def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) 
             recorder.log(Op(name, new, (before, recorder.valued(other)), {}, self.value))
         else:
             recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
-            recorder.changed(self)
         return self
 
     return method
@@ -167,18 +168,6 @@ for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", 
     setattr(Number, f"__{_short}__", _decision(_short, _sign))
 
 
-class Copy(NamedTuple):
-    """``made``, a copy of ``source[index]``, which would be a view if the 0-d arrays in the index were Python integers.
-
-    It is kept equal to that view: what is written to it is written to the source, and once the source was written to otherwise, it
-    may no longer be read.
-    """
-
-    source: Recorded
-    index: Any
-    made: Recorded
-
-
 class Recorder:
     """The log of one call on one backend, and the namespace that fills it.
 
@@ -202,8 +191,8 @@ class Recorder:
         self._numbers: dict[str, Value] = {}
         self._viewed: set[Memory] = set()
         self._of_arguments: set[Memory] = set()
-        self._copies: dict[Memory, Copy] = {}
-        self._stale: set[Memory] = set()  # of copies whose source was written to since
+        self._picks: dict[Memory, tuple[Memory, int]] = {}  # of x[i], i a 0-d tensor: the memory of x, and its writes until then
+        self._writes: Counter[Memory] = Counter()
         self._lane: Lane | None = None
         self._regions = 0
         self.xp: Any = self._namespace()
@@ -213,7 +202,6 @@ class Recorder:
         self.paused, self.xp = True, None
         self._outside.clear()
         self._owners.clear()
-        self._copies.clear()
 
     @property
     def here(self) -> bool:
@@ -231,7 +219,7 @@ class Recorder:
                 setattr(made, name, partial(self.call_named, name, member))
             else:
                 setattr(made, name, member)
-        made.setitem, made.lanes = self.setitem, self.lanes
+        made.getitem, made.setitem, made.lanes = self.getitem, self.setitem, self.lanes
         return made
 
     # --- arrays in and out ---------------------------------------------------------------------------------------------------
@@ -260,12 +248,15 @@ class Recorder:
         return part
 
     def check_current(self, held: Recorded) -> None:
-        """Raise :class:`CaptureError` where an array stands for a view of what was written to since."""
-        if held.value.memory in self._stale:
-            raise CaptureError(
-                "capture: x[i], of a tensor i, is a copy while the function is recorded, and x was written to since; take x[i] "
-                "again after the write, or clone() it before"
-            )
+        """Raise :class:`CaptureError` on x[i], i a 0-d tensor, if x was written to since."""
+        memory = held.value.memory
+        while memory in self._picks:
+            memory, writes = self._picks[memory]
+            if self._writes[memory] != writes:
+                raise CaptureError(
+                    "capture: x[i], of a 0-d tensor i, is a copy while the function is recorded, and x was written to since; take "
+                    "x[i] again after the write, or clone() it before"
+                )
 
     def _number(self, number: Number) -> Value:
         if number.expression not in self._numbers:
@@ -363,10 +354,33 @@ class Recorder:
         op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
         op.draws = draws
         self.log(op)
-        made = Recorded(out, value, self)
-        if name == "getitem" and self._is_place(args[1]):
-            self._copies[value.memory] = Copy(args[0], args[1], made)
-        return made
+        return Recorded(out, value, self)
+
+    def getitem(self, x: Any, index: Any) -> Any:
+        """``xp.getitem``. By 0-d integer arrays it gives a copy, laid out as the view that integers would give, to be read only."""
+        picked = self.call_named("getitem", self.plain.getitem, x, index)
+        parts = index if isinstance(index, tuple) else (index,)
+        places = [part for part in parts if type(part) is Recorded]
+        if type(x) is not Recorded or type(picked) is not Recorded or not places or any(place.shape != () for place in places):
+            return picked
+        integers = tuple([type(self.backend).told(self.backend, part.array) if type(part) is Recorded else part for part in parts])
+        if not is_basic(integers):
+            return picked
+        if picked.size:
+            picked = laid_out(self.xp, picked, *self._strides(self.plain.getitem(x.array, integers)))
+        self._picks[picked.value.memory] = x.value.memory, self._writes[x.value.memory]
+        self._viewed |= {picked.value.memory, x.value.memory}
+        return picked
+
+    def _strides(self, array: Any) -> tuple[list[int], int]:
+        """The strides and the size of an element, in bytes, from the elements' addresses; 0 where an axis has one element."""
+
+        def stretch(axis: int | None = None) -> tuple[int, int]:
+            element = tuple([slice(1, 2) if k == axis else slice(1) for k in range(array.ndim)])
+            return self.backend.extent(self.plain.getitem(array, element))
+
+        low, high = stretch()
+        return [stretch(k)[0] - low if n > 1 else 0 for k, n in enumerate(array.shape)], high - low
 
     def _is_same(self, a: Any, b: Any) -> bool:
         """Whether a view is of all that it is a view of, in the same form; False where strides are not to be had."""
@@ -382,18 +396,10 @@ class Recorder:
         value = held.value
         if value.kind != "made" or value.base is not None or value.memory.outside or value.memory in self._viewed:
             return False
-        if any(value.memory in (memory, copy.source.value.memory) for memory, copy in self._copies.items()):
-            return False
         return type(other) in (int, float, Number) or (type(other) is Recorded and other.dtype == held.dtype)
 
     def _is_mask(self, part: Any) -> bool:
         return type(part) is Recorded and self.backend.dtypes[part.dtype].kind == "bool"
-
-    def _is_place(self, index: Any) -> bool:
-        """Whether an index would pick a view, if a 0-d array in it were a Python integer."""
-        parts = index if isinstance(index, tuple) else (index,)
-        arrays = [part for part in parts if type(part) is Recorded]
-        return bool(arrays) and all(part.shape == () and not self._is_mask(part) for part in arrays)
 
     def setitem(self, x: Any, value: Any, index: Any) -> None:
         """``xp.setitem``, written down."""
@@ -402,32 +408,6 @@ class Recorder:
         if self.here:
             given = self.valued((x, value, index))
             self.write(Op("setitem", self.plain.setitem, given, {}, writes=given[0]))
-            self.changed(x, value)
-
-    def is_copy(self, held: Any) -> bool:
-        """Whether it stands for a view: see :class:`Copy`."""
-        return type(held) is Recorded and held.value.memory in self._copies
-
-    def source(self, held: Any) -> Any:
-        """What a copy, or a view of it, stands for a view of; any other array itself."""
-        while self.is_copy(held):
-            held = self._copies[held.value.memory].source
-        return held
-
-    def changed(self, held: Recorded, value: Any = None) -> None:
-        """After ``value`` was written to ``held``: write what a copy stands for too, and let no older copy be read."""
-        if not self._copies:
-            return
-        last = value.value.memory if type(value) is Recorded else None
-        sources = [held.value.memory]
-        for source in sources:
-            for memory, copy in self._copies.items():
-                if copy.source.value.memory is source and memory is not last and memory not in self._stale:
-                    self._stale.add(memory)
-                    sources.append(memory)
-        if held.value.memory in self._copies:
-            x, index, made = self._copies[held.value.memory]
-            self.setitem(x, made, index)
 
     def write(self, op: Op) -> None:
         """Write down an operation that changes an array in place."""
@@ -435,6 +415,13 @@ class Recorder:
             raise CaptureError(
                 f"capture: '{op.name}' writes to an argument of the captured function in place; close over the tensor instead"
             )
+        if op.writes is not None:
+            if op.writes.memory in self._picks:
+                raise CaptureError(
+                    "capture: x[i], of a 0-d tensor i, is a copy while the function is recorded, so a write to it would not reach "
+                    "x; write x[i] = value (x[i] = x[i] + 1 for x[i] += 1), use index_copy_, or index by a Python integer"
+                )
+            self._writes[op.writes.memory] += 1
         self.log(op)
 
     def log(self, op: Op) -> None:

@@ -94,10 +94,8 @@ class Recording:
         plain_numpy = backend.to_numpy
         self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
         self._set(backend, truth=self.recorder.truth, told=lambda array: plain_numpy(self.recorder.real(array)).item())
-        recorder, is_view, owner_of = self.recorder, backend.is_view, backend.owner
-        self._set(backend, is_view=lambda array: recorder.is_copy(array) or is_view(recorder.real(array)))
-        self._set(backend, owner=lambda array: owner_of(recorder.real(recorder.source(array))))
-        self._set(backend, extent=self._of_real(backend.extent))
+        for name in ("is_view", "owner", "extent"):
+            self._set(backend, **{name: self._of_real(getattr(backend, name))})
         self._slot: Any = vars(Tensor)["_array"]
         self._set(Tensor, _array=property(self._array_of, self._put_array))
         self._set(Tensor, requires_grad=property(self._required_of, vars(Tensor)["requires_grad"].fset))

@@ -242,9 +242,9 @@ def test_a_late_check_that_comes_out_otherwise_raises(cupy: Backend) -> None:
 def test_a_place_that_is_an_argument_is_read_and_written_by_kernels(cupy: Backend) -> None:
     def function(x: ad.Tensor, i: ad.Tensor) -> Any:
         y = x * 2.0
-        y[i] += x[:, i]
+        y[i] = y[i] + x[:, i]
         y[..., i] = 0.5
-        return y, x[i - 3], x[i, i]
+        return y, x[i - 3], x[i, i], x[:, i].sum(), x.T[..., i] * 2.0, x[:1].expand(3, 3)[:, i].flip(0)
 
     captured = ad.capture(function)
     x = ad.arange(9.0).reshape(3, 3)
