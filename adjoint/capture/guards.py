@@ -41,7 +41,7 @@ from .. import backends
 from ..autograd import Tensor
 from ..backends import DType
 from ..errors import CaptureError
-from .conditions import PLAIN, Note, Text, bytes_of, parts, refuse, refuse_numbers, same, unchanged, whole
+from .conditions import PLAIN, Note, Text, bytes_of, parts, refuse, refuse_numbers, same, same_items, unchanged, whole
 from .reads import (
     HEAP,
     IMMUTABLE,
@@ -114,6 +114,7 @@ class Guards:
         self._spaces: list[Any] = []  # modules and classes, with what is read of them by its name
         self._words: set[str] = set()
         self._texts: set[str] = set()
+        self._fetched: set[str] = set()  # texts and names that are more than keys of entries that are assigned
         self._supers: set[str] = set()  # names that may be read by super()
         self._as_values: set[int] = set()  # classes that functions hold as values, of which they may read methods
         self._any_class = False  # whether they may hold any
@@ -421,6 +422,7 @@ class Guards:
             words = reads.words
         for space in list(self._spaces):
             self._look_up(space, words, texts)
+        self._fetched |= reads.fetched | reads.words
         self._any_key |= reads.any_key or not reads.words.isdisjoint(_TO_ENTRIES)
         if not reads.words.isdisjoint(_TO_CLASSES):
             self._read_classes()
@@ -649,6 +651,8 @@ class Guards:
                     self.reach(note.value, note.path)
         self._weak.clear()
         self._settle_written()
+        for note in [note for note in self._notes.values() if note.kind == "entries" and isinstance(note.owner, dict)]:
+            self._settle_entries(note)
         for array, before, path, key in self._arrays:
             if is_live(array):
                 continue
@@ -701,6 +705,24 @@ class Guards:
                 self._note("absent", space, name, None, f"'{name}'")
             else:  # it may have been assigned what it was before
                 self._kept(*("entry", space, name) if of_globals else ("attribute", space, "cell_contents"), value, f"'{name}'")
+
+    def _settle_entries(self, note: Note) -> None:
+        """Where the call assigned to entries that nothing reads, guard the others one by one, and have these assigned again."""
+        entries, (keys, values) = note.owner, note.value
+        if self._any_key or not same_items(entries, keys) or not all(type(key) is str for key in keys):
+            return
+        changed = {key: entries[key] for key, before in zip(keys, values, strict=True) if not same(entries[key], before)}
+        for key, value in changed.items():
+            if key in self._fetched or isinstance(value, Tensor) or not self._is_lasting(value):
+                return
+        if changed:
+            del self._notes["entries", id(entries), ""]
+            self._note("items", entries, "", keys, note.path)
+            for key, before in zip(keys, values, strict=True):
+                if key in changed:
+                    self._again.append(partial(setitem, entries, key, changed[key]))
+                else:
+                    self._note("entry", entries, key, before, f"{note.path}[{key!r}]")
 
     def _kept(self, kind: str, owner: Any, name: str, value: Any, path: str) -> None:
         self._note(kind, owner, name, value, path)

@@ -31,6 +31,7 @@ class Reads(NamedTuple):
     texts: frozenset[str]  #: all strings, which may be names or keys
     imports: frozenset[str]
     stores: frozenset[str]  #: globals and free variables that are assigned or deleted
+    fetched: frozenset[str]  #: those strings that stand elsewhere than as the key of an entry that is assigned
     any_key: bool  #: whether an entry may be read by a key that is no constant
 
 
@@ -43,6 +44,8 @@ def reads_of(code: Any) -> Reads:
     stores: set[str] = set()
     words, texts = set(code.co_names), set()
     any_key, before = False, ""
+    fetched: set[str] = set()
+    text: str | None = None  # which was loaded just now
     chain: list[str] | None = None
     for step in get_instructions(code):
         if step.opname == "EXTENDED_ARG":
@@ -50,6 +53,9 @@ def reads_of(code: Any) -> Reads:
         if step.opname == "BINARY_SUBSCR" or (step.opname == "BINARY_OP" and step.argrepr == "[]"):
             any_key |= before not in ("LOAD_CONST", "LOAD_SMALL_INT", "BUILD_SLICE", "BUILD_TUPLE")
         any_key |= step.opname in ("DICT_MERGE", "DICT_UPDATE")
+        if text is not None and step.opname != "STORE_SUBSCR":
+            fetched.add(text)
+        text = step.argval if step.opname == "LOAD_CONST" and isinstance(step.argval, str) else None
         if step.opname not in ("COPY", "DUP_TOP_TWO"):  # of an augmented assignment
             before = step.opname
         if chain is not None and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
@@ -73,6 +79,7 @@ def reads_of(code: Any) -> Reads:
             texts.add(constant)
         elif isinstance(constant, tuple):
             texts.update(part for part in constant if isinstance(part, str))
+            fetched.update(texts.intersection(constant))
         elif hasattr(constant, "co_code"):
             inner = reads_of(constant)
             names |= dict.fromkeys(inner.globals)
@@ -82,9 +89,10 @@ def reads_of(code: Any) -> Reads:
             texts |= inner.texts
             imports |= inner.imports
             stores |= inner.stores
+            fetched |= inner.fetched
             any_key |= inner.any_key
     some = frozenset(words), frozenset(texts), frozenset(imports), frozenset(stores)
-    return Reads(tuple(names), frozenset(cells), frozenset(chains), *some, any_key)
+    return Reads(tuple(names), frozenset(cells), frozenset(chains), *some, frozenset(fetched), any_key)
 
 
 def named(space: Any, name: str, missing: Any = None) -> Any:

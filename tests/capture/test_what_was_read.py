@@ -645,6 +645,42 @@ def test_each_way_to_assign_is_replayed(name: str) -> None:
     assert told[0] == told[1]
 
 
+def test_an_entry_that_is_only_assigned_is_assigned_by_a_replay_too() -> None:
+    metrics = {"n": 0, "factor": 2.0}
+
+    def function(x: Any) -> Any:
+        metrics["n"] = x.shape[0]
+        return x * metrics["factor"]
+
+    step = ad.capture(function)
+    for n in (8, 8, 8, 3, 8, 8, 3, 3):
+        step(ad.ones(n))
+        assert metrics["n"] == n
+    assert step.stats.replays >= 4
+    before = step.stats.replays
+    metrics["n"] = 5
+    step(ad.ones(8))
+    assert metrics["n"] == 8
+    assert step.stats.replays == before + 1
+    metrics["factor"] = 3.0
+    assert step(ad.ones(8))[0].item() == 3.0
+
+
+@pytest.mark.parametrize(
+    "read", [lambda m: m["n"], lambda m: sum(m.values()), lambda m: sum(m[k] for k in m), lambda m: m.get("n")]
+)
+def test_an_entry_that_may_be_read_before_it_is_assigned_is_guarded(read: Callable[[Any], Any]) -> None:
+    entries = {"n": 0}
+
+    def function(x: Any) -> Any:
+        y = x * read(entries)
+        entries["n"] = len(x)
+        return y
+
+    with pytest.raises(CaptureError, match=r"'entries'\['n'\] \(from 0 to 2\)"):
+        ad.capture(function)(ad.ones(2))
+
+
 @pytest.mark.parametrize(
     "unread",
     [lambda: iter([1, 2]), lambda: (i for i in [1]), itertools.count, lambda: np.zeros(1 << 18), lambda: np.array(["a", None])],
