@@ -122,8 +122,6 @@ SCALE: dict[str, dict[str, str]] = {
     "log_ndtr": {
         "second": "it differentiates the kernel of erfcx by its parts, whose digits cancel above 8, where it is below 1e-13"
     },
-    "asinh": {"first": "beyond 1.8e19 it is 0: x^2 overflows, and without it takes 1.4 times as long", "second": "likewise"},
-    "acosh": {"first": "beyond 1.8e19 it is 0: x^2 overflows, and without it takes 1.2 times as long", "second": "likewise"},
     "binary_cross_entropy": {
         "first": "x (1 - x) counts as 1e-12 at least, as in PyTorch, by its definition",
         "second": "likewise",

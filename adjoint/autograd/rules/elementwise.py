@@ -5,10 +5,11 @@ A derivative that is zero almost everywhere (of ``floor``, ``sign``, …) is zer
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ...backends import Array
-from ..primitive import primitive
+from ..primitive import on, primitive
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 LOG_2, LOG_10 = 0.6931471805599453, 2.302585092994046
@@ -90,11 +91,11 @@ def _within(xp: Any, g: Any, x: Any, min: float | None, max: float | None) -> An
 
 
 def _power_by_base(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """g y x^(y-1), and 0 where y is 0, at x = 0 too; there alone, so that its own derivative by y holds for every other x."""
+    """g y x^(y-1), and 0 where y is 0, at x = 0 and NaN too; x is replaced there alone: the derivative by y holds elsewhere."""
     if type(y) in (int, float):
         return g * (y * xp.pow(x, y - 1)) if y != 0 else xp.zeros_like(g)
-    both = xp.logical_and(x == 0, y == 0)
-    return g * y * xp.pow(xp.where(both, 1.0, x), y - 1)
+    undefined = xp.logical_and(xp.logical_not(xp.abs(x) > 0), y == 0)
+    return g * y * xp.pow(xp.where(undefined, 1.0, x), y - 1)
 
 
 def _power_by_exponent(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -103,11 +104,18 @@ def _power_by_exponent(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
     return xp.where(zero, 0.0, g * out * xp.log(xp.where(zero, 1.0, x)))
 
 
+def quotient_less(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    """-g times the integer quotient that belongs to the remainder ``out``; x / y may round to the next integer."""
+    less = out - x
+    quotient = xp.where(less == y, 1.0, xp.round(less / y))
+    return g * xp.where(less == less, quotient, -(x / y))  # without a remainder: by 0, or of infinity
+
+
 add.vjp(x=lambda g: g, y=lambda g: g)
 subtract.vjp(x=lambda g: g, y=lambda g: -g)
 multiply.vjp(x=lambda g, y: g * y, y=lambda g, x: g * x)
 divide.vjp(x=lambda g, y: g / y, y=lambda g, x, y: -g * (x / y) / y)
-remainder.vjp(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.floor(x / y))
+remainder.vjp(x=lambda g: g, y=quotient_less)
 negative.vjp(x=lambda g: -g)
 abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
 square.vjp(x=lambda g, x: g * (2.0 * x))
@@ -267,12 +275,22 @@ def atanh(xp: Any, x: Array) -> Array:
     return xp.atanh(x)
 
 
-def _atan2(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """g y / (x^2 + y^2) and -g x / (x^2 + y^2), of the two divided by their scale, so that no square overflows or underflows."""
-    scale = xp.abs(x) + xp.abs(y)
-    x, y = x / scale, y / scale
-    g = g / (scale * (x * x + y * y))
-    return g * y, -g * x
+@primitive(floating=True)
+def atan2_slope(xp: Any, x: Array, y: Array) -> Array:
+    """x / (x^2 + y^2) without a square that overflows or underflows; 0 where both are 0, as in PyTorch."""
+    none = xp.logical_and(x == 0, y == 0)
+    return xp.where(none, 0.0, 1.0 / (x + y * (y / x)))
+
+
+def _atan2_slope_by_x(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    other = on(xp, atan2_slope)(y, x)
+    return g * ((other - out) * (other + out))
+
+
+def _asinh(xp: Any, g: Any, x: Any) -> Any:
+    """g / sqrt(1 + x^2), and g / abs(x) where x^2 overflows."""
+    square = x * x
+    return g / xp.where(square == inf, xp.abs(x), xp.sqrt(1.0 + square))
 
 
 sin.vjp(x=lambda xp, g, x: g * xp.cos(x))
@@ -281,12 +299,16 @@ tan.vjp(x=lambda g, out: g * (1.0 + out * out))
 asin.vjp(x=lambda xp, g, x: g / xp.sqrt((1.0 - x) * (1.0 + x)))
 acos.vjp(x=lambda xp, g, x: -g / xp.sqrt((1.0 - x) * (1.0 + x)))
 atan.vjp(x=lambda g, x: g / (1.0 + x * x))
-atan2.vjp(_atan2)
+atan2.vjp(
+    x=lambda xp, g, x, y: g * on(xp, atan2_slope)(y, x),
+    y=lambda xp, g, x, y: -g * on(xp, atan2_slope)(x, y),
+)
+atan2_slope.vjp(x=_atan2_slope_by_x, y=lambda xp, g, out, x, y: g * (-2.0 * out * on(xp, atan2_slope)(y, x)))
 sinh.vjp(x=lambda xp, g, x: g * xp.cosh(x))
 cosh.vjp(x=lambda xp, g, x: g * xp.sinh(x))
 tanh.vjp(x=lambda g, out: g * (1.0 - out * out))
-asinh.vjp(x=lambda xp, g, x: g / xp.sqrt(1.0 + x * x))
-acosh.vjp(x=lambda xp, g, x: g / xp.sqrt((x - 1.0) * (x + 1.0)))
+asinh.vjp(x=_asinh)
+acosh.vjp(x=lambda xp, g, x: g / (xp.sqrt(x - 1.0) * xp.sqrt(x + 1.0)))
 atanh.vjp(x=lambda g, x: g / ((1.0 - x) * (1.0 + x)))
 
 # --- rounding: flat almost everywhere ----------------------------------------------------------------------------------------

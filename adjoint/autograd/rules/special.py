@@ -7,7 +7,7 @@ from typing import Any
 from ...backends import Array
 from ...backends import special as kernels
 from ..primitive import primitive
-from .elementwise import TWO_OVER_SQRT_PI
+from .elementwise import TWO_OVER_SQRT_PI, quotient_less
 from .neural import SQRT_2_OVER_PI, SQRT_HALF
 
 # --- signs, remainders, lengths ----------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def nextafter(xp: Any, x: Array, y: Array) -> Array:
 
 
 copysign.vjp(x=lambda xp, g, out, x: g * (xp.sign(x) * xp.sign(out)), y=lambda xp, g: xp.zeros_like(g))
-fmod.vjp(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y))
+fmod.vjp(x=lambda g: g, y=quotient_less)
 nextafter.vjp(x=lambda xp, g, x, y: xp.where(x == y, 0.0, g), y=lambda xp, g: xp.zeros_like(g))
 hypot.vjp(x=lambda g, out, x: g * (x / out), y=lambda g, out, y: g * (y / out))
 

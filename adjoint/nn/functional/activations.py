@@ -130,7 +130,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x times :func:`hardsigmoid` of x. Howard et al., "Searching for MobileNetV3" (2019)."""
-    inner = input * (input + 3.0) / 6.0
+    inner = input * (f.clamp(input, -3.0, 3.0) + 3.0) / 6.0  # no product of infinities, whose derivative is NaN
     result = f.where(input <= -3.0, 0.0, f.where(input >= 3.0, input, inner))
     return returned(result, input, inplace, "hardswish_")
 
