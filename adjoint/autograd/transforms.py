@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from ..backends.dtypes import finfo
 from ..errors import GraphError
 from . import functions as f
 from .functions.arguments import reads_numbers
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
-from .modes import enable_grad, state
+from .modes import enable_grad, no_grad, state
 from .plan import Plan
 from .primitive import as_input
 from .rules.shapes import alias
@@ -160,15 +161,35 @@ class _Call:
         """
         weights = [one(out).requires_grad_() for out in outputs]
         pulled = self.pulled(outputs, weights, retain_graph=True)
+        code = self._users_code(outputs)
 
         def push(directions: list[tuple[int, Tensor]]) -> list[Tensor]:
             along = [(pulled[i], t) for i, t in directions if pulled[i].requires_grad]
             create_graph = self.create_graph or any(t.requires_grad for _, t in along)
             roots = roots_of(self.name, [g for g, _ in along], [t for _, t in along], create_graph)
             derivatives = pull_back(roots, list(weights), retain_graph=True, create_graph=create_graph)
-            return [gradient_of(u, derivatives.get(u), create_graph) for u in weights]
+            pushed = [gradient_of(u, derivatives.get(u), create_graph) for u in weights]
+            if code is not None and directions:
+                self._check_linear(code, [(pulled[i], t) for i, t in directions], pushed)
+            return pushed
 
         return push
+
+    def _check_linear(self, code: str, along: list[tuple[Tensor, Tensor]], pushed: list[Tensor]) -> None:
+        """Raise ``GraphError`` unless u^T J t, at u = 1, is the same by u^T J and by J t: ``code`` may have left the graph."""
+        with no_grad(), pushed[0].backend.quiet():
+            terms = [g * t.to(g.dtype) for g, t in along]
+            by_rows, by_columns = (
+                f.stack([f.stack([x.double().sum(), x.double().abs().sum()]).to(device=pushed[0].backend) for x in parts]).sum(0)
+                for parts in (terms, pushed)
+            )
+            eps = max(finfo(x.dtype).eps for x in (*self.own, *pushed))
+            differ = (by_rows[0] - by_columns[0]).abs() > eps**0.5 * (by_rows[1] + by_columns[1])
+            if differ.backend.truth(differ._array):
+                raise GraphError(
+                    f"{self.name}: forward mode differentiates {code} by its gradient, and the result differs from reverse mode's; "
+                    "write it in differentiable operations, linear in the gradient, or use mode='reverse' (ad.vjp)"
+                )
 
     def jacobians(self, outputs: list[Tensor], mode: str) -> list[list[Tensor]]:
         """For each output its Jacobian by each of :attr:`own`, in shape ``out.shape + input.shape`` and the dtype of the input."""
@@ -180,11 +201,17 @@ class _Call:
 
     def _is_sooner_forward(self, outputs: list[Tensor]) -> bool:
         """Whether forward mode is faster, and differentiates no derivative but those of primitives."""
-        behind = [out for out in outputs if out.requires_grad]
-        if sum(out.numel() for out in behind) <= FORWARD * (1 + sum(x.numel() for x in self.own)):
-            return False
-        nodes = reachable([edge_of(out) for out in behind])
-        return all(isinstance(node.plan, Plan) and (node.aside is None or not node.aside.hooks) for node in nodes)
+        rows = sum(out.numel() for out in outputs if out.requires_grad)
+        return rows > FORWARD * (1 + sum(x.numel() for x in self.own)) and self._users_code(outputs) is None
+
+    def _users_code(self, outputs: list[Tensor]) -> str | None:
+        """What the user wrote that a walk back from ``outputs`` calls: a :class:`Function` or a tensor's hook; None for neither."""
+        for node in reachable([edge_of(out) for out in outputs if out.requires_grad]):
+            if not isinstance(node.plan, Plan):
+                return f"the backward of {node.name}"
+            if node.aside is not None and node.aside.hooks:
+                return "a hook on an input" if node in self.edges else f"a hook on the output of {node.name}"
+        return "a hook on an input" if any(x._hooks for x in self.own) else None
 
     def _by_columns(self, outputs: list[Tensor]) -> list[list[Tensor]]:
         push = self.pusher(outputs)
@@ -309,6 +336,8 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     ``(value, J t, aux)``. It is the derivative of u^T J by u along t (Townsend, "A new trick for calculating Jacobian vector
     products", 2017), so every operation that has a derivative backwards has one forwards.
 
+    Raises ``GraphError`` where the ``backward`` of a :class:`Function` or a hook left the graph, or is not linear in its gradient.
+
     >>> import adjoint as ad
     >>> ad.jvp(lambda x: x * x, (ad.tensor([1.0, 2.0]),), (ad.tensor([1.0, 0.5]),))
     (tensor([1., 4.]), tensor([2., 2.]))
@@ -343,6 +372,7 @@ def jacobian(
             :class:`Function` or a tensor's hook: forward mode differentiates ``backward`` and the hook by their gradient.
 
     Raises:
+        GraphError: in forward mode a ``backward`` or a hook left the graph, or is not linear in its gradient.
         TypeError: an argument to differentiate by, or a result, is of integers.
         ValueError: ``mode`` is something else.
 

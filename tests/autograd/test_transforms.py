@@ -357,7 +357,7 @@ def test_a_jacobian_has_the_dtype_of_its_input_in_either_mode() -> None:
         ad.jacobian(ad.sin, mode="fwd")
 
 
-def test_auto_takes_a_function_whose_backward_is_differentiable_once_in_reverse() -> None:
+def cube(backward: Any) -> Any:
     class Cube(ad.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: ad.Tensor) -> ad.Tensor:
@@ -366,16 +366,62 @@ def test_auto_takes_a_function_whose_backward_is_differentiable_once_in_reverse(
 
         @staticmethod
         def backward(ctx: Any, g: ad.Tensor) -> ad.Tensor:
-            return ad.tensor(g.detach().cpu().numpy() * 3 * ctx.saved_tensors[0].detach().cpu().numpy() ** 2)
+            return backward(g, ctx.saved_tensors[0])
 
-    def hooked(x: ad.Tensor) -> ad.Tensor:
+    return Cube.apply
+
+
+def hooked(hook: Any) -> Any:
+    def function(x: ad.Tensor) -> ad.Tensor:
         y = x * 1.0
-        y.register_hook(lambda g: ad.tensor(g.detach().cpu().numpy() * 2))
-        return y.expand(10)
+        y.register_hook(hook)
+        return y * 3.0
 
-    x = ad.tensor(2.0)
-    assert ad.jacobian(lambda x: Cube.apply(x).expand(10))(x).tolist() == [12.0] * 10
-    assert ad.jacobian(hooked)(x).tolist() == [2.0] * 10
+    return function
+
+
+def hooked_input(x: ad.Tensor) -> ad.Tensor:
+    x.register_hook(lambda g: g * g)
+    return x * 3.0
+
+
+def out_of_graph(x: ad.Tensor) -> ad.Tensor:
+    return ad.tensor(x.detach().cpu().numpy(), device=x.device)
+
+
+USERS_CODE: dict[str, Any] = {  # a function that forward mode can not differentiate, and what it is that it can not
+    "NumPy in backward": (cube(lambda g, x: out_of_graph(g) * 3 * out_of_graph(x) ** 2), "the backward of Cube"),
+    "NumPy of the gradient alone": (cube(lambda g, x: out_of_graph(g) * 3 * x**2), "the backward of Cube"),
+    "detach of a part": (cube(lambda g, x: g * x**2 + 2 * g.detach() * x**2), "the backward of Cube"),
+    "NumPy in a hook": (hooked(lambda g: out_of_graph(g) * 2), "a hook on the output of multiply"),
+    "a hook that is not linear": (hooked(lambda g: g * g), "a hook on the output of multiply"),
+    "a hook that clips": (hooked(lambda g: g.clamp(-1, 1)), "a hook on the output of multiply"),
+    "a hook on an input": (hooked_input, "a hook on an input"),
+}
+
+
+@pytest.mark.parametrize("case", USERS_CODE)
+def test_forward_mode_refuses_what_it_can_not_differentiate_and_auto_goes_in_reverse(case: str) -> None:
+    function, what = USERS_CODE[case]
+    x = ad.tensor([2.0, -3.0])
+    forward: list[Any] = [
+        lambda: ad.jacobian(function, mode="forward")(x),
+        lambda: ad.jvp(function, (x,), (ad.ones(2),)),
+        lambda: ad.jacobian(lambda x: ad.jvp(function, (x,), (ad.ones(2),))[1])(x),
+    ]
+    for call in forward:
+        with pytest.raises(GraphError, match=rf"(jacobian|jvp): forward mode differentiates {what} by its gradient"):
+            call()
+    many = lambda x: function(x).expand(10, 2)  # noqa: E731
+    assert ad.jacobian(many)(x).tolist() == ad.jacobian(many, mode="reverse")(x).tolist()
+
+
+def test_forward_mode_takes_a_backward_and_a_hook_of_operations() -> None:
+    x = ad.tensor([2.0, -3.0])
+    for function in (cube(lambda g, x: g * 3 * x**2), hooked(lambda g: g * 2), hooked(lambda g: None)):
+        np.testing.assert_allclose(
+            ad.jacobian(function, mode="forward")(x).cpu().numpy(), ad.jacobian(function, mode="reverse")(x).cpu().numpy(), 1e-6
+        )
 
 
 def test_hessians_and_their_products_are_those_of_torch() -> None:
