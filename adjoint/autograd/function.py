@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..errors import GraphError
@@ -11,7 +13,7 @@ from .graph import Node, record
 from .modes import enable_grad, no_grad, state
 from .rules.shapes import alias
 from .tensor import Tensor
-from .transforms import leaves, rebuild
+from .transforms import leaves
 
 
 class Function:
@@ -24,7 +26,9 @@ class Function:
     without it and a ``setup_context(ctx, inputs, output)`` do too.
 
     ``forward`` is not recorded, so a floating-point tensor that it computes, keeps in ``ctx`` and does not return has no
-    derivative. A second derivative that depends on one raises :class:`GraphError`: return it as a further output.
+    derivative. A second derivative that depends on one raises :class:`GraphError`: return it as a further output. That covers
+    tensors in lists, tuples, dicts and the attributes of objects. It does not cover NumPy arrays and Python numbers that
+    ``forward`` computes from tensors, nor tensors in closures: ``backward`` uses them as constants.
 
     >>> import adjoint as ad
     >>> class Cube(ad.autograd.Function):
@@ -74,10 +78,10 @@ class Function:
                     raise TypeError(
                         f"{cls.__name__}: forward returned {type(out).__name__}; it returns a tensor or a tuple of them"
                     )
-            made = tuple(alias(out) if any(out is x for x in inputs) else out for out in outputs)
+            results = tuple(alias(out) if any(out is x for x in inputs) else out for out in outputs)
         if state.recording and any(ctx.needs_input_grad):
-            made = _recorded(cls, ctx, inputs, outputs, made)
-        return made if isinstance(result, tuple) else made[0]
+            results = _recorded(cls, ctx, inputs, outputs, results)
+        return results if isinstance(result, tuple) else results[0]
 
 
 class Context:
@@ -109,41 +113,71 @@ class Context:
         self._materialize = value
 
 
-def _recorded(cls: type[Function], ctx: Context, inputs: Any, outputs: Any, made: Any) -> tuple[Tensor, ...]:
+def _recorded(cls: type[Function], ctx: Context, inputs: Any, outputs: Any, results: Any) -> tuple[Tensor, ...]:
     """The outputs with their place in the graph: behind one node, to which each of several leads by a node of its own."""
     at = tuple(i for i, needed in enumerate(ctx.needs_input_grad) if needed)
     edges = tuple([inputs[i]._node or inputs[i] for i in at])
-    plan = _FunctionPlan(cls, ctx, at, made)
-    known: dict[int, Any] = {id(x): x._node or (x if x._requires_grad else None) for x in leaves(list(inputs))}
-    known |= {id(x): None if any(x is y for y in ctx._not_differentiable) else i for i, x in enumerate(outputs)}
-    plan.places = [None if x is None else _place(x, known) for x in ctx.saved_tensors]
+    plan = _FunctionPlan(cls, ctx, at, results)
+    plan.in_graph = {id(x): x._node or (x if x._requires_grad else None) for x in leaves(list(inputs))}
+    plan.in_graph |= {id(x): None if any(x is y for y in ctx._not_differentiable) else i for i, x in enumerate(outputs)}
+    plan.places = [None if x is None else _place(x, plan.in_graph) for x in ctx.saved_tensors]
     arrays = tuple([None if x is None else x._array for x in ctx.saved_tensors])
-    if len(vars(ctx)) > len(_CONTEXT):
-        plan.attributes = {id(x): _place(x, known) for x in leaves([v for k, v in vars(ctx).items() if k not in _CONTEXT])}
     ctx.saved_tensors = ()
-    trunk = record(plan, edges, arrays, made[0].backend, made[0]._array if len(made) == 1 else _Several({}))
-    results = []
-    for i, out in enumerate(made):
+    trunk = record(plan, edges, arrays, results[0].backend, results[0]._array if len(results) == 1 else _Several({}))
+    recorded = []
+    for i, out in enumerate(results):
         if any(out is x or outputs[i] is x for x in ctx._not_differentiable) or out.dtype.kind != "float":
-            results.append(out)
+            recorded.append(out)
         else:
-            results.append(Tensor(out._array, out.backend, plan.place(trunk, i)))
+            recorded.append(Tensor(out._array, out.backend, plan.place(trunk, i)))
     ctx._not_differentiable = ()
-    return tuple(results)
+    return tuple(recorded)
 
 
-def _place(x: Tensor, known: dict[int, Any]) -> Any:
+def _place(x: Tensor, in_graph: dict[int, Any]) -> Any:
     """Where a tensor that ``ctx`` keeps stands in the graph: the position of the output that it is, else its edge.
 
     None for a constant, and :data:`_INTERMEDIATE` for what ``forward`` may have computed from its inputs.
     """
-    if id(x) in known:
-        return known[id(x)]
+    if id(x) in in_graph:
+        return in_graph[id(x)]
     return x._node or (x if x._requires_grad else _INTERMEDIATE if x.dtype.kind == "float" else None)
 
 
 _INTERMEDIATE: Any = object()
+_WITHOUT_PARTS = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
 _CONTEXT = frozenset(vars(Context(())))  #: the attributes of a context that are its own
+
+
+def _parts(value: Any) -> dict[Any, tuple[str, Any]]:
+    """The elements or attributes of a container or an object, by key, each with how it is written after the object's name."""
+    if isinstance(value, dict):
+        return {key: (f"[{key!r}]", part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return {i: (f"[{i}]", part) for i, part in enumerate(value)}
+    if isinstance(value, _WITHOUT_PARTS) or hasattr(value, "_buffers"):  # a module has state, not what forward computed
+        return {}
+    slots = [name for of in type(value).__mro__ for name in _names(of.__dict__.get("__slots__", ())) if hasattr(value, name)]
+    attributes = {name: getattr(value, name) for name in slots} | getattr(value, "__dict__", {})
+    return {name: (f".{name}", part) for name, part in attributes.items()}
+
+
+def _names(slots: str | Iterable[str]) -> Iterable[str]:
+    return (slots,) if isinstance(slots, str) else slots
+
+
+def _with_parts(value: Any, parts: dict[Any, Any]) -> Any:
+    """A shallow copy of a container or an object with these elements or attributes."""
+    if isinstance(value, tuple):
+        elements = [parts.get(i, part) for i, part in enumerate(value)]
+        return type(value)(*elements) if hasattr(value, "_fields") else type(value)(elements)
+    twin = copy.copy(value)
+    for key, part in parts.items():
+        if isinstance(value, (dict, list)):
+            twin[key] = part
+        else:
+            object.__setattr__(twin, key, part)
+    return twin
 
 
 class _NoDerivative:
@@ -210,7 +244,7 @@ class _FunctionPlan:
         self.cls, self.name, self.ctx, self.at = cls, cls.__name__, ctx, at
         self.outputs = [(out.backend, out.shape, out._array.dtype) for out in outputs]
         self.places: list[Any] = []
-        self.attributes: dict[int, Any] = {}  # the places of tensors that are kept as attributes of ctx, by their identity
+        self.in_graph: dict[int, Any] = {}  # the places of the inputs and outputs, by their identity
         self.pull = self.puller(False, tuple(range(len(at))))
 
     def name_of(self, k: int) -> str:
@@ -230,18 +264,21 @@ class _FunctionPlan:
                 cotangents = [self._cotangent(i, parts.get(i), create_graph) for i in range(len(self.outputs))]
                 ctx = copy.copy(self.ctx)  # one for this walk alone: another may be under way
                 ctx.saved_tensors = self._saved(node)
-                if create_graph and self.attributes:
-                    for name in vars(ctx).keys() - _CONTEXT:
-                        setattr(ctx, name, self._standing(node, name, vars(ctx)[name]))
-                found = self.cls.backward(ctx, *cotangents)
-            found = found if isinstance(found, tuple) else (found,)
+                if create_graph:
+                    vars(ctx).update(
+                        (name, self._standing(node, value, f"ctx.{name}", set()))
+                        for name, value in list(vars(ctx).items())
+                        if name not in _CONTEXT
+                    )
+                gradients = self.cls.backward(ctx, *cotangents)
+            gradients = gradients if isinstance(gradients, tuple) else (gradients,)
             expected = len(self.ctx.needs_input_grad)
-            if len(found) < expected or any(extra is not None for extra in found[expected:]):
+            if len(gradients) < expected or any(extra is not None for extra in gradients[expected:]):
                 raise GraphError(
-                    f"{self.name}: backward returned {len(found)} gradients for {expected} inputs; it returns one for each, None "
-                    "for what is no tensor"
+                    f"{self.name}: backward returned {len(gradients)} gradients for {expected} inputs; it returns one for each, "
+                    "None for what is no tensor"
                 )
-            pulled = [found[self.at[k]] for k in chosen]
+            pulled = [gradients[self.at[k]] for k in chosen]
             for x in pulled:
                 if x is not None and not isinstance(x, Tensor):
                     raise TypeError(f"{self.name}: backward returned {type(x).__name__}; it returns tensors and None")
@@ -266,19 +303,19 @@ class _FunctionPlan:
             for i, (array, place) in enumerate(zip(node.saved, self.places, strict=True))
         )
 
-    def _standing(self, node: Node, name: str, value: Any) -> Any:
-        """The attribute ``name`` of ``ctx``, with the tensors in it where they stood in the graph."""
-        found = leaves(value)
-        if not found:
+    def _standing(self, node: Node, value: Any, where: str, seen: set[int]) -> Any:
+        """``value``, in which tensors, in containers and objects too, are where they stood in the graph; copied where one is."""
+        if isinstance(value, Tensor):
+            place = _place(value, self.in_graph)
+            apart = place is _INTERMEDIATE or isinstance(place, int)
+            return self._placed(node, value._array, place, where) if apart else value
+        if id(value) in seen:
             return value
-        places = [self.attributes.get(id(x)) for x in found]
-        return rebuild(
-            value,
-            iter(
-                self._placed(node, x._array, place, f"ctx.{name}") if place is _INTERMEDIATE or isinstance(place, int) else x
-                for x, place in zip(found, places, strict=True)
-            ),
-        )
+        seen.add(id(value))
+        parts = _parts(value)
+        replaced = {key: self._standing(node, part, where + path, seen) for key, (path, part) in parts.items()}
+        replaced = {key: part for key, part in replaced.items() if part is not parts[key][1]}
+        return _with_parts(value, replaced) if replaced else value
 
     def _placed(self, node: Node, array: Any, place: Any, where: str) -> Tensor:
         """The tensor over ``array`` that stands at ``place`` in the graph."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -98,12 +100,49 @@ def test_third_order_holds_where_backward_is_made_of_operations() -> None:
     check_gradients(lambda x: exponential.apply(x) * x, ad.tensor([0.5, -0.3]), order=3)
 
 
+class Holder:
+    """An object without slots."""
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+
+
+class Slotted:
+    __slots__ = ("part", "unset")
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+
+
+class Named(NamedTuple):
+    part: Any
+
+
+@dataclass(frozen=True)
+class Frozen:
+    part: Any
+
+
+def cyclic(part: Any) -> Any:
+    holder = Holder(part)
+    holder.itself = [holder]  # type: ignore[attr-defined]
+    return holder
+
+
 KEPT: dict[str, tuple[Any, Any]] = {  # how forward keeps a tensor, and where backward finds it
     "saved_tensors": (lambda ctx, t: ctx.save_for_backward(t), lambda ctx: ctx.saved_tensors[0]),
     "an attribute": (lambda ctx, t: setattr(ctx, "kept", t), lambda ctx: ctx.kept),
     "a list": (lambda ctx, t: setattr(ctx, "kept", [1.0, t]), lambda ctx: ctx.kept[1]),
     "a nested dict": (lambda ctx, t: setattr(ctx, "kept", {"a": (t,)}), lambda ctx: ctx.kept["a"][0]),
-}
+    "an object": (lambda ctx, t: setattr(ctx, "kept", Holder(t)), lambda ctx: ctx.kept.part),
+    "an object with slots": (lambda ctx, t: setattr(ctx, "kept", Slotted(t)), lambda ctx: ctx.kept.part),
+    "a frozen dataclass in a list in an object": (
+        lambda ctx, t: setattr(ctx, "kept", Holder([Frozen(t)])), lambda ctx: ctx.kept.part[0].part
+    ),
+    "an object that refers to itself": (lambda ctx, t: setattr(ctx, "kept", cyclic(t)), lambda ctx: ctx.kept.part),
+    "a subclass of dict": (lambda ctx, t: setattr(ctx, "kept", OrderedDict(a=t)), lambda ctx: ctx.kept["a"]),
+    "a named tuple": (lambda ctx, t: setattr(ctx, "kept", Named(t)), lambda ctx: ctx.kept.part),
+}  # fmt: skip
 
 
 @given(st.sampled_from([*KEPT]), st.sampled_from(["input", "output", "extra output", "constant output", "intermediate"]))
@@ -152,6 +191,25 @@ def test_a_second_derivative_is_right_or_refused_whatever_forward_kept(how: str,
             check_gradients(function, x, order=2)
     else:
         check_gradients(function, x, order=3)
+
+
+def test_an_object_of_ctx_stays_itself_and_a_module_keeps_its_buffers() -> None:
+    class Scaled(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, module: Any, holder: Any) -> Any:
+            ctx.module, ctx.holder = module, holder
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            assert ctx.module is module
+            assert ctx.holder is holder
+            return g * 3 * ctx.saved_tensors[0] ** 2 * ctx.module.scale, None, None
+
+    module, holder = ad.nn.Module(), Holder([1.0, "text"])
+    module.register_buffer("scale", ad.ones((), dtype=ad.float64))
+    check_gradients(lambda x: Scaled.apply(x, module, holder), ad.tensor([0.5, -0.3], dtype=ad.float64), order=3)
 
 
 def test_a_second_derivative_through_an_intermediate_is_refused_by_every_front_end() -> None:
