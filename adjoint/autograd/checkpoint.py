@@ -136,7 +136,7 @@ def _changed(node: Node) -> GraphError | None:
 
 
 class _Refused:
-    """What stands for saved values that were changed in place by the function itself."""
+    """Placeholder for saved values that the function itself changed in place: restoring them raises the error."""
 
     def __init__(self, error: GraphError) -> None:
         self.error = error

@@ -89,8 +89,8 @@ def _of_several(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _made(x: Any) -> Tensor:
-    made: Tensor = x if isinstance(x, Tensor) else xp.asarray(x)
-    return made
+    tensor: Tensor = x if isinstance(x, Tensor) else xp.asarray(x)
+    return tensor
 
 
 def _transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:

@@ -58,21 +58,21 @@ class Journal:
         if key in self._former:
             return
         xp = backend.xp
-        held: Callable[[], Any] = lambda: array  # noqa: E731
+        reference: Callable[[], Any] = lambda: array  # noqa: E731
         if type(key) is int:
             array = backend.owner(array)
-            held = weakref.ref(array, self._forgetting(key))
+            reference = weakref.ref(array, self._forgetting(key))
         values = xp.asarray(array, copy=True)
 
         def former() -> Callable[[], None]:
-            found = held()
-            if found is None:
+            target = reference()
+            if target is None:
                 return _nothing
-            now, forget = xp.asarray(found, copy=True), writes.notes(backend, found)
-            xp.setitem(found, values, ...)
+            now, forget = xp.asarray(target, copy=True), writes.notes(backend, target)
+            xp.setitem(target, values, ...)
 
             def restore() -> None:
-                xp.setitem(found, now, ...)
+                xp.setitem(target, now, ...)
                 forget()
 
             return restore
@@ -84,15 +84,15 @@ class Journal:
         key = ("tensor", id(tensor))
         if key in self._former:
             return
-        held, values = weakref.ref(tensor, self._forgetting(key)), _of(tensor)
+        reference, values = weakref.ref(tensor, self._forgetting(key)), _of(tensor)
 
         def former() -> Callable[[], None]:
-            found = held()
-            if found is None:
+            target = reference()
+            if target is None:
                 return _nothing
-            now = _of(found)
-            _set(found, values)
-            return lambda: _set(found, now)
+            now = _of(target)
+            _set(target, values)
+            return lambda: _set(target, now)
 
         self._former[key] = former
 
@@ -122,7 +122,7 @@ class Journal:
 
 
 def _key(backend: Backend, array: Array) -> Any:
-    """What tells memory apart: a number for the array that owns it, or more where the array itself stands for another one."""
+    """A key for the memory of an array: the identity of its owner, with the extent where the owner is no array of the backend."""
     owner = backend.owner(array)
     if isinstance(array, backend.array_types) and isinstance(owner, backend.array_types):
         return id(owner)
@@ -147,4 +147,4 @@ def _assign(holder: Any, name: str, value: Any) -> None:
 
 
 def _nothing() -> None:
-    """What is gone has no state to set."""
+    """Restore nothing: the tensor or array was freed."""

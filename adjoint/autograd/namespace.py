@@ -47,12 +47,12 @@ from_dlpack = creation.from_dlpack
 def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """``obj`` as a tensor, which stays on the graph. Raises ``ValueError`` where it must be copied and ``copy`` is False."""
     shared = isinstance(obj, Tensor) or (hasattr(obj, "__array_namespace__") and hasattr(obj, "dtype"))
-    made = creation.as_tensor(obj, dtype=dtype, device=device) if shared and not copy else None
-    if made is None and isinstance(obj, Tensor):
+    tensor = creation.as_tensor(obj, dtype=dtype, device=device) if shared and not copy else None
+    if tensor is None and isinstance(obj, Tensor):
         return obj.to(device=device, dtype=dtype, copy=True)
-    if copy is False and (made is None or (made is not obj and isinstance(obj, Tensor))):
+    if copy is False and (tensor is None or (tensor is not obj and isinstance(obj, Tensor))):
         raise ValueError("asarray: this can not be done without a copy, which copy=False forbids")
-    return creation.tensor(obj, dtype=dtype, device=device) if made is None else made
+    return creation.tensor(obj, dtype=dtype, device=device) if tensor is None else tensor
 
 
 def zeros(shape: Shape, dtype: Any = None, *, device: Any = None) -> Tensor:

@@ -146,8 +146,8 @@ class _Call:
         create_graph = self.create_graph or any(g is not None and g.requires_grad for _, g in pairs)
         roots = roots_of(self.name, [out for out, _ in pairs], [g for _, g in pairs], create_graph)
         with enable_grad():
-            found = pull_back(roots, self.edges, retain_graph=retain_graph or create_graph, create_graph=create_graph)
-        return [gradient_of(x, found.get(edge), create_graph) for x, edge in zip(self.own, self.edges, strict=True)]
+            pulled = pull_back(roots, self.edges, retain_graph=retain_graph or create_graph, create_graph=create_graph)
+        return [gradient_of(x, pulled.get(edge), create_graph) for x, edge in zip(self.own, self.edges, strict=True)]
 
     def check_floating(self, out: Tensor) -> None:
         """Raise ``TypeError`` on whole numbers, of which there is no derivative."""
@@ -215,23 +215,23 @@ class _Call:
 
     def _by_columns(self, outputs: list[Tensor]) -> list[list[Tensor]]:
         push = self.pusher(outputs)
-        found: list[list[Tensor]] = [[] for _ in outputs]
+        blocks: list[list[Tensor]] = [[] for _ in outputs]
         for i, x in enumerate(self.own):
             columns = [push([(i, direction)]) for direction in _basis(x)]
             for k, out in enumerate(outputs):
                 if columns and out.numel():
                     rows = f.stack([column[k] for column in columns], -1)
-                    found[k].append(f.cast(rows.reshape(out.shape + x.shape), x.dtype))
+                    blocks[k].append(f.cast(rows.reshape(out.shape + x.shape), x.dtype))
                 else:
-                    found[k].append(_zeros(out.shape + x.shape, x))
-        return found
+                    blocks[k].append(_zeros(out.shape + x.shape, x))
+        return blocks
 
     def _by_rows(self, out: Tensor) -> list[Tensor]:
         rows = jacobians(self.name, out, self.edges, self.create_graph)
         shapes = [out.shape + x.shape for x in self.own]
         return [
-            _zeros(shape, x) if found is None else found.reshape(shape)
-            for x, found, shape in zip(self.own, rows, shapes, strict=True)
+            _zeros(shape, x) if derivative is None else derivative.reshape(shape)
+            for x, derivative, shape in zip(self.own, rows, shapes, strict=True)
         ]
 
     def results(self, *derivatives: Any, has_aux: bool) -> tuple[Any, ...]:
@@ -320,11 +320,11 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
     outputs = leaves(call.value)
 
     def pull(cotangents: Any) -> Any:
-        given = leaves(cotangents)
-        if len(given) != len(outputs):
-            raise ValueError(f"vjp: {len(given)} cotangents for {len(outputs)} outputs; give one for each, in their structure")
-        found = call.in_arguments(call.pulled(outputs, given, retain_graph=True))
-        return found[0] if len(primals) == 1 else found
+        parts = leaves(cotangents)
+        if len(parts) != len(outputs):
+            raise ValueError(f"vjp: {len(parts)} cotangents for {len(outputs)} outputs; give one for each, in their structure")
+        gradients = call.in_arguments(call.pulled(outputs, parts, retain_graph=True))
+        return gradients[0] if len(primals) == 1 else gradients
 
     return call.results(pull, has_aux=has_aux)
 
@@ -388,8 +388,8 @@ def jacobian(
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         with _Call("jacobian", function, args, kwargs, argnums, has_aux) as call:
-            found = [call.in_arguments(derivatives) for derivatives in call.jacobians(leaves(call.value), mode)]
-        structured = rebuild(call.value, iter(found))
+            blocks = [call.in_arguments(derivatives) for derivatives in call.jacobians(leaves(call.value), mode)]
+        structured = rebuild(call.value, iter(blocks))
         return (structured, *call.results(has_aux=True)[1:]) if has_aux else structured
 
     return differentiated
@@ -403,17 +403,17 @@ def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> l
     for weights in _basis(out):
         roots = roots_of(name, [out], [weights], create_graph)
         rows.append(pull_back(roots, edges, retain_graph=True, create_graph=create_graph))
-    found: list[Tensor | None] = []
+    stacked: list[Tensor | None] = []
     for edge in edges:
         parts = [row.get(edge) for row in rows]
         tensors = [g if create_graph or g is None else Tensor(g, edge.backend) for g in parts]
         like = next((g for g in tensors if g is not None), None)
         if like is None:
-            found.append(None)
+            stacked.append(None)
         else:
             zeros = _zeros(like.shape, like)
-            found.append(f.stack([zeros if g is None else g for g in tensors]))
-    return found
+            stacked.append(f.stack([zeros if g is None else g for g in tensors]))
+    return stacked
 
 
 @reads_numbers

@@ -44,7 +44,7 @@ class Extras(Protocol):
         """Zeros of ``shape`` to which ``x`` was added at ``index``, repeated indices adding up: the adjoint of ``getitem``."""
 
     def are_indices(self, x: Array, n: int) -> Array:
-        """Whether all whole numbers in ``x``, of which there are some, are from 0 to n - 1: a 0-d boolean."""
+        """Whether every integer in ``x``, which is not empty, is from 0 to n - 1: a 0-d boolean."""
 
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x, to the dtype's precision."""

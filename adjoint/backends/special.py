@@ -193,7 +193,7 @@ def root_mean_square(xp: Any, x: Any, *, axis: Any, divisor: float, eps: float) 
 
 
 def are_indices(xp: Any, x: Any, n: int) -> Any:
-    """Whether all whole numbers in ``x`` are from 0 to n - 1."""
+    """Whether every integer in ``x`` is from 0 to n - 1."""
     x = xp.astype(x, xp.int64)  # n may be more than a smaller dtype holds
     return xp.all(xp.logical_and(x >= 0, x < n))
 

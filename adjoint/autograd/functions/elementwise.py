@@ -188,8 +188,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if condition is True or condition is False:
         from ..creation import full
 
-        known = [v.backend for v in (x, y) if hasattr(v, "_node")]
-        condition = full((), condition, device=known[0] if known else None)
+        devices = [v.backend for v in (x, y) if hasattr(v, "_node")]
+        condition = full((), condition, device=devices[0] if devices else None)
     if getattr(condition, "dtype", dtypes.bool_) is not dtypes.bool_:
         raise TypeError(f"where: the condition is {condition.dtype}; compare it with something to get a boolean one")
     if type(x) in NUMBERS and type(y) in NUMBERS:
@@ -211,14 +211,14 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """``x`` in another dtype; itself where it has it. Gradients pass between floating-point dtypes."""
-    wanted = backends.as_dtype(dtype)
-    if wanted is x.dtype:
+    target = backends.as_dtype(dtype)
+    if target is x.dtype:
         return x
-    if not hasattr(x.backend.xp, wanted.name):
-        raise TypeError(f"cast: the backend '{x.backend.name}' has no {wanted}")
-    if wanted.kind != "float":
+    if not hasattr(x.backend.xp, target.name):
+        raise TypeError(f"cast: the backend '{x.backend.name}' has no {target}")
+    if target.kind != "float":
         x = x.detach()
-    return astype(x, dtype=getattr(x.backend.xp, wanted.name))
+    return astype(x, dtype=getattr(x.backend.xp, target.name))
 
 
 def clone(x: Tensor) -> Tensor:

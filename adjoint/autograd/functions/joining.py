@@ -172,26 +172,26 @@ def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int =
     return _cut("tensor_split", x, integers("tensor_split", "indices_or_sections", indices_or_sections), dim)
 
 
-def _cut(name: str, x: Tensor, given: int | tuple[int, ...], dim: int) -> Tensors:
+def _cut(name: str, x: Tensor, sections: int | tuple[int, ...], dim: int) -> Tensors:
     along = cut_along(name, x, dim)
     n = x.shape[along]
-    if isinstance(given, int):
-        if given < 1:
-            raise ValueError(f"{name}: there is at least one section, not {given}")
-        each, longer = divmod(n, given)
-        cuts = [i * each + min(i, longer) for i in range(1, given)]
+    if isinstance(sections, int):
+        if sections < 1:
+            raise ValueError(f"{name}: the number of sections must be at least 1 (got {sections})")
+        each, longer = divmod(n, sections)
+        cuts = [i * each + min(i, longer) for i in range(1, sections)]
     else:
-        cuts = [*given]
+        cuts = [*sections]
     return tuple(shapes.getitem(x, index=index_at(along, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
 
 
 def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int], dim: int, ndim: int) -> Tensors:
     if x.ndim < ndim:
         raise ValueError(f"{name}: takes at least {ndim} axes, not shape {x.shape}")
-    given = integers(name, "indices_or_sections", indices_or_sections)
-    if isinstance(given, int) and (given < 1 or x.shape[dim] % given):
-        raise ValueError(f"{name}: axis {dim} of shape {x.shape} does not divide into {given}")
-    return _cut(name, x, given, dim)
+    sections = integers(name, "indices_or_sections", indices_or_sections)
+    if isinstance(sections, int) and (sections < 1 or x.shape[dim] % sections):
+        raise ValueError(f"{name}: axis {dim} of shape {x.shape} does not divide into {sections}")
+    return _cut(name, x, sections, dim)
 
 
 def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
@@ -212,11 +212,11 @@ def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Axis ``dim`` as several of the given sizes, of which one may be -1."""
     along, sizes = cut_along("unflatten", x, dim), sizes_of("unflatten", (sizes,), "sizes")
-    n, known = x.shape[along], prod(size for size in sizes if size != -1)
-    wanted = tuple(n // known if size == -1 and known else size for size in sizes)
-    if prod(wanted) != n:
+    n, others = x.shape[along], prod(size for size in sizes if size != -1)
+    lengths = tuple(n // others if size == -1 and others else size for size in sizes)
+    if prod(lengths) != n:
         raise ValueError(f"unflatten: axis {dim} of shape {x.shape} does not divide into {tuple(sizes)}")
-    return shapes.reshape(x, shape=(*x.shape[:along], *wanted, *x.shape[along + 1 :]))
+    return shapes.reshape(x, shape=(*x.shape[:along], *lengths, *x.shape[along + 1 :]))
 
 
 @reads_numbers

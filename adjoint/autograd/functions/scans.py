@@ -137,8 +137,8 @@ def gradient(
         raise ValueError("gradient: takes at least 1 axis, not a 0-d tensor")
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
-    given = plain("gradient", "spacing", spacing)
-    spacings = [given] * len(axes) if type(given) in NUMBERS else list(given)
+    distances = plain("gradient", "spacing", spacing)
+    spacings = [distances] * len(axes) if type(distances) in NUMBERS else list(distances)
     if len(spacings) != len(axes):
         raise ValueError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
     return tuple(_slope(x, h, axis_of("gradient", axis, x.ndim), edge_order) for h, axis in zip(spacings, axes, strict=True))

@@ -51,11 +51,11 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Axis ``source`` moved to ``destination``, the others in order; or several, each to its own."""
-    given = integers("movedim", "source", source), integers("movedim", "destination", destination)
-    sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in given)
+    axes = integers("movedim", "source", source), integers("movedim", "destination", destination)
+    sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in axes)
     moved = {axis_of("movedim", b, x.ndim): axis_of("movedim", a, x.ndim) for a, b in zip(sources, destinations, strict=False)}
     if not len(sources) == len(destinations) == len(moved) == len(set(moved.values())):
-        raise ValueError(f"movedim: source {given[0]} and destination {given[1]} must be as many axes, each named once")
+        raise ValueError(f"movedim: source {axes[0]} and destination {axes[1]} must be as many axes, each named once")
     rest = iter(i for i in range(x.ndim) if i not in moved.values())
     return shapes.permute_dims(x, axes=tuple(moved[i] if i in moved else next(rest) for i in range(x.ndim)))
 
@@ -80,9 +80,9 @@ def squeeze(x: Tensor, dim: Dims = None, *, axis: Dims = None) -> Tensor:
 
 def expand(x: Tensor, *sizes: Any) -> Tensor:
     """Axes of length one repeated to ``sizes`` without copying; -1 keeps a length."""
-    wanted = sizes_of("expand", sizes)
-    lead = len(wanted) - x.ndim
-    shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
+    lengths = sizes_of("expand", sizes)
+    lead = len(lengths) - x.ndim
+    shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(lengths))
     return shapes.broadcast_to(x, shape=shape)
 
 
@@ -182,9 +182,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     if not tensors:
         raise ValueError("stack: the list of tensors is empty")
     arrays = [tensor_of("stack", x) for x in tensors]
-    found = dict.fromkeys(x.shape for x in arrays)
-    if len(found) > 1:
-        raise ValueError(f"stack: every tensor must have the same shape, not {' and '.join(map(str, found))}")
+    different = dict.fromkeys(x.shape for x in arrays)
+    if len(different) > 1:
+        raise ValueError(f"stack: every tensor must have the same shape, not {' and '.join(map(str, different))}")
     along = axis_of("stack", dim if axis is None else axis, arrays[0].ndim + 1)
     return shapes.concat(*(shapes.expand_dims(x, axis=along) for x in arrays), axis=along)
 
@@ -194,15 +194,15 @@ def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) 
     return _split("split", x, integers("split", "split_size_or_sections", split_size_or_sections), dim)
 
 
-def _split(name: str, x: Tensor, given: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
+def _split(name: str, x: Tensor, sections: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
     along = cut_along(name, x, dim)
     n = x.shape[along]
-    if isinstance(given, int):
-        if given <= 0:
-            raise ValueError(f"{name}: a piece has at least one element, not {given}")
-        sizes = [given] * (n // given) + ([n % given] if n % given or n == 0 else [])
+    if isinstance(sections, int):
+        if sections <= 0:
+            raise ValueError(f"{name}: the size of a piece must be at least 1 (got {sections})")
+        sizes = [sections] * (n // sections) + ([n % sections] if n % sections or n == 0 else [])
     else:
-        sizes = list(given)
+        sizes = list(sections)
         if sum_of(sizes) != n or min(sizes, default=0) < 0:
             raise ValueError(f"{name}: the sizes {sizes} add up to {sum_of(sizes)}, and axis {dim} has {n}")
     parts, start = [], 0
