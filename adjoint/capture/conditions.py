@@ -16,6 +16,9 @@ from .reads import MISSING, found
 #: Compared by value; everything else by identity.
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
+#: Methods of classes by which a recording notes what is read.
+HOOKED = ("__getattribute__", "__setattr__", "__delattr__")
+
 #: Classes whose objects are followed wherever they are met, with all below them: modules.
 whole: list[type] = []
 
@@ -57,6 +60,11 @@ def identities(items: Iterable[Any]) -> frozenset[Any]:
     return frozenset((type(item), repr(item)) if isinstance(item, PLAIN) else id(item) for item in items)
 
 
+def names_of(attributes: Any) -> frozenset[str]:
+    """The names of a class's attributes, but for those that are set while something is recorded."""
+    return frozenset(attributes).difference(HOOKED)
+
+
 def bytes_of(array: Any) -> bytearray:
     """A copy of an array's values, which compares with the array itself where that lies in one piece."""
     backend: Any = backends.of_array(array)
@@ -77,6 +85,8 @@ class Note(NamedTuple):
     * attribute: as ``owner.name``; unset: there was no such attribute; absent: ``owner``, a dict, had no such key;
     * entry: as ``owner[name]``; type: as its class; class: as ``owner.name`` of a class, before any method is bound;
     * items, entries, members, bytes: as all contents of ``owner``, a list, dict, set or array;
+    * names: as the names of all attributes of a class or a function, since another one may be found before what was, or instead of
+      nothing;
     * parts: as the tensors and modules in a module; variable: as the value of a :class:`ContextVar`.
     """
 
@@ -90,7 +100,7 @@ class Note(NamedTuple):
 
 _TOOLS = {
     "same": same, "same_items": same_items, "parts": parts, "identities": identities, "same_bytes": same_bytes,
-    "MISSING": MISSING, "is_": is_,
+    "names_of": names_of, "MISSING": MISSING, "is_": is_,
 }  # fmt: skip
 
 
@@ -145,6 +155,14 @@ class Text:
         if kind == "entries":
             keys, values = value
             return f"{self.items(held, keys)} and {self.items(f'{held}.values()', values)}"
+        if kind == "names":
+            attributes = vars(owner)  # a new one is the last
+            read = self.symbol(attributes)
+            if not attributes and not value:
+                return f"not {read}"
+            quick = f"len({read}) == {len(attributes)} and next(reversed({read}), '') == {next(reversed(attributes), '')!r}"
+            test = f"names_of({read}) == {self.symbol(value)}"
+            return f"({quick} or {test})" if names_of(attributes) == value else test
         if kind == "parts":
             everything = tuple(owner.__dict__.values())  # so long as these are the same, so are the parts
             if not same_items(parts(owner), value):

@@ -41,7 +41,21 @@ from .. import backends
 from ..autograd import Tensor
 from ..backends import DType
 from ..errors import CaptureError
-from .conditions import PLAIN, Note, Text, bytes_of, parts, refuse, refuse_numbers, same, same_items, unchanged, whole
+from .conditions import (
+    HOOKED,
+    PLAIN,
+    Note,
+    Text,
+    bytes_of,
+    names_of,
+    parts,
+    refuse,
+    refuse_numbers,
+    same,
+    same_items,
+    unchanged,
+    whole,
+)
 from .reads import (
     HEAP,
     IMMUTABLE,
@@ -81,7 +95,8 @@ _TO_ENTRIES = frozenset(
 _METHODS = (FunctionType, classmethod, staticmethod, property, functools.cached_property)
 #: Names by which a function gets the class of an object.
 _TO_CLASSES = frozenset({"type", "__class__", "__mro__", "mro", "__self_class__", "__thisclass__"})
-_HOOKED = ("__getattribute__", "__setattr__", "__delattr__")
+#: By these, a function may ask for an attribute that there is not.
+_ASKING = frozenset({"getattr", "hasattr"})
 
 
 class Guards:
@@ -115,6 +130,7 @@ class Guards:
         self._words: set[str] = set()
         self._texts: set[str] = set()
         self._fetched: set[str] = set()  # texts and names that are more than keys of entries that are assigned
+        self._asked: set[str] = set()  # what may have been asked for by getattr and its like
         self._supers: set[str] = set()  # names that may be read by super()
         self._as_values: set[int] = set()  # classes that functions hold as values, of which they may read methods
         self._any_class = False  # whether they may hold any
@@ -351,6 +367,9 @@ class Guards:
         for space, name in stores:
             if name in reads.stores and (id(space), name) not in loaded:
                 self._stores.append((space, name, named(space, name, MISSING)))
+        for name in reads.globals:
+            if name not in function.__globals__:  # built in, or nothing
+                self._note("absent", function.__globals__, name, None, f"'{name}'")
         values: dict[str, Any] = {}
         for space, name in spaces:
             values[name] = value = named(space, name)
@@ -361,7 +380,13 @@ class Guards:
         for first, *rest in reads.chains:
             value = values.get(first)
             for name in rest:
-                if type(value) is not ModuleType or name not in vars(value):
+                if type(value) is FunctionType and not vars(value):
+                    self._names(value)
+                if type(value) is not ModuleType:
+                    break
+                if name not in vars(value):
+                    if self._follows(value.__name__):
+                        self._note("absent", vars(value), name, None, f"{value.__name__}.{name}")
                     break
                 value = self._attribute_of(value, name)
         for name in reads.imports:
@@ -393,7 +418,7 @@ class Guards:
             for name, part in list(vars(owner).items()):
                 special = name.startswith("__") and name.endswith("__") and isinstance(part, (FunctionType, classmethod))
                 called = special or (by_value and self._is_function(owner) and isinstance(part, staticmethod))
-                if called and name not in _HOOKED and (by_value or name not in _EXPLICIT):
+                if called and name not in HOOKED and (by_value or name not in _EXPLICIT):
                     self._attribute_of(owner, name)
         if is_open(type(kind)):
             of_classes: type = type(kind)
@@ -411,12 +436,32 @@ class Guards:
         """Guard of a module, a class or an optimizer's group what functions read of it by its name."""
         if not any(space is other for other in self._spaces):
             self._spaces.append(space)
+            if isinstance(space, type):
+                self._names(space)
             self._look_up(space, self._words, self._texts)
+
+    def _names(self, owner: Any) -> None:
+        """Guard that a class or a function has no other attributes."""
+        self._note("names", owner, "", names_of(vars(owner)), f"the attributes of {owner.__name__}")
+
+    def _settle_asked(self) -> None:
+        """Guard that functions and modules have no attributes that were asked for and not there."""
+        if not self._asked:
+            return
+        for value in list(self._reached.values()):
+            if type(value) is FunctionType and not vars(value) and self._follows(value.__globals__.get("__name__")):
+                self._names(value)
+        for space in self._spaces:
+            if type(space) is ModuleType:
+                for name in self._asked.difference(vars(space)):
+                    self._note("absent", vars(space), name, None, f"{space.__name__}.{name}")
 
     def _read_words(self, reads: Reads) -> None:
         words, texts = reads.words - self._words, reads.texts - self._texts
         self._words |= words
         self._texts |= texts
+        if not reads.words.isdisjoint(_ASKING):
+            self._asked |= reads.texts
         if "super" in reads.words:
             self._supers |= reads.words
             words = reads.words
@@ -454,7 +499,7 @@ class Guards:
             return
         self._classes[kind] = users_only
         self._class(kind)
-        for name, hook in zip(_HOOKED, (self._getting, self._setting, self._deleting), strict=True):
+        for name, hook in zip(HOOKED, (self._getting, self._setting, self._deleting), strict=True):
             method = found(kind, name)[1]
             if id(method) not in self._hooks:  # a base's hook does
                 hooked = hook(method)
@@ -653,6 +698,7 @@ class Guards:
         self._settle_written()
         for note in [note for note in self._notes.values() if note.kind == "entries" and isinstance(note.owner, dict)]:
             self._settle_entries(note)
+        self._settle_asked()
         for array, before, path, key in self._arrays:
             if is_live(array):
                 continue

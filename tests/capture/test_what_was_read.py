@@ -98,6 +98,25 @@ class Base:
     base_class = 2.0
     def of_base(self): return self.base_attribute
 
+class Under:
+    over = 2.0
+    def f(self): return 2.0
+    @classmethod
+    def of(cls): return cls.over
+    @staticmethod
+    def static(): return 2.0
+    def __call__(self): return 2.0
+    def __len__(self): return 1
+
+class Middle(Under): pass
+class Upper(Middle):
+    def f(self): return super().f()
+
+def plain(): return 2.0
+def of_missing():
+    try: return not_there
+    except NameError: return 2.0
+
 class Trainer(Base):
     own_class = 2.0
     shadowed = 2.0
@@ -116,7 +135,7 @@ class Trainer(Base):
         self.user, self.view = collections.UserDict(a=2.0), types.MappingProxyType(global_table)
         self.keywords, self.proxy = {"a": 2.0}, weakref.proxy(self.leaves[0])
         self.tensor, self.learned, self.parameter = tensor(2.0), [tensor(1.0), tensor(1.0)], Parameter(tensor(1.0))
-        self.parameter.scale = 2.0
+        self.parameter.scale, self.upper = 2.0, Upper()
     def method(self): return 2.0
     def own_method(self): return 2.0
     def of_super(self): return super().base_class
@@ -278,6 +297,25 @@ READS: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
         lambda w, v: setattr(w["t"], "__class__", type("U", (type(w["t"]),), {"own_class": v})),
     ),
     "tensor": ("t.tensor", lambda w, v: setattr(w["t"], "tensor", ad.tensor(float(v)))),
+    "attribute of a base, hidden by one between": ("Upper.over", attribute("Middle.over")),
+    "the same, by a class method": ("Upper.of()", attribute("Middle.over")),
+    "the same, by type": ("type(t.upper).over", attribute("Middle.over")),
+    "the same, by super": ("t.upper.f()", called("Middle.f")),
+    "static method of a base, hidden": ("Upper.static()", lambda w, v: setattr(w["Middle"], "static", staticmethod(lambda: v))),
+    "special: an added call": ("t.upper()", called("Middle.__call__")),
+    "special: an added truth": ("(1.0 if t.upper else 3.0)", lambda w, v: setattr(w["Upper"], "__bool__", lambda s: v > 1)),
+    "class with a default": ("getattr(Upper, 'missing', 2.0)", attribute("Middle.missing")),
+    "class that is asked": ("(Upper.missing_too if hasattr(Upper, 'missing_too') else 2.0)", attribute("Upper.missing_too")),
+    "object with a default, of its class": ("getattr(t.upper, 'not_set', 2.0)", attribute("Middle.not_set")),
+    "object with a default, by getattr": (
+        "getattr(t.upper, 'not_set_either', 2.0)",
+        lambda w, v: setattr(w["Middle"], "__getattr__", lambda s, name: v),
+    ),
+    "module with a default": ("getattr(module, 'missing', 2.0)", attribute("module.missing")),
+    "module that is asked": ("(module.gone if hasattr(module, 'gone') else 2.0)", attribute("module.gone")),
+    "function with a default": ("getattr(plain, 'missing', 2.0)", attribute("plain.missing")),
+    "global that is missing": ("of_missing()", lambda w, v: w.setdefault("not_there", v)),
+    "built-in function, hidden": ("abs(-2.0)", lambda w, v: w.setdefault("abs", lambda _: v)),
     "tensor that requires a gradient": (
         "(3.0 if t.learned[0].requires_grad else 2.0)",
         lambda w, v: w["t"].learned[0].requires_grad_(v > 1),
