@@ -52,6 +52,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "one place to another": lambda x, i: written(x, i, x[i - 1]),
     "index_copy_": lambda x, i: after(x, lambda y: y.index_copy_(1, i.reshape(1), x[:, :1] * 2.0)),
     "a copy is written to": lambda x, i: x[:, i].reshape(-1).mul_(3.0) + x[:, i].flatten(),
+    "a copy of a column is written to": lambda x, i: x[0, :, i].contiguous().mul_(3.0),
     "kept before a write": lambda x, i: (lambda kept: after(x, lambda y: y.zero_()) + kept)(x[i].clone()),
 }
 
@@ -112,8 +113,15 @@ def test_a_copy_in_place_of_a_view_is_not_read_after_a_write_to_what_it_is_of(ba
         x.zero_()
         return row
 
+    def accumulated(x: Any, i: Any) -> Any:
+        x = x.clone().requires_grad_()
+        (x * x).sum().backward()
+        row = x.grad[i]
+        (x * 3.0).sum().backward()
+        return row
+
     x = ad.ones(2, 3)
-    for f in (function, lambda x, i: function(x, i) * 2.0):
+    for f in (function, lambda x, i: function(x, i) * 2.0, accumulated):
         with pytest.raises(CaptureError, match=r"take x\[i\] again after the write, or clone\(\) it before"):
             ad.capture(f)(x, ad.tensor(1))
 
@@ -122,6 +130,22 @@ def test_a_message_about_an_index_reads_no_values(backend: Backend) -> None:
     captured = ad.capture(lambda x, i: written(x, i, 1.0))
     with pytest.raises(IndexError, match=r"tensor\[tensor of shape \(\)\] = …: index 2 is out of bounds for axis 0 with size 2"):
         captured(ad.ones(2), ad.tensor(2))
+
+
+SUMS: dict[str, Callable[[Any, Any], Any]] = {
+    "of a middle axis": lambda x, i: x[:, i].sum(),
+    "of the last axis": lambda x, i: x[..., i].mean(1),
+    "of a transposed tensor": lambda x, i: x.transpose(0, 2)[i].sum(),
+    "of rows of a transposed tensor": lambda x, i: x.transpose(0, 2)[i.reshape(1).expand(7)].sum(),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_add_in_the_order_of_the_view(name: str, backend: Backend) -> None:
+    captured, x = ad.capture(SUMS[name]), ad.randn(33, 33, 33)
+    for place in (5, 7, 30):
+        i = ad.tensor(place)
+        assert alike(arrays([captured(x, i)]), arrays([SUMS[name](x, i)]), backend)
 
 
 #: Views, by 0-d tensors and otherwise, what reads them, and what writes to a tensor. Each is left out where it does not apply.
