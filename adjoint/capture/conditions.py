@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import keyword
 from collections.abc import Callable, Iterable, Iterator
 from operator import is_
@@ -60,6 +61,18 @@ def identities(items: Iterable[Any]) -> frozenset[Any]:
     return frozenset((type(item), repr(item)) if isinstance(item, PLAIN) else id(item) for item in items)
 
 
+def results_of(cached: Any) -> list[Any]:
+    """What an ``lru_cache`` holds: keys may be among it."""
+    if not cached.cache_info().currsize:
+        return []
+    own = [id(cached.__wrapped__), id(vars(cached))]
+    held = [part for part in gc.get_referents(cached) if id(part) not in own and not isinstance(part, type)]
+    if cached.cache_parameters()["maxsize"] is None:
+        return [result for table in held if type(table) is dict for result in table.values()]
+    links = [part for part in held if type(part) is dict and type(next(iter(part.values()), 0)).__name__ == "_lru_list_elem"]
+    return [part for part in held if not any(part is table for table in links)]
+
+
 def names_of(attributes: Any) -> frozenset[str]:
     """The names of a class's attributes, but for those that are set while something is recorded."""
     return frozenset(attributes).difference(HOOKED)
@@ -87,6 +100,7 @@ class Note(NamedTuple):
     * items, entries, members, bytes: as all contents of ``owner``, a list, dict, set or array;
     * names: as the names of all attributes of a class or a function, since another one may be found before what was, or instead of
       nothing;
+    * cached: as the results that an ``lru_cache`` holds, others aside;
     * parts: as the tensors and modules in a module; variable: as the value of a :class:`ContextVar`.
     """
 
@@ -100,7 +114,7 @@ class Note(NamedTuple):
 
 _TOOLS = {
     "same": same, "same_items": same_items, "parts": parts, "identities": identities, "same_bytes": same_bytes,
-    "names_of": names_of, "MISSING": MISSING, "is_": is_,
+    "names_of": names_of, "results_of": results_of, "MISSING": MISSING, "is_": is_,
 }  # fmt: skip
 
 
@@ -149,6 +163,9 @@ class Text:
             return f"{test} and {name!r} not in {self.symbol(owner.__dict__)}" if hasattr(owner, "__dict__") else test
         if kind == "variable":
             return self.is_(f"{held}.get(MISSING)", value)
+        if kind == "cached":
+            self.symbol(value)
+            return f"{self.symbol(identities(value))} <= identities(results_of({held}))"
         if kind == "members":
             self.symbol(value)  # kept, so that their identities stay theirs
             return f"identities({held}) == {self.symbol(identities(value))}"

@@ -51,6 +51,7 @@ from .conditions import (
     parts,
     refuse,
     refuse_numbers,
+    results_of,
     same,
     same_items,
     unchanged,
@@ -135,6 +136,7 @@ class Guards:
         self._as_values: set[int] = set()  # classes that functions hold as values, of which they may read methods
         self._any_class = False  # whether they may hold any
         self._arrays: list[Any] = []
+        self._caches: list[tuple[Any, str]] = []
         self._hooks: dict[int, Any] = {}
         self._over = False
         self._by_effects: set[tuple[int, str]] = set()
@@ -225,6 +227,9 @@ class Guards:
             self.reach(value.func, path)
         elif kind is _CACHED:
             self.reach(value.__wrapped__, path)
+            self._caches.append((value, path))
+            for result in results_of(value):
+                self.reach(result, path)
         elif isinstance(value, type):
             self._class(value, by_value=True)
         elif kind is ModuleType:
@@ -699,6 +704,11 @@ class Guards:
         for note in [note for note in self._notes.values() if note.kind == "entries" and isinstance(note.owner, dict)]:
             self._settle_entries(note)
         self._settle_asked()
+        for cached, path in self._caches:
+            results = results_of(cached)  # with those of this call
+            self._note("cached", cached, "", tuple(results), path)
+            for result in results:
+                self.reach(result, path)
         for array, before, path, key in self._arrays:
             if is_live(array):
                 continue

@@ -162,6 +162,12 @@ helper.attribute = 2.0
 @functools.lru_cache
 def cached(): return Config()
 
+@functools.cache
+def cached_dict(): return {"a": 2.0}
+
+@functools.lru_cache(4)
+def cached_list(n): return [2.0] * n
+
 global_leaf, global_table, global_number = Leaf(), {"entry": 2.0}, 2.0
 module = types.ModuleType("module")
 module.in_module, module.leaf_in_module = 2.0, Leaf()
@@ -247,6 +253,12 @@ READS: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
     "function's code": ("of_code()", changed_code),
     "thread's own": ("local.a", attribute("local.a")),
     "cached": ("cached().rate", lambda w, v: setattr(w["cached"](), "rate", v)),
+    "cached dict": ("cached_dict()['a']", lambda w, v: w["cached_dict"]().update(a=v)),
+    "cached list": ("cached_list(2)[1]", lambda w, v: w["cached_list"](2).__setitem__(1, v)),
+    "cached list, cleared": (
+        "cached_list(3)[0]",
+        lambda w, v: (w["cached_list"].cache_clear(), w["cached_list"](3).append(v)),
+    ),
     "global object": ("global_leaf.leaf", attribute("global_leaf.leaf")),
     "global dict": ("global_table['entry']", attribute("global_table['entry']")),
     "global number": ("global_number", lambda w, v: w.update(global_number=v)),
