@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -23,13 +24,15 @@ from ..backends import replay as plain
 from ..backends.program import Program
 from ..errors import CaptureError
 from . import passes
-from .conditions import PLAIN, same
+from .conditions import PLAIN, changed_paths, same
 from .reads import named
 from .recorder import Recorded
 from .recording import Feed, Recording, active
 
 #: So many recordings of a function are kept, the latest.
 MOST = 16
+#: After so many recordings of one form in turn, each because what is read had changed, there is a warning.
+MISSES = 4
 
 _NAMES = {"inf": float("inf"), "nan": float("nan")}
 _MISSED: Any = object()  #: what a replay gives whose recording does not hold for this call
@@ -60,7 +63,7 @@ class Replay:
 
     def __init__(self, recording: Recording, program: Program, result: Any, held: Any, stamp: Any) -> None:
         self.program, self.backend, self.result, self.held = program, recording.backend, result, held
-        self.hold, self.names = recording.guards.hold, recording.guards.names
+        self.hold, self.names, self.notes = recording.guards.hold, recording.guards.names, recording.guards.notes
         self.assigned = recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
         self.steps = _steps(recording)
@@ -180,11 +183,13 @@ class Known(list[Replay]):
 
     Attributes:
         changed: what calls of the form have changed of what they read, by which they were not recordings.
+        missed: how many calls since the last replay were recorded because what they read had changed.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.changed: set[str] = set()
+        self.missed = 0
 
 
 #: What of a tensor a recording depends on, with its node, of which only whether there is one matters.
@@ -223,6 +228,7 @@ class Captured:
         self._replays: dict[Any, Known] = {}
         self._recent: deque[tuple[Known, Replay]] = deque()  # in the order in which they were recorded
         self._count = self.recordings = 0
+        self._warned = False
         self._last: Any = None  # the tensors' forms of the call before, and its recordings
         functools.update_wrapper(self, function, updated=())
 
@@ -247,8 +253,27 @@ class Captured:
             result = replay(arrays)
             if result is not _MISSED:
                 self._count += 1
+                known.missed = 0
                 return result
+        if known and not self._warned:
+            self._warn(known)
         return self._record(known, args, kwargs, tensors)
+
+    def _warn(self, known: Known) -> None:
+        """Warn where calls of one form are recorded again and again, by what has changed between them."""
+        paths = changed_paths(known[-1].notes)
+        known.missed += bool(paths)
+        if known.missed == MISSES:
+            self._warned = True
+            title = getattr(self.function, "__qualname__", self.title)
+            told = ", ".join(paths[:5]) + (f" and {len(paths) - 5} others" if len(paths) > 5 else "")
+            warnings.warn(
+                f"capture: {MISSES} calls of {title} in turn were recorded and not replayed, as what the function reads had "
+                f"changed: {told}; pass it as an argument (a number as a 0-d tensor), hold it in a 0-d tensor that changes in "
+                "place, or keep what the function does not use in an object of its own",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance is an argument as any other."""

@@ -235,6 +235,21 @@ def refuse(path: str, before: Any, now: Any) -> None:
         )
 
 
+def changed_paths(notes: Iterable[Note]) -> list[str]:
+    """Where what was noted is not so any more."""
+    paths: dict[str, None] = {}
+    for note in notes:
+        text = Text()
+        if text.function([text.of(note)], [], [])():
+            continue
+        if note.kind == "entries" and same_items(note.owner, note.value[0]):
+            pairs = zip(*note.value, note.owner.values(), strict=True)
+            paths |= dict.fromkeys(f"{note.path}[{key!r}]" for key, before, now in pairs if not same(now, before))
+        else:
+            paths[note.path] = None
+    return list(paths)
+
+
 def refuse_numbers(note: Note) -> None:
     if note.kind in ("attribute", "class"):
         refuse(note.path, note.value, getattr(note.owner, note.name, None))

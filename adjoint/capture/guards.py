@@ -111,10 +111,12 @@ class Guards:
     Attributes:
         names: names that functions read: the globals or the cell, the name, and its value.
         effect, rates_changed: whether an effect is under way that each replay calls, and whether one has changed hyperparameters.
+        notes: what was read beside names.
         hold: tells whether all that was read is as it was; None where nothing but names has changed.
     """
 
     hold: Callable[..., bool | None]
+    notes: list[Note]
 
     def __init__(self, here: Callable[[], bool], patch: Callable[[Any, str, Any], None], is_new: Callable[[Any], bool]) -> None:
         self._here, self._patch, self._is_new = here, patch, is_new
@@ -724,7 +726,7 @@ class Guards:
             if key is None or self._any_key or key in self._words or key in self._texts:
                 raise CaptureError(message)
         text = Text()
-        notes = [note for note in self._notes.values() if not note.redone]
+        self.notes = notes = [note for note in self._notes.values() if not note.redone]
         self.hold = text.function([text.of(note) for note in notes], [*self._redone(text), *unchanged(text, tensors)], self.names)
         broken = set()
         for note in notes if not self.hold(True) else ():

@@ -15,6 +15,7 @@ import operator
 import sys
 import threading
 import types
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -658,6 +659,7 @@ set_free, set_within = of_free()
 """
 
 
+@pytest.mark.filterwarnings("ignore:capture. 4 calls:RuntimeWarning")  # as something else is assigned before every call
 @settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(list(WRITES)), min_size=1, max_size=3, unique=True),
@@ -693,6 +695,38 @@ def test_each_way_to_assign_is_replayed(name: str) -> None:
             told[-1].append(repr(eval(WRITES[name][1], world)))
         assert step is world["step"] or step.stats.replays
     assert told[0] == told[1]
+
+
+def test_a_step_that_is_recorded_at_every_call_warns_once_and_names_what_changes() -> None:
+    class Trains:
+        def __init__(self) -> None:
+            self.state = {"factor": 1.0, "epoch": 0}
+            self.history: list[float] = []
+
+        def step(self, x: Any) -> Any:
+            return x * self.state["factor"] if self.history is not None else x
+
+    trains = Trains()
+    step = ad.capture(trains.step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            step(ad.ones(2)), step(ad.ones(2))
+            trains.state["epoch"] += 1
+        for _ in range(3):
+            trains.state["epoch"] += 1
+            step(ad.ones(2))
+    trains.state["epoch"] += 1
+    trains.history.append(1.0)
+    with pytest.warns(
+        RuntimeWarning, match=r"4 calls of .*step.* in turn .*: Trains\.history, Trains\.state\['epoch'\]; pass it as an"
+    ):
+        step(ad.ones(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            trains.state["epoch"] += 1
+            step(ad.ones(2))
 
 
 def test_an_entry_that_is_only_assigned_is_assigned_by_a_replay_too() -> None:
