@@ -682,7 +682,7 @@ class Guards:
         """Take no more notes, and make :attr:`hold`. Returns what the call itself has changed of what it read.
 
         Args:
-            is_live: whether a replay reads an array's memory anew.
+            is_live: whether a replay reads an array's memory anew, which is enough where an array is too large to compare.
             tensors: those that the call used, with the array of each, and whether a gradient was required.
 
         Raises :class:`CaptureError` where that is a number, which each call would change again.
@@ -712,10 +712,10 @@ class Guards:
             for result in results:
                 self.reach(result, path)
         for array, before, path, key in self._arrays:
-            if is_live(array):
-                continue
-            if before is not None:
+            if before is not None:  # though it is an operand, its values may be read as numbers too
                 self._note("bytes", array, "", before, path)
+                continue
+            if is_live(array):
                 continue
             objects = array.dtype.kind == "O"
             told = f"a NumPy array of objects ({path})" if objects else f"a large NumPy array ({path}, {array.nbytes / 1e6:.1f} MB)"

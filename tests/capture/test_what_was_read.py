@@ -847,6 +847,43 @@ def test_an_array_that_is_an_operand_is_read_by_each_replay() -> None:
         assert step.stats[:2] == (1, 3)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda a, x: x * a * float(a.max()),
+        lambda a, x: x * a[:2] * float(a[1]),
+        lambda a, x: x * ad.as_tensor(a) * float(a[1]),
+        lambda a, x: x * ad.as_tensor(a[:1]) * a[1].item(),
+    ],
+)
+def test_an_array_that_is_an_operand_and_read_as_a_number(read: Callable[..., Any]) -> None:
+    with ad.use_backend("numpy"):
+        array = np.ones(2, np.float32)
+        shared = ad.as_tensor(array)
+        step = ad.capture(lambda x: read(array, x))
+        changes: list[Callable[[float], Any]] = [lambda k: array.fill(k), lambda k: shared.fill_(k)]
+        for k, change in enumerate(changes * 2):
+            change(float(k))
+            for _ in range(2):
+                assert step(ad.ones(2)).tolist() == read(array, ad.ones(2)).tolist()
+        assert step.stats.replays == 4
+
+
+def test_an_array_that_the_call_itself_changes_is_refused() -> None:
+    for use in (lambda x, a: x * ad.tensor(a), lambda x, a: x * ad.as_tensor(a), lambda x, a: x * float(a[0])):
+        array = np.zeros(1, np.float32)
+
+        def step(x: Any, array: Any = array, use: Any = use) -> Any:
+            array[0] += 1
+            return use(x, array)
+
+        with ad.use_backend("numpy"):
+            captured = ad.capture(step)
+            assert captured(ad.ones(1)).item() == 1.0
+            with pytest.raises(CaptureError, match=r"each call changes what it reads itself, .*array"):
+                captured(ad.ones(1))
+
+
 def test_a_large_array_is_read_as_a_tensor_or_not_at_all() -> None:
     array = np.ones(1 << 18)
     with pytest.raises(CaptureError, match=r"values of a large NumPy array \('array', 2\.1 MB\).*make it a tensor"):
