@@ -28,6 +28,10 @@ class LinAlgError(ValueError, RuntimeError):
     """A matrix has no factors or inverse of the kind asked for, or its iteration did not converge."""
 
 
+class _Refusals(threading.local):
+    messages: list[str] | None = None
+
+
 class CaptureError(RuntimeError):
     """A captured function did what can not be replayed, or was called where its recording does not hold any more.
 
@@ -35,16 +39,14 @@ class CaptureError(RuntimeError):
     recording all the same. Code of this library that catches one and does otherwise calls :meth:`dismiss`.
     """
 
-    refusals = threading.local()
+    refusals = _Refusals()
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        messages = getattr(self.refusals, "messages", None)
-        if messages is not None:
-            messages.append(message)
+        if self.refusals.messages is not None:
+            self.refusals.messages.append(message)
 
     def dismiss(self) -> None:
         """Let the recording continue, since nothing depends on what was refused."""
-        messages = getattr(self.refusals, "messages", None)
-        if messages is not None:
-            messages.remove(str(self))
+        if self.refusals.messages is not None:
+            self.refusals.messages.remove(str(self))

@@ -308,7 +308,7 @@ class Recording:
 
     def settle(self) -> None:
         """Raise :class:`CaptureError` where the call has left what a replay would not leave so, or has caught such an error."""
-        for message in CaptureError.refusals.messages:
+        for message in CaptureError.refusals.messages or ():
             raise CaptureError(f"{message} (the function, or code that it calls, caught this error)")
         if any(tape.at != len(tape.draws) for tape in self._tapes.values()):
             raise CaptureError("capture: a generator was put back, and not forward again before the end of the function")
