@@ -104,6 +104,11 @@ def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
     return None
 
 
+def axes_of(ndim: int, axis: Any) -> tuple[int, ...]:
+    """The axes that ``axis`` means (all where it is None), counted from 0."""
+    return tuple(range(ndim)) if axis is None else tuple([a % ndim for a in ((axis,) if isinstance(axis, int) else axis)])
+
+
 def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """``np.sum``; as BLAS's product with ones in a fifth of the time, where few are added up."""
     factors = as_product(x, axis)
@@ -112,7 +117,7 @@ def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     total = dot(*factors)
     if x.ndim == 2:
         return total if not keepdims else total.reshape((-1, 1) if factors[0] is x else (1, -1))
-    gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    gone = axes_of(x.ndim, axis)
     return total.reshape([1 if i in gone else n for i, n in enumerate(x.shape) if keepdims or i not in gone])
 
 
@@ -123,11 +128,12 @@ NEGLIGIBLE = 1e-20
 
 def sum_of_squares(x: Array, axis: Any) -> Array:
     """The sum of x^2 over ``axis``, kept at length one: by BLAS over the last axes, without an array of squares."""
-    ndim, rest = x.ndim, ()
+    ndim = x.ndim
+    rest: tuple[int, ...] = ()
     if axis == -1 or axis is None:
         first = 0 if axis is None else ndim - 1
     else:
-        axes = {a % ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+        axes = axes_of(ndim, axis)
         first = ndim
         while first - 1 in axes:
             first -= 1
@@ -165,7 +171,7 @@ def root_mean_square(otherwise: Any, x: Array, *, axis: Any, divisor: float, eps
 
 def _groups(x: Array, axis: Any, chosen: Array) -> Array:
     """Those groups of elements, of which a reduction over ``axis`` makes one number each, that are ``chosen``: as rows."""
-    reduced = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    reduced = axes_of(x.ndim, axis)
     kept = [i for i in range(x.ndim) if i not in reduced]
     groups = x.transpose(*kept, *reduced)[chosen.reshape([x.shape[i] for i in kept])]
     return groups.reshape(len(groups), -1)
