@@ -166,21 +166,24 @@ def _by_own_statistics(
     x, n = wide(differentiable, input), reductions.count(input.shape, axes)
     centred = normalization.centre.call(x, axis=axes)
     with no_grad():
-        for running in (running_mean, running_var):
-            if running is not None:
-                if running is running_mean:
-                    first = tuple([slice(0, 1) if i in axes else slice(None) for i in range(x.ndim)])
-                    found = x[first] - centred[first]
-                else:
-                    found = f.square(normalization.root_mean_square.call(centred, axis=axes, divisor=n - 1, eps=0.0))
-                each = f.mean(f.reshape(found, -1, input.shape[1]), 0)
-                kept, moved = 1.0 - momentum, momentum
-                if isinstance(kept, Tensor) and isinstance(moved, Tensor):
-                    kept, moved = kept.to(running.dtype), moved.to(running.dtype)
-                running.copy_(kept * running + moved * each)
+        if running_mean is not None:
+            first = tuple([slice(0, 1) if i in axes else slice(None) for i in range(x.ndim)])
+            _move(running_mean, x[first] - centred[first], momentum)
+        if running_var is not None:
+            unbiased = normalization.root_mean_square.call(centred, axis=axes, divisor=n - 1, eps=0.0)
+            _move(running_var, f.square(unbiased), momentum)
     deviation = normalization.root_mean_square.call(centred, axis=axes, divisor=n, eps=eps)
     scale = (1.0 if weight is None else _along(weight, x)) / deviation
     return _affine(centred * scale, None, bias, 1).to(input.dtype)
+
+
+def _move(running: Tensor, statistic: Tensor, momentum: float | Tensor) -> None:
+    """Move ``running`` in place towards the statistic of each channel, averaged over the examples where they have their own."""
+    each = f.mean(f.reshape(statistic, -1, len(running)), 0)
+    kept, moved = 1.0 - momentum, momentum
+    if isinstance(kept, Tensor) and isinstance(moved, Tensor):
+        kept, moved = kept.to(running.dtype), moved.to(running.dtype)
+    running.copy_(kept * running + moved * each)
 
 
 @wide_inside
