@@ -356,6 +356,7 @@ from .backends.dtypes import (
     uint64,
 )  # fmt: skip
 from .capture import capture
+from .lazy import attach
 
 if TYPE_CHECKING:
     from .autograd.drawing import graph
@@ -375,21 +376,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import data, nn, optim, testing, train
 else:
-    _LATER = dict.fromkeys("grad hessian hvp jacobian jvp value_and_grad vjp".split(), ".autograd.transforms") | {
-        "GradientTape": ".autograd.tape", "graph": ".autograd.drawing", "load": ".files", "save": ".files",
-    }  # fmt: skip
-    _PACKAGES = ("data", "nn", "optim", "testing", "train")
-
-    def __getattr__(name):
-        """What many programs do without is imported when first asked for, so that they start sooner."""
-        from importlib import import_module
-
-        if name in _PACKAGES:
-            return import_module(f".{name}", __name__)
-        if name not in _LATER:
-            raise AttributeError(f"module 'adjoint' has no attribute '{name}'")
-        found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
-        return found
-
-    def __dir__():
-        return sorted({*globals(), *_LATER, *_PACKAGES})
+    __getattr__, __dir__ = attach(
+        globals(),
+        dict.fromkeys("grad hessian hvp jacobian jvp value_and_grad vjp".split(), ".autograd.transforms")
+        | {"GradientTape": ".autograd.tape", "graph": ".autograd.drawing", "load": ".files", "save": ".files"}
+        | {package: f".{package}" for package in ("data", "nn", "optim", "testing", "train")},
+    )

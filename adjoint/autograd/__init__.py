@@ -7,6 +7,7 @@ To read it in the order in which things happen: ``primitive`` (an operation and 
 
 from typing import TYPE_CHECKING
 
+from ..lazy import attach
 from .tensor import Tensor  # first: it brings in the engine's modules in their order
 from . import namespace
 from .checkpoint import checkpoint
@@ -25,13 +26,4 @@ if TYPE_CHECKING:
     from .tape import GradientTape
     from .transforms import value_and_grad
 else:
-    _LATER = {"Function": ".function", "GradientTape": ".tape", "value_and_grad": ".transforms"}
-
-    def __getattr__(name):
-        """What a first script does without is imported when it is first asked for."""
-        if name not in _LATER:
-            raise AttributeError(f"module 'adjoint.autograd' has no attribute '{name}'")
-        from importlib import import_module
-
-        found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
-        return found
+    __getattr__, __dir__ = attach(globals(), {"Function": ".function", "GradientTape": ".tape", "value_and_grad": ".transforms"})
