@@ -47,7 +47,6 @@ from .autograd.creation import (
     zeros,
     zeros_like,
 )  # fmt: skip
-from .autograd.facts import is_floating_point, is_tensor, numel, promote_types
 from .autograd.functions import (
     abs,
     absolute,
@@ -323,7 +322,7 @@ from .autograd.functions import (
     where,
     xlogy,
 )  # fmt: skip
-from .autograd.functions.arguments import result_type
+from .autograd.functions.arguments import promote_types, result_type
 from .autograd.random import (
     Generator,
     bernoulli,
@@ -338,6 +337,7 @@ from .autograd.random import (
     randn_like,
     randperm,
 )  # fmt: skip
+from .autograd.tensor import is_floating_point, is_tensor, numel
 from .backends import use_backend
 from .backends.dtypes import (
     bool_,

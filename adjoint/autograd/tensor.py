@@ -915,3 +915,18 @@ def leaf(array: Array, backend: Backend, requires_grad: Any = False) -> Tensor:
     if requires_grad:
         made.requires_grad = True
     return made
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(x: Tensor) -> bool:
+    """Whether the elements are floating-point numbers, so that they can require a gradient."""
+    return x.dtype.is_floating_point
+
+
+def numel(x: Tensor) -> int:
+    """The number of elements of ``x``."""
+    return x.numel()

@@ -374,6 +374,15 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     return common
 
 
+def promote_types(type1: Any, type2: Any) -> DType:
+    """The smallest dtype that holds both, where every float outranks every integer.
+
+    >>> promote_types("int64", "float16")
+    adjoint.float16
+    """
+    return dtypes.promote(as_dtype(type1), as_dtype(type2))
+
+
 def in_floats(name: str, *inputs: Any) -> Any:
     """The inputs in the floating-point dtype they promote to; Python numbers as they are."""
     inputs = tuple(as_input(name, x) for x in inputs)
