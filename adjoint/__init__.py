@@ -26,6 +26,7 @@ from .autograd import (
     primitive,
     set_grad_enabled,
 )  # fmt: skip
+from .autograd.arguments import promote_types, result_type
 from .autograd.creation import (
     arange,
     as_tensor,
@@ -322,7 +323,6 @@ from .autograd.functions import (
     where,
     xlogy,
 )  # fmt: skip
-from .autograd.functions.arguments import promote_types, result_type
 from .autograd.random import (
     Generator,
     bernoulli,

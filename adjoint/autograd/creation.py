@@ -11,8 +11,9 @@ from typing import Any
 from .. import backends
 from ..backends import Backend, DType, as_dtype, dtypes
 from ..errors import BackendError, GraphError
-from .functions.arguments import NUMBERS, also, number, reads_numbers, size_given, sizes_of
+from .arguments import NUMBERS, also, number, reads_numbers, size_given, sizes_of
 from .modes import state
+from .rules import ordering, shapes
 from .tensor import Tensor, leaf
 
 #: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
@@ -333,13 +334,12 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
 
 def _indices(begins: list[int], ends: list[int], dtype: Any, device: Any) -> Tensor:
     """The rows and columns, (2, N), of the columns from ``begins`` to before ``ends`` of each row."""
-    from .functions import searchsorted, stack
-
     starts = [0, *accumulate(end - begin for begin, end in zip(begins, ends, strict=True))]
     at = arange(starts[-1], device=device)
-    rows = searchsorted(tensor(starts[1:], dtype=dtypes.int64, device=device), at, right=True)
+    rows = ordering.searchsorted(tensor(starts[1:], dtype=dtypes.int64, device=device), at, side="right")
     shifts = tensor([begin - start for begin, start in zip(begins, starts, strict=False)], dtype=dtypes.int64, device=device)
-    return stack([rows, at + shifts[rows]]).to(dtype or dtypes.int64)
+    columns = at + shifts[rows]
+    return shapes.concat(shapes.expand_dims(rows, axis=0), shapes.expand_dims(columns, axis=0)).to(dtype or dtypes.int64)
 
 
 @reads_numbers

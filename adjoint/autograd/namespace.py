@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from .. import backends
 from ..backends import DType, as_dtype, dtypes
 from ..backends.standard import VERSIONS, constants
-from . import creation, graph
+from . import arguments, creation, graph
 from . import functions as f
-from .functions import arguments
 from .functions import factorizations as factors
 from .functions.sorting import firsts, in_order
 from .rules import elementwise, reductions, shapes

@@ -9,9 +9,9 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, as_dtype, dtypes
+from .arguments import plain, reads_numbers, result_type, size_given, sizes_of
 from .creation import arange, keep_graph
 from .functions import broadcast_shapes, searchsorted, where
-from .functions.arguments import plain, reads_numbers, result_type, size_given, sizes_of
 from .tensor import Tensor, leaf
 
 

@@ -14,7 +14,7 @@ from ..backends.standard import VERSIONS
 from ..errors import GraphError
 from . import functions as f
 from . import graph
-from .functions.arguments import NUMBERS, cut_along, reads_numbers, sizes_of
+from .arguments import NUMBERS, cut_along, reads_numbers, sizes_of
 from .graph import Node
 from .modes import state
 from .primitive import Primitive

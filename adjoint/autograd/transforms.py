@@ -14,7 +14,7 @@ from typing import Any
 from ..backends.dtypes import finfo
 from ..errors import GraphError
 from . import functions as f
-from .functions.arguments import reads_numbers
+from .arguments import reads_numbers
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, no_grad, state

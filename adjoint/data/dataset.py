@@ -10,9 +10,9 @@ from itertools import accumulate, pairwise
 from typing import Any, Generic, TypeVar
 
 from ..autograd import Tensor
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
-from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, randperm
 from .collate import combine
 from .sampler import sample_numbers

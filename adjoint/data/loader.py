@@ -8,7 +8,7 @@ from itertools import count, islice, repeat
 from typing import Any
 
 from .. import backends
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from ..autograd.modes import is_grad_enabled
 from ..autograd.random import Generator, default_generator
 from .collate import default_collate, default_convert

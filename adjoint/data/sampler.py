@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from ..autograd import Tensor
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat, where
-from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, default_generator, rand, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import Tensor
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import full
-from ..autograd.functions.arguments import reads_numbers
 from . import functional
 from .module import Module
 from .parameter import Parameter

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from ..autograd import Tensor
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from .module import Module, _bracketed, _indented
 from .parameter import Parameter
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty
-from ..autograd.functions.arguments import reads_numbers
 from ..autograd.rules.convolution import Windows
 from . import functional, init
 from .functional.convolution import Sizes, entries, padding_of

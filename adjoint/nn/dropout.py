@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import Tensor
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from . import functional
 from .module import Module
 

@@ -6,8 +6,8 @@ import math
 from typing import Any, Self
 
 from ..autograd import Tensor, no_grad
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty
-from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .functional.embedding import row_of
 from .module import Module

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..autograd import Tensor, no_grad
 from ..autograd import functions as f
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import eye
-from ..autograd.functions.arguments import reads_numbers
 from ..autograd.random import Generator, rand, randn
 
 _GAINS = {

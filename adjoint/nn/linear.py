@@ -8,8 +8,8 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd import functions as f
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty
-from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .module import Module
 from .parameter import Parameter

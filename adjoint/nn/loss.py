@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from . import functional
 from .distance import PairwiseDistance
 from .functional.losses import check_reduction

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import ones, tensor, zeros
-from ..autograd.functions.arguments import reads_numbers
 from . import functional, init
 from .module import Module
 from .parameter import Parameter

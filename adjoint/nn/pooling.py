@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from . import functional
 from .functional.convolution import Sizes, entries
 from .functional.pooling import OptionalSizes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..autograd import Tensor
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from . import functional
 from .module import Module
 

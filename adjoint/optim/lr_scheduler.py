@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import cos, inf, pi
 from typing import Any
 
-from ..autograd.functions.arguments import number, reads_numbers
+from ..autograd.arguments import number, reads_numbers
 from ..capture.recording import effect
 from .optimizer import Optimizer
 

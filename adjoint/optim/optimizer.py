@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from weakref import WeakSet, proxy
 
 from ..autograd import Tensor, enable_grad
+from ..autograd.arguments import plain
 from ..autograd.creation import tensor
-from ..autograd.functions.arguments import plain
 from ..autograd.graph import writes
 from ..autograd.primitive import as_input
 from ..backends import Array

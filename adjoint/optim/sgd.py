@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.functions.arguments import reads_numbers
+from ..autograd.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 

@@ -3,8 +3,8 @@
 Wherever PyTorch says ``dim`` and ``keepdim``, NumPy's ``axis`` and ``keepdims`` are taken too.
 """
 
+from ..arguments import take_axis_for_dim
 from . import linalg, special
-from .arguments import take_axis_for_dim
 from .arithmetic import (
     addcdiv,
     addcmul,

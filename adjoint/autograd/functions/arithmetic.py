@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
+from ..arguments import NUMBERS, Number, floating, in_floats, reads_numbers, tensor_of
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions
-from .arguments import NUMBERS, Number, floating, in_floats, reads_numbers, tensor_of
 from .elementwise import any_floating, cast, isfinite, isnan, pow, subtract, where
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import also, cut_along, integer, integers, tensor_of
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import also, cut_along, integer, integers, tensor_of
 from .diagonals import diagonal
 
 if TYPE_CHECKING:

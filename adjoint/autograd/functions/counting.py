@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
+from ..arguments import axis_of, reads_numbers
 from ..rules import ordering, shapes
-from .arguments import axis_of, reads_numbers
 from .indexing import getitem
 from .joining import meshgrid
 from .reductions import any, cumsum

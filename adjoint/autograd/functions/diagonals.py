@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import axis_of, cut_along, reads_numbers
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import axis_of, cut_along, reads_numbers
 from .elementwise import pow
 from .reductions import sum
 from .shapes import flip, roll, sum_of, transpose, unsqueeze

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...backends import dtypes
+from ..arguments import NUMBERS, Number, number, plain, reads_numbers, widened
 from ..primitive import as_input, astype
 from ..rules import elementwise as e
 from ..rules import neural, shapes, special
-from .arguments import NUMBERS, Number, number, plain, reads_numbers, widened
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..arguments import tensor_of
 from ..rules import decompositions as d
 from ..rules import linalg, shapes
-from .arguments import tensor_of
 from .matrices import matmul
 from .shapes import concat
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...errors import BackendError, CaptureError
+from ..arguments import NUMBERS, cut_along, index_at, shaped_like, with_axis
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import reductions, shapes
-from .arguments import NUMBERS, cut_along, index_at, shaped_like, with_axis
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of, with_axis
 from ..rules import elementwise as e
 from ..rules import shapes
-from .arguments import cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of, with_axis
 from .indexing import getitem
 from .reductions import cumsum
 from .shapes import broadcast_to, concat, movedim, repeat, transpose, unsqueeze

@@ -11,12 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...backends import dtypes
-from ..primitive import as_input
-from ..rules import decompositions as d
-from ..rules import elementwise as e
-from ..rules import linalg, reductions, shapes
-from . import diagonals
-from .arguments import (
+from ..arguments import (
     Dims,
     axes_of,
     axis_of,
@@ -29,6 +24,11 @@ from .arguments import (
     tensor_of,
     wide_inside,
 )
+from ..primitive import as_input
+from ..rules import decompositions as d
+from ..rules import elementwise as e
+from ..rules import linalg, reductions, shapes
+from . import diagonals
 from .elementwise import cast, pow, where
 from .factorizations import (
     cholesky,

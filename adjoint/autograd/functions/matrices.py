@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..arguments import Number, reads_numbers, tensor_of, widened
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
-from .arguments import Number, reads_numbers, tensor_of, widened
 from .contraction import tensordot
 from .elementwise import cast
 

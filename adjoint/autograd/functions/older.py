@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..arguments import reads_numbers
 from . import factorizations, linalg
-from .arguments import reads_numbers
 from .elementwise import where
 from .shapes import transpose
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..rules import elementwise as e
-from ..rules import neural, normalization, reductions, shapes
-from .arguments import (
+from ..arguments import (
     Dims,
     axes_of,
     floating,
@@ -21,6 +19,8 @@ from .arguments import (
     widened,
     with_axis,
 )
+from ..rules import elementwise as e
+from ..rules import neural, normalization, reductions, shapes
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
+from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, wide_inside, widened, with_axis
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, wide_inside, widened, with_axis
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..rules import elementwise as e
-from ..rules import ordering, shapes
-from .arguments import (
+from ..arguments import (
     NUMBERS,
     axis_of,
     cut_along,
@@ -20,6 +18,8 @@ from .arguments import (
     wide_inside,
     with_axis,
 )
+from ..rules import elementwise as e
+from ..rules import ordering, shapes
 from .elementwise import cast, clone, where
 from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
 from .shapes import concat

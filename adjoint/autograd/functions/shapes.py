@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of
 from ..rules import linalg, reductions, shapes
-from .arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
+from ..arguments import NUMBERS, Dims, cut_along, floating, number, reads_numbers, shaped_like, with_axis
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
-from .arguments import NUMBERS, Dims, cut_along, floating, number, reads_numbers, shaped_like, with_axis
 from .elementwise import where
 from .indexing import along_axis, ends, getitem, index_put
 from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum

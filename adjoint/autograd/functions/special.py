@@ -6,10 +6,10 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from ...backends.special import polynomial
+from ..arguments import NUMBERS, in_floats, reads_numbers, tensor_of
 from ..rules import elementwise as e
 from ..rules import gamma
 from ..rules import special as s
-from .arguments import NUMBERS, in_floats, reads_numbers, tensor_of
 from .elementwise import clamp, filled_like, pow, round, where
 from .reductions import log_softmax, logsumexp, softmax  # as is round, for ad.special alone
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of, wide_inside
 from ..rules import elementwise as e
 from ..rules import normalization, reductions, shapes
-from .arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of, wide_inside
 from .elementwise import clamp, where
 from .matrices import matmul
 from .reductions import amax, amin, corrected, mean, norm, std, sum, var

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import axis_of, cut_along, number, reads_numbers
+from ...autograd.arguments import axis_of, cut_along, number, reads_numbers
 from ...autograd.random import rand
 from ...autograd.rules import neural
 from ...backends.dtypes import float64

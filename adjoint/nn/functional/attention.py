@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import reads_numbers
+from ...autograd.arguments import reads_numbers
 from ...autograd.rules import neural
 from .dropout import dropout
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions, shapes
 from ...errors import BackendError

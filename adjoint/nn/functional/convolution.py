@@ -8,7 +8,7 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import integers, reads_numbers, tensor_of
+from ...autograd.arguments import integers, reads_numbers, tensor_of
 from ...autograd.rules import convolution as rules
 from ...autograd.rules.convolution import Windows
 from .padding import constant_pad

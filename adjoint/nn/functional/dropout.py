@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd import Tensor
-from ...autograd.functions.arguments import number, reads_numbers
+from ...autograd.arguments import number, reads_numbers
 from ...autograd.random import default_generator
 from .activations import returned
 

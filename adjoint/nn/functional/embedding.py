@@ -7,8 +7,8 @@ from math import prod
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
+from ...autograd.arguments import reads_numbers, wide_inside
 from ...autograd.creation import arange, tensor
-from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import check_range, ends
 from ...autograd.rules import shapes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import axes_of, integer, reads_numbers, reduced_of, wide_inside
+from ...autograd.arguments import axes_of, integer, reads_numbers, reduced_of, wide_inside
 from ...autograd.rules import neural
 
 

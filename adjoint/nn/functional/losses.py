@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.functions.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import ends
 from ...autograd.rules import neural, reductions
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.arguments import reads_numbers, wide_inside
 from ...autograd.creation import arange, full_like
-from ...autograd.functions.arguments import reads_numbers, wide_inside
 from ...autograd.functions.indexing import check_range
 from ...autograd.rules import normalization
 from .activations import softplus

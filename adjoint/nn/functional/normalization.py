@@ -7,8 +7,8 @@ from math import prod
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
+from ...autograd.arguments import number, reads_numbers, sizes_of, wide_inside
 from ...autograd.creation import zeros
-from ...autograd.functions.arguments import number, reads_numbers, sizes_of, wide_inside
 from ...autograd.graph import differentiable, wide
 from ...autograd.rules import normalization, reductions
 from ...backends import dtypes

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.arguments import index_at, reads_numbers, tensor_of
 from ...autograd.creation import full
-from ...autograd.functions.arguments import index_at, reads_numbers, tensor_of
 from ...autograd.rules import shapes
 
 Pairs = list[tuple[int, int]]  #: how much at the beginning and at the end of each of the last axes, in the axes' order

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
+from ...autograd.arguments import reads_numbers
 from ...autograd.creation import tensor, zeros
-from ...autograd.functions.arguments import reads_numbers
 from ...autograd.graph import wide, writes
 from ...backends.dtypes import float16
 from . import rnn as rnn

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ...autograd import Tensor
 from ...autograd import functions as f
+from ...autograd.arguments import reads_numbers
 from ...autograd.creation import full, tensor
-from ...autograd.functions.arguments import reads_numbers
 
 
 class PackedSequence(NamedTuple):

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ...backends import DType, as_dtype, dtypes
-from ...errors import CaptureError
-from ..graph import widely
-from ..primitive import as_input
-from ..rules import reductions, shapes
+from ..backends import DType, as_dtype, dtypes
+from ..errors import CaptureError
+from .graph import widely
+from .primitive import as_input
+from .rules import reductions, shapes
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 Number = bool | int | float
