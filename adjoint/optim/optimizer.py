@@ -1,4 +1,4 @@
-"""``Optimizer``: what all update rules share. A subclass states its rule's formula; the rest is here and in ``flat``."""
+"""``Optimizer``: parameter groups, the step and the state that all optimizers share; subclasses state the update rule."""
 
 from __future__ import annotations
 
@@ -17,54 +17,55 @@ from ..backends import Array
 from ..capture.captured import Captured
 from ..capture.recording import active, aside, effect, fed, steady
 from ..errors import CaptureError
-from .flat import Flat
+from .parameter_buffer import ParameterBuffer
+from .state import check_state, python_numbers, read_state
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
 
-_all: WeakSet[Optimizer] = WeakSet()
+_optimizers: WeakSet[Optimizer] = WeakSet()
 
 
 def _hyperparameters() -> dict[Any, Any]:
-    """The numbers in all groups of all optimizers, which a captured function may change by schedulers alone."""
-    found = {}
-    for optimizer in list(_all):
-        for i, group in enumerate(optimizer.param_groups):
-            found[id(optimizer), i] = [(name, value) for name, value in group.items() if type(value) in (int, float, bool, tuple)]
-    return found
+    """The numbers in all groups of all optimizers. In a captured function, only learning rate schedulers may change them."""
+    return {
+        (id(optimizer), i): [(name, value) for name, value in group.items() if type(value) in (int, float, bool, tuple)]
+        for optimizer in list(_optimizers)
+        for i, group in enumerate(optimizer.param_groups)
+    }
 
 
 steady.append(_hyperparameters)
 
 
 class Optimizer:
-    """Base of all optimizers. A subclass states
+    """Base class of all optimizers. A subclass states its update rule:
 
-    * ``state_names``, the quantities it keeps for each parameter, under PyTorch's names;
-    * :meth:`kept`, those of them that a group's hyperparameters call for;
-    * :meth:`check`, which raises ``ValueError`` on a hyperparameter out of range;
-    * :meth:`numbers`, what the formula takes besides arrays;
-    * :meth:`update`, the formula itself.
+    * ``state_names``: the state quantities of each parameter, under PyTorch's names;
+    * :meth:`kept`: those of them that a group's hyperparameters require;
+    * :meth:`check`: raises ``ValueError`` if a hyperparameter is out of range;
+    * :meth:`numbers`: the scalars that the formula takes;
+    * :meth:`update`: the formula.
 
-    Parameters and gradients move into one buffer each when the optimizer is made, and ``p`` and ``p.grad`` are views of
-    them: arrays that shared a parameter's memory before no longer do. ``zero_grad`` followed by ``backward`` fills the same
-    memory again, unless the earlier ``p.grad`` is still held; a slice of it that is to be kept needs ``.clone()``.
+    The constructor moves parameters and gradients into one buffer each; ``p`` and ``p.grad`` become views of them, so arrays that
+    shared a parameter's memory no longer do. ``backward`` after ``zero_grad`` overwrites the gradients' memory unless the previous
+    ``p.grad`` is still referenced; ``.clone()`` a slice of it to keep that.
 
     Args:
-        params: tensors, ``(name, tensor)`` pairs, or dicts that give ``"params"`` and hyperparameters of their own.
+        params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups: ``"params"`` and their own hyperparameters.
         defaults: hyperparameters of the groups that do not set them.
 
     Attributes:
-        param_groups: a dict for each group: ``"params"`` and the hyperparameters, read anew at each step.
+        param_groups: one dict per group: ``"params"`` and the hyperparameters, which each step reads.
 
     Raises:
-        TypeError: ``params`` is a single tensor or a set, or holds something that is not a tensor.
-        ValueError: no parameters, one twice, or one that is the result of an operation.
+        TypeError: ``params`` is a single tensor or a set, or contains something other than tensors.
+        ValueError: there are no parameters, one appears twice, or one is not a leaf.
     """
 
     state_names: tuple[str, ...] = ()
-    counts_steps = True  #: whether the formula depends on how many steps were taken
+    counts_steps = True  #: whether the formula depends on the step count
     state_from_the_start = False  #: whether there is state before the first step
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
@@ -74,9 +75,9 @@ class Optimizer:
             raise TypeError(f"{type(self).__name__}: params is a {type(params).__name__}; give its .parameters()")
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        _all.add(self)
-        self._flats: list[list[Flat]] = []
-        self._captured: dict[Any, tuple[Any, Captured | None]] = {}  # for each run of parameters, and the gradients it was for
+        _optimizers.add(self)
+        self._buffers: list[list[ParameterBuffer]] = []  # by group
+        self._captured: dict[Any, tuple[Any, Captured | None]] = {}  # by run of parameters: the gradients and the recording
         groups: list[Any] = list(self._ordered(params))
         if not groups:
             raise ValueError(f"{type(self).__name__}: the parameter list is empty")
@@ -86,25 +87,25 @@ class Optimizer:
     # --- the rule, in subclasses ---------------------------------------------------------------------------------------------
 
     def check(self, group: Group) -> None:
-        """Raise ``ValueError`` where a hyperparameter of the group is out of range."""
+        """Raise ``ValueError`` if a hyperparameter of the group is out of range."""
 
     def kept(self, group: Group) -> tuple[str, ...]:
-        """Those of ``state_names`` that the rule keeps under the group's hyperparameters."""
+        """The ``state_names`` that the rule uses with the group's hyperparameters."""
         return self.state_names
 
     def initial(self, group: Group) -> float:
-        """What the state is filled with before the first step."""
+        """The initial value of each element of the state."""
         return 0.0
 
     def numbers(self, group: Group, step: int) -> dict[str, Any]:
-        """The numbers and switches that :meth:`update` takes at step ``step`` (from 1), by name."""
+        """The numbers and switches that :meth:`update` takes at step ``step``, which counts from 1, by name."""
         raise NotImplementedError
 
     @staticmethod
     def update(*xp_p_g: Any, **state_and_numbers: Any) -> tuple[Array, dict[str, Array]]:
-        """The formula: from ``xp``, parameter, gradient, and state and numbers by name, the new parameter and the new state.
+        """The formula: ``update(xp, p, g, **state, **numbers)`` returns the new parameter and the new state by name.
 
-        It is elementwise, written with operators and functions of ``xp``, and sees arrays of any length.
+        It is elementwise, uses operators and functions of ``xp`` only, and receives vectors of any length.
         """
         raise NotImplementedError
 
@@ -124,20 +125,20 @@ class Optimizer:
         return params
 
     def add_param_group(self, param_group: Group) -> None:
-        """Optimize the tensors in ``param_group["params"]`` too; what else the dict holds are their hyperparameters.
+        """Also optimize the tensors in ``param_group["params"]``; the dict's other entries are their hyperparameters.
 
-        Raises as the constructor does, and ``ValueError`` where a parameter is in another group already.
+        Raises the constructor's errors, and ``ValueError`` if a parameter is already in another group.
         """
         name = type(self).__name__
         if not isinstance(param_group, dict):
             raise TypeError(f"{name}: a parameter group is a dict with the key 'params', not a {type(param_group).__name__}")
-        given = param_group["params"]
-        items = [given] if isinstance(given, Tensor) else list(self._ordered(given))
+        params_entry = param_group["params"]
+        items = [params_entry] if isinstance(params_entry, Tensor) else list(self._ordered(params_entry))
         params = [item[1] if isinstance(item, tuple) else item for item in items]
         names = [item[0] for item in items if isinstance(item, tuple)]
         named = bool(names)
         if named and len(names) != len(params):
-            raise ValueError(f"{name}: some parameters are given with names and some without")
+            raise ValueError(f"{name}: some parameters are given with names and some without; name all or none")
         if any(("param_names" in group) != named for group in self.param_groups):
             raise ValueError(f"{name}: either all parameter groups name their parameters or none does")
         for p in params:
@@ -154,26 +155,26 @@ class Optimizer:
             param_group["param_names"] = names
         for key, value in self.defaults.items():
             param_group.setdefault(key, value)
-        param_group.update(_numbers_of(name, param_group))
+        param_group.update(python_numbers(name, param_group))
         self.check(param_group)
         self.param_groups.append(param_group)
-        self._flats.append(self._lay_out(param_group))
+        self._buffers.append(self._allocate(param_group))
 
-    def _lay_out(self, group: Group) -> list[Flat]:
-        """One :class:`Flat` for each dtype and device among the group's parameters."""
-        alike: dict[Any, list[Tensor]] = {}
+    def _allocate(self, group: Group) -> list[ParameterBuffer]:
+        """One :class:`ParameterBuffer` for each dtype and device among the group's parameters."""
+        by_kind: dict[Any, list[Tensor]] = {}
         for p in group["params"]:
-            alike.setdefault((p.backend, p.dtype), []).append(p)
-        flats = [Flat(same) for same in alike.values()]
-        for flat in flats if self.state_from_the_start else ():
-            self._states(group, flat)
-        return flats
+            by_kind.setdefault((p.backend, p.dtype), []).append(p)
+        buffers = [ParameterBuffer(params) for params in by_kind.values()]
+        for buffer in buffers if self.state_from_the_start else ():
+            self._states(group, buffer)
+        return buffers
 
-    def _states(self, group: Group, flat: Flat) -> dict[str, Tensor]:
-        return {name: flat.state(name, self.initial(group)) for name in self.kept(group)}
+    def _states(self, group: Group, buffer: ParameterBuffer) -> dict[str, Tensor]:
+        return {name: buffer.state(name, self.initial(group)) for name in self.kept(group)}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop every parameter's gradient, or fill it with zeros."""
+        """Set every parameter's ``grad`` to None, or to zeros unless ``set_to_none``."""
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
@@ -196,172 +197,163 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        work = [self._runs(i) for i in range(len(self.param_groups))]  # all are checked before any is changed
-        for index, found in enumerate(work):
-            for flat, runs in found:
+        work = [self._runs(i) for i in range(len(self.param_groups))]  # validates all before it changes any
+        for index, runs_by_buffer in enumerate(work):
+            for buffer, runs in runs_by_buffer:
                 for first, last in runs:
-                    self._captured_update(index, flat, first, last)
+                    self._captured_update(index, buffer, first, last)
         return loss
 
-    def _captured_update(self, index: int, flat: Flat, first: int, last: int) -> None:
-        """:meth:`_update`, recorded at the first step and replayed after that; as it is where its formula can not be recorded."""
-        key = (id(flat), first, last)
+    def _captured_update(self, index: int, buffer: ParameterBuffer, first: int, last: int) -> None:
+        """:meth:`_update`, recorded at the first step and then replayed; run eagerly if the formula can not be recorded."""
+        key = (id(buffer), first, last)
         gradients, captured = self._captured.get(key, (None, None))
-        if gradients is not flat.gradients:  # a recording is of these
-            this: Any = proxy(self)  # not a reference to what holds the dict
-            captured = Captured(partial(type(self)._update, this, index, flat, first, last), self._title, flat.backend)
-            self._captured[key] = flat.gradients, captured
-        before, known = flat.held(), captured.recordings if captured else 0
+        if gradients is not buffer.gradients:  # a recording holds for one gradient buffer
+            weak_self: Any = proxy(self)  # self holds the dict of recordings
+            captured = Captured(partial(type(self)._update, weak_self, index, buffer, first, last), self._title, buffer.backend)
+            self._captured[key] = buffer.gradients, captured
+        references, recordings = buffer.gradient_references(), captured.recordings if captured else 0
         try:
             if captured is None or not isinstance(getattr_static(self, "update"), staticmethod):
                 raise CaptureError("the formula reads the optimizer")
             captured()
-            recordings = captured.recordings
+            recorded = captured.recordings > recordings
         except CaptureError:
             if active() is not None:
                 raise
-            self._captured[key] = flat.gradients, None
-            self._update(index, flat, first, last)
-            self._note(flat, first, last)
+            self._captured[key] = buffer.gradients, None
+            self._update(index, buffer, first, last)
+            start, stop = buffer.bounds[first][0], buffer.bounds[last - 1][1]
+            writes.note(buffer.backend, buffer.values._array[start:stop], self._title)
             return
-        if recordings > known:
-            flat.allow(flat.held() - before)  # what a recording refers to for good, less what one that it replaced did
+        if recorded:
+            buffer.exclude_references(buffer.gradient_references() - references)  # those of the recording
 
-    def _update(self, index: int, flat: Flat, first: int, last: int) -> None:
-        """Apply the rule to the parameters from ``first`` up to ``last``."""
+    def _update(self, index: int, buffer: ParameterBuffer, first: int, last: int) -> None:
+        """Apply the rule to parameters [first, last)."""
         group = self.param_groups[index]
-        numbers = fed(
-            partial(self.__class__._numbers, self, index, flat, first, last)
-        )  # a method of a proxy would hold what it stands for
+        # self may be a proxy, whose bound methods would hold a strong reference
+        numbers = fed(partial(self.__class__._numbers, self, index, buffer, first, last))
         kept, _ = numbers.pop("kept"), numbers.pop("one_step")
-        states = {name: flat.state(name, self.initial(group)) for name in kept}
-        flat.update(self.update, first, last, states, numbers)
+        states = {name: buffer.state(name, self.initial(group)) for name in kept}
+        buffer.update(self.update, first, last, states, numbers)
         if states:
-            effect(partial(flat.count, first, last, self.counts_steps), hyperparameters=False)
-
-    def _note(self, flat: Flat, first: int, last: int) -> None:
-        writes.note(flat.backend, flat.values._array[flat.bounds[first][0] : flat.bounds[last - 1][1]], self._title)
+            effect(partial(buffer.count_step, first, last, self.counts_steps), hyperparameters=False)
 
     @property
     def _title(self) -> str:
-        """What is said to have written to the parameters."""
+        """The name of the operation in errors about writes to parameters."""
         return f"{type(self).__name__}.step"
 
-    def _numbers(self, index: int, flat: Flat, first: int, last: int) -> dict[str, Any]:
-        """:meth:`numbers` at the next step of the parameters from ``first`` up to ``last``, which states are kept, and whether
-        the parameters have the same step count: where they have not, a recording of one update for all does not hold.
+    def _numbers(self, index: int, buffer: ParameterBuffer, first: int, last: int) -> dict[str, Any]:
+        """:meth:`numbers` at the next step of parameters [first, last); also the states kept, and whether all parameters have the
+        same step count, without which a recording of one update for all of them does not hold.
         """
-        group, steps = self.param_groups[index], flat.steps[first:last]
+        group, steps = self.param_groups[index], buffer.steps[first:last]
         numbers = self.numbers(group, steps[0] + 1)
         numbers = {key: x if type(x) is bool else float(x) for key, x in numbers.items()}
         return numbers | {"kept": self.kept(group), "one_step": steps.count(steps[0]) == len(steps)}
 
-    def _runs(self, index: int) -> list[tuple[Flat, list[tuple[int, int]]]]:
-        """What there is to update in a group, after a new layout where parameters have moved."""
-        found = []
-        for flat in self._flats[index]:
-            moved = active() is not None and any(p.backend is not flat.backend for p in flat.params)  # which are not to be read
-            runs = None if moved else flat.runs()
+    def _runs(self, index: int) -> list[tuple[ParameterBuffer, list[tuple[int, int]]]]:
+        """The runs of parameters to update in a group, by buffer; allocates new buffers if parameters have moved."""
+        work = []
+        for buffer in self._buffers[index]:
+            # a recording refuses to read the values of parameters on another backend
+            moved = active() is not None and any(p.backend is not buffer.backend for p in buffer.params)
+            runs = None if moved else buffer.runs()
             if runs is None:
-                self._lay_out_again(index)
+                self._reallocate(index)
                 return self._runs(index)
             if runs:
-                found.append((flat, runs))
-        return found
+                work.append((buffer, runs))
+        return work
 
-    def _lay_out_again(self, index: int) -> None:
-        """New buffers by the dtypes and devices that a group's parameters have now; their state goes along."""
-        with aside():  # the memory stays: a captured function is recorded with it at the next call
-            states = {id(p): self._state_of(flat, i) for flat in self._flats[index] for i, p in enumerate(flat.params)}
-            gone = {id(flat) for flat in self._flats[index]}
-            self._captured = {key: held for key, held in self._captured.items() if key[0] not in gone}
+    def _reallocate(self, index: int) -> None:
+        """Allocate new buffers by the current dtypes and devices of a group's parameters, and move the state to them."""
+        with aside():  # the memory outlives a recording, which is repeated at the next call
+            states = {id(p): self._state_of(buffer, i) for buffer in self._buffers[index] for i, p in enumerate(buffer.params)}
+            outdated = {id(buffer) for buffer in self._buffers[index]}
+            self._captured = {key: entry for key, entry in self._captured.items() if key[0] not in outdated}
             group = self.param_groups[index]
-            self._flats[index] = self._lay_out(group)
-            self._put_states(index, {id(p): _read(p, states[id(p)]) for p in group["params"]})
+            self._buffers[index] = self._allocate(group)
+            self._put_states(index, {id(p): read_state(p, states[id(p)]) for p in group["params"]})
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Tensor | None, Tensor]]) -> None:
-        """Update variables by gradients given in pairs, ``zip(gradients, variables)``: TensorFlow's way to :meth:`step`.
+        """:meth:`step` with gradients passed as pairs, ``zip(gradients, variables)``, as in TensorFlow.
 
-        A pair whose gradient is None is passed over. No variable's ``grad`` is read or changed.
+        Pairs whose gradient is None are skipped. No variable's ``grad`` is read or changed.
 
         Raises:
-            ValueError: no gradient at all, a variable twice, or one that this optimizer was not given.
+            ValueError: every gradient is None, a variable appears twice, or one does not belong to this optimizer.
         """
         pairs = list(grads_and_vars)
         if pairs and all(g is None for g, _ in pairs):
-            raise ValueError("apply_gradients: there is no gradient for any variable; does the loss depend on them?")
+            raise ValueError("apply_gradients: every gradient is None; check that the loss depends on the variables")
         params = {id(p): p for group in self.param_groups for p in group["params"]}
         gradients: dict[int, Tensor] = {}
         for g, variable in pairs:
             if id(variable) not in params:
-                raise ValueError("apply_gradients: this optimizer was not given one of the variables; use add_param_group for it")
+                raise ValueError("apply_gradients: a variable does not belong to this optimizer; add it with add_param_group")
             if id(variable) in gradients:
-                raise ValueError("apply_gradients: one of the variables is there twice; add its gradients up")
+                raise ValueError("apply_gradients: a variable appears twice; sum its gradients first")
             if g is not None:
                 gradients[id(variable)] = as_input("apply_gradients", g)
-        held = [(p, p.grad) for p in params.values()]
+        own_gradients = [(p, p.grad) for p in params.values()]
         try:
             for key, p in params.items():
                 p.grad = gradients.get(key)
             self.step()
         finally:
-            for p, grad in held:
+            for p, grad in own_gradients:
                 p.grad = grad
 
     # --- state ---------------------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> dict[Tensor, dict[str, Tensor]]:
-        """Each parameter's state by PyTorch's names: tensors over the optimizer's own memory, and a copy of the step count."""
-        pairs = ((p, self._state_of(flat, i)) for flats in self._flats for flat in flats for i, p in enumerate(flat.params))
+        """Each parameter's state under PyTorch's names: views of the optimizer's buffers, and a copy of the step count."""
+        pairs = (
+            (p, self._state_of(buffer, i)) for buffers in self._buffers for buffer in buffers for i, p in enumerate(buffer.params)
+        )
         return {p: state for p, state in pairs if state}
 
-    def _state_of(self, flat: Flat, i: int) -> dict[str, Tensor]:
-        if not (flat.steps[i] or self.state_from_the_start):
+    def _state_of(self, buffer: ParameterBuffer, i: int) -> dict[str, Tensor]:
+        if not (buffer.steps[i] or self.state_from_the_start):
             return {}
-        found = {"step": tensor(float(flat.steps[i]), device=flat.backend)} if self.counts_steps else {}
-        return found | {name: flat.view(buffer, i) for name, buffer in flat.states.items()}
+        step = {"step": tensor(float(buffer.steps[i]), device=buffer.backend)} if self.counts_steps else {}
+        return step | {name: buffer.view(values, i) for name, values in buffer.states.items()}
 
     def _put_states(self, index: int, states: dict[int, tuple[int, dict[str, Tensor]]]) -> None:
         group = self.param_groups[index]
-        for flat in self._flats[index]:
-            for i, p in enumerate(flat.params):
-                flat.steps[i], tensors = states[id(p)]
+        for buffer in self._buffers[index]:
+            for i, p in enumerate(buffer.params):
+                buffer.steps[i], tensors = states[id(p)]
                 for name, value in tensors.items():
-                    flat.view(flat.state(name, self.initial(group)), i)._array[...] = value._array
-
-    def _check_state(self, group: Group, i: int, shape: tuple[int, ...], state: dict[str, Any]) -> None:
-        """Raise ``ValueError`` where ``state`` is not one that this rule keeps for a parameter of ``shape``."""
-        needed = {"step", *self.kept(group)} if state and self.counts_steps else set()
-        if unknown := state.keys() - {"step", *self.state_names}:
-            raise ValueError(f"load_state_dict: parameter {i} has {_listed(unknown)} in its state, {type(self).__name__} has not")
-        if missing := needed - state.keys():
-            raise ValueError(f"load_state_dict: {type(self).__name__} needs {_listed(missing)} in the state of parameter {i}")
-        for name, value in state.items():
-            if name != "step" and value is not None and tuple(value.shape) != shape:
-                raise ValueError(f"load_state_dict: {name} of parameter {i} has shape {tuple(value.shape)}, the parameter {shape}")
+                    buffer.view(buffer.state(name, self.initial(group)), i)._array[...] = value._array
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {index: {name: tensor}}, "param_groups": [hyperparameters and "params", a list of indices]}``.
 
-        The index of a parameter is its place in all groups, one after the other: PyTorch's layout. The tensors are the
-        optimizer's own memory, which goes on changing: deepcopy what is to stay.
+        Indices number the parameters of all groups in order, as in PyTorch. The tensors are views of the optimizer's buffers, which
+        later steps overwrite; ``copy.deepcopy`` the dict to keep it.
         """
         index = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         groups = [
-            {**_numbers_of("state_dict", group), "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups
+            {**python_numbers("state_dict", group), "params": [index[id(p)] for p in group["params"]]}
+            for group in self.param_groups
         ]
         return {"state": {index[id(p)]: state for p, state in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` (or PyTorch's) gave: state is copied, hyperparameters replace the groups' own.
+        """Copy the state, and replace the groups' hyperparameters, from a :meth:`state_dict` (this library's or PyTorch's).
 
-        Raises ``ValueError`` where groups, shapes or names of the state do not fit; the optimizer is left as it was.
+        Raises ``ValueError`` on groups, shapes or state names that do not match; the optimizer is then unchanged.
         """
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(
-                f"load_state_dict: {len(saved)} parameter groups were saved, and there are {len(self.param_groups)} here"
+                f"load_state_dict: the state has {len(saved)} parameter groups and this optimizer {len(self.param_groups)}; "
+                "load it into an optimizer with the same groups"
             )
         read: list[dict[int, tuple[int, dict[str, Tensor]]]] = []
         for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
@@ -371,24 +363,25 @@ class Optimizer:
             read.append({})
             for p, key in zip(group["params"], other["params"], strict=True):
                 state = state_dict["state"].get(key, {})
-                self._check_state(group | other, key, p.shape, state)
-                read[i][id(p)] = _read(p, state)
+                required = {"step", *self.kept(group | other)} if state and self.counts_steps else set()
+                check_state(type(self).__name__, key, p.shape, state, {"step", *self.state_names}, required)
+                read[i][id(p)] = read_state(p, state)
         for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
             group.update({**other, "params": group["params"]})
-            for flat in self._flats[i]:  # in the same memory, where captured functions find it
-                for buffer in flat.states.values():
-                    buffer._array[...] = self.initial(group)
+            for buffer in self._buffers[i]:  # in place, since recordings refer to this memory
+                for values in buffer.states.values():
+                    values._array[...] = self.initial(group)
             self._put_states(i, read[i])
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles hold: the state by parameter, not the buffers that views of it are in."""
-        return {**self.__dict__, "_flats": None, "_captured": {}, "state": self.state}
+        """For copies and pickles: the state by parameter instead of the buffers."""
+        return {**self.__dict__, "_buffers": None, "_captured": {}, "state": self.state}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update({key: value for key, value in saved.items() if key != "state"})
-        self._flats = [self._lay_out(group) for group in self.param_groups]
+        self._buffers = [self._allocate(group) for group in self.param_groups]
         for i, group in enumerate(self.param_groups):
-            self._put_states(i, {id(p): _read(p, saved["state"].get(p, {})) for p in group["params"]})
+            self._put_states(i, {id(p): read_state(p, saved["state"].get(p, {})) for p in group["params"]})
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -397,26 +390,7 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _numbers_of(name: str, group: Group) -> Group:
-    """A group's numbers as Python's, which files hold."""
-    return {key: plain(name, key, value) for key, value in group.items() if key != "params"}
-
-
-def _read(p: Tensor, state: dict[str, Any]) -> tuple[int, dict[str, Tensor]]:
-    """How many steps a state has seen, and copies of its tensors in the dtype and on the device of its parameter."""
-    tensors = {
-        name: tensor(value, dtype=p.dtype, device=p.backend)
-        for name, value in state.items()
-        if name != "step" and value is not None
-    }
-    return (int(float(state["step"])) if "step" in state else int(bool(tensors))), tensors
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names))
-
-
 def objective(p: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
-    """The gradient of what is minimized: ``g``, or ``-g`` to maximize, and that of the penalty ``weight_decay/2 * p**2``."""
+    """The gradient of the minimized objective: ``g`` (``-g`` to maximize) plus that of weight decay, ``weight_decay/2 * p**2``."""
     g = -g if maximize else g
     return g + weight_decay * p if weight_decay else g
