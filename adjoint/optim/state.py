@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.creation import tensor
-from ..autograd.functions.arguments import plain
+from ..autograd.arguments import plain
 
 
 def python_numbers(name: str, group: dict[str, Any]) -> dict[str, Any]:
