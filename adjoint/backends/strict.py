@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
-from . import replay, special
+from ..replay import loop
+from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
 from .factorizations import factorizations
-from .numpy import NumpyBackend, NumpyRandom, scatter_add, silently
-from .numpy import contiguous as numpy_contiguous
-from .numpy import diagonal as numpy_diagonal
-from .numpy import getitem as numpy_getitem
-from .numpy import setitem as numpy_setitem
+from .numpy import kernels
+from .numpy.backend import NumpyBackend, NumpyRandom
+from .numpy.kernels import silently
 from .standard import CREATION, STANDARD, Namespace, collect, constants
 
 try:
@@ -53,20 +52,20 @@ def namespace() -> Namespace:
         return strict.astype(x, dtype, copy=False)
 
     def contiguous(x: Array) -> Array:
-        made = numpy_contiguous(unwrap(x))
+        made = kernels.contiguous(unwrap(x))
         return x if made is unwrap(x) else wrap(made)
 
     def getitem(x: Array, index: Index) -> Array:
-        return wrap(numpy_getitem(unwrap(x), unwrap(index)))
+        return wrap(kernels.getitem(unwrap(x), unwrap(index)))
 
     def setitem(x: Array, value: Array, index: Index) -> None:
-        numpy_setitem(unwrap(x), unwrap(value), unwrap(index))
+        kernels.setitem(unwrap(x), unwrap(value), unwrap(index))
 
     def diagonal(x: Array, offset: int) -> Array:
-        return wrap(numpy_diagonal(unwrap(x), offset))
+        return wrap(kernels.diagonal(unwrap(x), offset))
 
     def add_at(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
-        return wrap(scatter_add(unwrap(x), unwrap(index), shape))
+        return wrap(kernels.scatter_add(unwrap(x), unwrap(index), shape))
 
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
 
@@ -145,7 +144,7 @@ class StrictBackend(NumpyBackend):
         return super().is_view(unwrap(array))
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        return replay.compile(program, numbers)
+        return loop.compile(program, numbers)
 
     def truth(self, condition: Array) -> bool:
         return bool(unwrap(condition))

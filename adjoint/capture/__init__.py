@@ -1,8 +1,8 @@
 """Recording a function once, and replaying it as a straight program over arrays.
 
 To read it in order: ``captured`` (what users hold), ``recording`` and ``recorder`` (how a call is logged), ``guards``, ``reads``
-and ``conditions`` (what it reads, and how that is compared), ``backends.program`` (what the log is), ``passes`` (what is made of
-it), ``backends.replay`` and ``backends.numpy_replay`` (how it is replayed).
+and ``conditions`` (what it reads, and how that is compared), ``adjoint.replay`` (what the log is, and how it
+is compiled), ``adjoint.backends.numpy.emit`` (how it is replayed).
 """
 
 from __future__ import annotations

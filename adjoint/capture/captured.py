@@ -20,10 +20,9 @@ from ..autograd.graph import writes
 from ..autograd.modes import process, state
 from ..autograd.random import default_generator
 from ..backends import Backend
-from ..backends import replay as plain
-from ..backends.program import Program
 from ..errors import CaptureError
-from . import passes
+from ..replay import loop, passes
+from ..replay.program import Program
 from .conditions import PLAIN, changed_paths, same
 from .reads import named
 from .recorder import Recorded
@@ -75,7 +74,7 @@ class Replay:
         self.lock = Lock()
         _replays.add(self)
         self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
-        compiler = getattr(self.backend, "compile", plain.compile)
+        compiler = getattr(self.backend, "compile", loop.compile)
         self.run = compiler(program, numbers)
         self.stamp = stamp
         self.drawn = default_generator(self.backend) if any(op.draws for op in program.ops) else None

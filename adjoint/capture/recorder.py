@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.program import Check, Lane, Memory, Op, Program, Value, is_basic
 from ..backends.special import halves
 from ..errors import CaptureError
+from ..replay.program import Check, Lane, Memory, Op, Program, Value, is_basic
 from .refusals import refused
 from .strides import laid_out
 

@@ -476,19 +476,20 @@ def modules() -> dict[str, ModuleType]:
 def install() -> Any:
     """Put the modules where ``import`` looks; gives a function that takes all traces away again."""
     from adjoint import backends
+    from adjoint.backends import cupy
 
     before = dict(sys.modules), dict(backends._created), dict(backends._by_array_type)
     sys.modules.update(modules())
 
     def away() -> None:
-        for name in [*modules(), "adjoint.backends.cupy", "adjoint.backends.cupy_replay"]:
+        for name in [*modules(), *(f"adjoint.backends.cupy.{name}" for name in ("backend", "emit", "cublas"))]:
             sys.modules.pop(name, None)
             if name in before[0]:
                 sys.modules[name] = before[0][name]
         for now, then in zip((backends._created, backends._by_array_type), before[1:], strict=True):
             now.clear()
             now.update(then)
-        for name in ("cupy", "cupy_replay"):
-            vars(backends).pop(name, None)
+        for name in ("backend", "emit", "cublas"):
+            vars(cupy).pop(name, None)
 
     return away

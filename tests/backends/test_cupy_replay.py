@@ -18,9 +18,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import adjoint as ad
 from adjoint import nn, optim
-from adjoint.backends import Backend, cuda_kernels
-from adjoint.backends.replay import Plain
+from adjoint.backends import Backend
+from adjoint.backends.cupy import source
 from adjoint.errors import CaptureError
+from adjoint.replay.loop import Plain
 
 pytestmark = pytest.mark.skipif(
     fake_cupy.COMPILER is None or importlib.util.find_spec("cupy") is not None,
@@ -32,10 +33,10 @@ pytestmark = pytest.mark.skipif(
 def library() -> Iterator[fake_cupy.Cublas]:
     away = fake_cupy.install()
     try:
-        from adjoint.backends import cupy_replay
+        from adjoint.backends.cupy import cublas
 
         found = fake_cupy.Cublas()
-        cupy_replay.library = lambda: found
+        cublas.library = lambda: found
         yield found
     finally:
         away()
@@ -185,9 +186,9 @@ GROWING = [
 
 @pytest.mark.parametrize("name", GROWING)
 def test_recording_four_times_the_operations_is_four_times_the_work(name: str, cupy: Backend, monkeypatch: Any) -> None:
-    from adjoint.backends import cupy_replay
+    from adjoint.backends.cupy import emit
 
-    monkeypatch.setattr(cupy_replay, "_captured", lambda launches: None)  # nothing is compiled or launched
+    monkeypatch.setattr(emit, "_captured", lambda launches: None)  # nothing is compiled or launched
     work = []
     for n in (16, 64, 256):
         function, args = PROGRAMS[name](n)
@@ -329,7 +330,7 @@ BINARY = [
     "logical_and", "logical_or", "logical_xor",
 ]  # fmt: skip
 UNARY = sorted(
-    {*cuda_kernels.FUNCTIONS, *cuda_kernels.TESTS, "abs", "negative", "sign", "square", "logical_not", "positive"}
+    {*source.FUNCTIONS, *source.TESTS, "abs", "negative", "sign", "square", "logical_not", "positive"}
     - {"atan2", "copysign", "hypot", "nextafter", "erf"}
 )
 
@@ -406,25 +407,25 @@ def test_a_matrix_product_is_cublass_or_a_kernels_with_the_same_values(data: Any
 
     a, turn_a = (rng.normal(size=k), lambda x: x) if form_a == "vector" else matrix(form_a, n, k, turned_a)
     b, turn_b = (rng.normal(size=k), lambda x: x) if form_b == "vector" else matrix(form_b, k, m, turned_b)
-    from adjoint.backends import cupy_replay
+    from adjoint.backends.cupy import cublas
 
-    before = cupy_replay._product
+    before = cublas.product
     if own:
-        cupy_replay._product = lambda *arrays: None
+        cublas.product = lambda *arrays: None
     try:
         found, run = replayed(on_arrays(lambda x, y: turn_a(x) @ turn_b(y), cupy), a, b)
     finally:
-        cupy_replay._product = before
+        cublas.product = before
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(values(found), turn_a(a) @ turn_b(b), 1e-12, 1e-12)
     if form_a == form_b == "plain":
-        assert any(isinstance(one, cuda_kernels.Kernel) for one in run.launches[1]) == own
+        assert any(isinstance(one, source.Kernel) for one in run.launches[1]) == own
 
 
 def test_constants_are_written_in_their_dtype() -> None:
     for dtype, most in (("uint64", "18446744073709551615ULL"), ("uint32", "4294967295U"), ("int64", "9223372036854775807LL")):
-        assert cuda_kernels.literal(np.iinfo(dtype).max, np.dtype(dtype)) == most
-    assert cuda_kernels._folded("min", np.dtype("uint64"))[0].endswith("18446744073709551615ULL")
+        assert source.literal(np.iinfo(dtype).max, np.dtype(dtype)) == most
+    assert source._folded("min", np.dtype("uint64"))[0].endswith("18446744073709551615ULL")
 
 
 # --- the stand-in keeps the rules ------------------------------------------------------------------------------------------------
@@ -459,10 +460,10 @@ def test_while_a_stream_is_captured_nothing_else_is_done(act: Callable[[Any], An
 
 def test_the_source_of_a_chain_reads_like_its_formula() -> None:
     x, bias, out = np.empty((4, 3), "f"), np.empty(3, "f"), np.empty((4, 3), "f")
-    chain = cuda_kernels.Elementwise("add_maximum", out.shape)
-    loaded = [cuda_kernels.Operand(chain.register(chain.place(part), part.dtype), part.dtype) for part in (x, bias)]
+    chain = source.Elementwise("add_maximum", out.shape)
+    loaded = [source.Operand(chain.register(chain.place(part), part.dtype), part.dtype) for part in (x, bias)]
     added = chain.compute("add", loaded, out.dtype)
-    kept = chain.compute("maximum", [cuda_kernels.Operand(added, out.dtype), cuda_kernels.Operand(0.0)], out.dtype)
+    kept = chain.compute("maximum", [source.Operand(added, out.dtype), source.Operand(0.0)], out.dtype)
     chain.store(chain.place(out), kept)
     kernel = chain.kernel()
     assert (kernel.grid, kernel.block) == ((1,), (32,))
@@ -482,7 +483,7 @@ def test_the_source_of_a_chain_reads_like_its_formula() -> None:
 
 
 def test_the_source_of_a_reduction_reads_like_its_loop() -> None:
-    kernel = cuda_kernels.reduction("sum", np.empty((4, 1), "f"), np.empty((4, 40), "f"), -1)
+    kernel = source.reduction("sum", np.empty((4, 1), "f"), np.empty((4, 40), "f"), -1)
     assert (kernel.grid, kernel.block) == ((4,), (64,))
     assert kernel.source == (
         'extern "C" __global__ void adjoint_sum(float* y, const float* x) {\n'

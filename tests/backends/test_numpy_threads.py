@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoint.backends import numpy_threads
-from adjoint.backends.numpy import namespace
-from adjoint.backends.numpy_threads import blas_alone, dot, in_two, lanes, matmul
+from adjoint.backends.numpy import threads
+from adjoint.backends.numpy.kernels import namespace
+from adjoint.backends.numpy.threads import blas_alone, dot, in_two, lanes, matmul
 
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SHARED", "SHARED_BY_VECTOR", "LARGE"):
-        monkeypatch.setattr(numpy_threads, name, 0)
+        monkeypatch.setattr(threads, name, 0)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ class Interrupted:
 def test_ctrl_c_is_heard_when_the_second_thread_is_done(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     in_two(lambda: None, lambda: None)  # so that there is a second thread
-    monkeypatch.setattr(numpy_threads, "threading", SimpleNamespace(Lock=lambda: Interrupted(when)))
+    monkeypatch.setattr(threads, "threading", SimpleNamespace(Lock=lambda: Interrupted(when)))
     with pytest.raises(KeyboardInterrupt):
         in_two(lambda: None, lambda: (time.sleep(0.1), done.append(1)))
     assert done == [1]
@@ -180,7 +180,7 @@ def test_what_the_second_thread_raised_keeps_no_array() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_a_second_thread_and_blas_of_its_own() -> None:
-    found = numpy_threads._openblas()
+    found = threads._openblas()
     x = np.ones((2048, 64), np.float32)
     dot(x, x.T[:, :64])
     with blas_alone:
@@ -188,7 +188,7 @@ def test_a_forked_process_has_a_second_thread_and_blas_of_its_own() -> None:
         if not child:
             before = found[0]() if found else 0
             fine = in_two(lambda: 1, lambda: 2) == [1, 2] and dot(x, x.T[:, :64]).sum() > 0
-            os._exit(0 if fine and before == (numpy_threads.blas_alone._before if found else 0) else 1)
+            os._exit(0 if fine and before == (threads.blas_alone._before if found else 0) else 1)
         assert os.waitpid(child, 0)[1] == 0
 
 
@@ -196,7 +196,7 @@ def test_a_forked_process_has_a_second_thread_and_blas_of_its_own() -> None:
 def test_a_number_of_threads_that_is_none_is_refused_by_name(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADJOINT_NUM_THREADS", number)
     with pytest.raises(ValueError, match="ADJOINT_NUM_THREADS is"):
-        numpy_threads.threads()
+        threads.thread_count()
 
 
 @pytest.mark.usefixtures("everything_is_large")
@@ -219,7 +219,7 @@ def test_large_whole_numbers_have_the_error_function_of_small_ones() -> None:
 
 
 def test_blas_has_its_threads_back_afterwards() -> None:
-    found = numpy_threads._openblas()
+    found = threads._openblas()
     if found is None:
         pytest.skip("this NumPy is not built with OpenBLAS, or its library can not be reached")
     get, put = found

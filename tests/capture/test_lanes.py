@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint import nn, optim
 from adjoint.autograd.rules.convolution import _by_samples
-from adjoint.backends import numpy_threads
+from adjoint.backends.numpy import threads
 
 SIZE = st.integers(1, 4)
 
@@ -54,7 +54,7 @@ def test_nothing_in_a_lane_depends_on_how_far_the_other_is(order: str, rows: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADJOINT_NUM_THREADS", "2")
         if order == "backwards":
-            patch.setattr(numpy_threads, "in_two", backwards)
+            patch.setattr(threads, "in_two", backwards)
         for _ in range(4):
             x, y = ad.randn(rows, columns), ad.randn(columns)
             assert captured(x, y).tolist() == function(x, y).tolist()
@@ -141,7 +141,7 @@ def test_a_lane_does_not_write_ahead_of_time_where_the_other_reads() -> None:
     function, captured = machine(), ad.capture(machine())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADJOINT_NUM_THREADS", "2")
-        patch.setattr(numpy_threads, "in_two", backwards)
+        patch.setattr(threads, "in_two", backwards)
         for _ in range(4):
             x = ad.randn(2, 5)
             assert captured(x).tolist() == function(x).tolist()

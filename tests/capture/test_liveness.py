@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint.backends import Backend, numpy_threads
+from adjoint.backends import Backend
+from adjoint.backends.numpy import threads
 
 from .steps import alike, arrays
 
@@ -45,11 +46,11 @@ STEPS = st.one_of(
 )
 
 
-@given(steps=st.lists(STEPS, max_size=12), tile=st.sampled_from([4, numpy_threads.TILE]))
+@given(steps=st.lists(STEPS, max_size=12), tile=st.sampled_from([4, threads.TILE]))
 def test_a_result_is_made_where_it_will_be_written_only_if_nobody_looks_there_before(
     steps: Any, tile: int, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numpy_threads, "TILE", tile)  # the smaller one has chains of so few elements
+    monkeypatch.setattr(threads, "TILE", tile)  # the smaller one has chains of so few elements
 
     def function(x: ad.Tensor, buffer: ad.Tensor) -> list[ad.Tensor]:
         waiting, read, views = [], [], []

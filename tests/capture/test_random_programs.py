@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adjoint as ad
-from adjoint.backends import Backend, numpy_chains, numpy_threads
+from adjoint.backends import Backend
+from adjoint.backends.numpy import threads
+from adjoint.backends.numpy import tiles as numpy_tiles
 from adjoint.errors import CaptureError, GraphError
 
 from .steps import alike, arrays
@@ -141,13 +143,13 @@ class Machine:
 @contextmanager
 def tiles(size: int | None) -> Iterator[None]:
     """Have arrays of so many bytes taken for large, and done on two threads."""
-    before = numpy_threads.TILE, numpy_chains.LONG
+    before = threads.TILE, numpy_tiles.LONG
     if size is not None:
-        numpy_threads.TILE, numpy_chains.LONG = size, 2 * size
+        threads.TILE, numpy_tiles.LONG = size, 2 * size
     try:
         yield
     finally:
-        numpy_threads.TILE, numpy_chains.LONG = before
+        threads.TILE, numpy_tiles.LONG = before
 
 
 def check(steps: list[Any], shape: tuple[int, ...], dtype: Any, size: int | None, backend: Backend) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.backends import Backend
-from adjoint.backends.numpy_chains import MOST
+from adjoint.backends.numpy.tiles import MOST
 
 from .growing import PROGRAMS, bytecodes
 from .steps import alike, arrays

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint import optim
-from adjoint.backends import numpy_threads
+from adjoint.backends.numpy import threads
 from adjoint.errors import BackendError, GraphError
 from adjoint.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
@@ -61,7 +61,7 @@ def leaf(*values: float, dtype: Any = None) -> ad.Tensor:
 @every_optimizer
 def test_chunks_of_any_length_change_no_bit(make: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained(make)
-    monkeypatch.setattr(numpy_threads, "TILE", 28)  # bytes: seven numbers at a time
+    monkeypatch.setattr(threads, "TILE", 28)  # bytes: seven numbers at a time
     assert_equal(trained(make), whole)
 
 

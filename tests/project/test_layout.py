@@ -22,13 +22,14 @@ BELOW = {
     "codegen": set(),
     "errors": set(),
     "lazy": set(),
-    "backends": set(),
+    "backends": {"replay"},  # the files that compile a program, which are imported when one is compiled
+    "replay": {"backends"},  # what a backend is
     "autograd": {"backends"},
     "files": {"backends", "autograd", "nn"},
     "nn": {"backends", "autograd", "files", "capture"},
     "optim": {"backends", "autograd", "nn", "capture"},  # gradient clipping, which PyTorch has in nn.utils
     "testing": {"backends", "autograd"},
-    "capture": {"backends", "autograd"},
+    "capture": {"backends", "autograd", "replay"},
     "data": {"backends", "autograd", "nn", "optim"},
     "train": {"backends", "autograd", "capture", "nn", "optim", "data", "files"},
     "sklearn": {"backends", "autograd", "nn", "train"},

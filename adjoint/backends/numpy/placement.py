@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .program import Memory, Op, Value, is_basic, overlap
-from .standard import BINARY, OLD_NAMES, UNARY
+from ...replay.program import Memory, Op, Value, is_basic, overlap
+from ..standard import BINARY, OLD_NAMES, UNARY
 
 _FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
 UFUNCS: dict[str, Any] = {name: found for name, found in _FOUND.items() if isinstance(found, np.ufunc)}

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from . import numpy_chains, numpy_threads
-from .layout import Block, arrange
-from .numpy import BITS, UNSIGNED, as_product, clip, is_limit, matmul
-from .numpy_chains import Chain, Step
-from .numpy_layout import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
-from .numpy_threads import at_once, blas_alone, dot, in_two, shared
-from .program import Check, Op, Program, Value, is_basic, kept_an_array, mapped, values_in
-from .standard import CREATION
+from ...replay.memory import Block, arrange
+from ...replay.program import Check, Op, Program, Value, is_basic, kept_an_array, mapped, values_in
+from ..standard import CREATION
+from . import threads, tiles
+from .kernels import BITS, UNSIGNED, as_product, clip, is_limit, matmul
+from .placement import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
+from .threads import at_once, blas_alone, dot, in_two, shared
+from .tiles import Chain, Step
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
 # NumPy warns where the place for the result of these two is given by position.
@@ -198,7 +198,7 @@ class Replay:
                 known.add(out)
             target = op.target
             steps = self._steps(op) if i >= self.program.ahead and target in known else None
-            if steps is None or prod(target.shape) * 4 < 2 * numpy_threads.TILE or not all(value in known for value in op.values()):
+            if steps is None or prod(target.shape) * 4 < 2 * threads.TILE or not all(value in known for value in op.values()):
                 chain = None
                 continue
             if chain is None or chain.shape != target.shape or chain.ops[0].lane != op.lane or not chain.takes(op):
@@ -270,9 +270,9 @@ class Replay:
 
     def _chain(self, chain: Chain) -> str:
         lane = chain.ops[0].lane
-        run, tiles = chain.compiled(self._array, self._scratch[lane.number :] if lane else self._scratch)
-        calls = [partial(run, some) for some in tiles]
-        return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(tiles) > 1 else f"{self._held(calls[0])}()"
+        run, parts = chain.compiled(self._array, self._scratch[lane.number :] if lane else self._scratch)
+        calls = [partial(run, some) for some in parts]
+        return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(parts) > 1 else f"{self._held(calls[0])}()"
 
     def _ufunc(self, op: Op) -> str:
         if self._is_limit(op):
@@ -284,7 +284,7 @@ class Replay:
 
     def _into(self, ufunc: Any, operands: list[str], out: Value | None) -> str:
         """A call whose result is written to ``out``, by position where NumPy allows it, which is sooner done."""
-        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in numpy_chains.NAMED else ''}{self._name(out)})"
+        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in tiles.NAMED else ''}{self._name(out)})"
 
     def _is_limit(self, op: Op) -> bool:
         """Whether it is the larger of an array and a number, which is found otherwise than that of two arrays."""
@@ -322,7 +322,7 @@ class Replay:
         alike = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype
         by_dot = alike and x.dtype in BITS and x.size > 1 and y.size > 1
         names = [self._name(value) for value in (x, y, op.out)]
-        return self._dot(x, y, *names) if by_dot else f"{self._bound(numpy_threads.matmul)}({', '.join(names)})"
+        return self._dot(x, y, *names) if by_dot else f"{self._bound(threads.matmul)}({', '.join(names)})"
 
     def _dot(self, x: Any, y: Any, *names: str) -> str:
         first, second, out = names
@@ -332,7 +332,7 @@ class Replay:
         return f"{self._bound(dot)}({first}, {second}, {out})"
 
     def _where(self, op: Op) -> str:
-        """As :func:`adjoint.backends.numpy.where` does it: the bits of the numbers times the condition, which has no branches."""
+        """As :func:`~.kernels.where` does it: the bits of the numbers times the condition, which has no branches."""
         condition, x, y = op.args
         numbers, out = (y, op.made) if isinstance(y, Value) else (x, op.made)
         chosen = self._name(condition)

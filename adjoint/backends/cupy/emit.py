@@ -1,6 +1,6 @@
 """Replaying a program on CuPy: all its kernels in one CUDA graph, in memory that is laid out once.
 
-Neighbouring elementwise operations become one kernel, the others one each (``cuda_kernels``); products of matrices are cuBLAS's,
+Neighbouring elementwise operations become one kernel, the others one each (``source``); products of matrices are cuBLAS's,
 which CuPy itself does not call while a stream is captured. Random numbers are drawn and arguments copied before the graph is
 launched, checks are read before or after it. A program that has an operation without a kernel is replayed as a loop over calls.
 """
@@ -8,22 +8,22 @@ launched, checks are read before or after it. A program that has an operation wi
 from __future__ import annotations
 
 import ctypes
-import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import cupy as cp
 import numpy as np
 
-from . import cuda_kernels as cuda
-from . import replay
-from .cuda_kernels import Elementwise, Kernel, Operand, Unsupported
-from .layout import Block, arrange
-from .program import Memory, Op, Program, Value, mapped, overlap, values_in
-from .special import may_repeat
+from ...replay import loop
+from ...replay.memory import Block, arrange
+from ...replay.program import Memory, Op, Program, Value, mapped, overlap, values_in
+from ..special import may_repeat
+from . import cublas
+from . import source as cuda
+from .cublas import Product
+from .source import Elementwise, Kernel, Operand, Unsupported
 
 #: Numbers of this many replays may wait to be copied to the GPU.
 WAITING = 4
-WORKSPACE = 32 << 20  # what cuBLAS recommends for the largest GPUs
 ALIGNMENT = 256
 #: The most operations of one kernel: a kernel's parameters, a pointer an array, take 4 KB at most.
 MOST = 100
@@ -36,26 +36,14 @@ _kernels: dict[str, Any] = {}
 def compile(program: Program, numbers: list[Value]) -> Any:
     """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call.
 
-    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.replay.Plain` whose ``reason`` says which.
+    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.loop.Plain` whose ``reason`` says which.
     """
     try:
         return Replay(program, numbers)
     except (Unsupported, RuntimeError) as why:  # CUDA's errors too: the loop is slower, and right
-        plain = replay.compile(program, numbers)
+        plain = loop.compile(program, numbers)
         plain.reason = str(why)
         return plain
-
-
-class Product(NamedTuple):
-    """A product of matrices that cuBLAS computes: what its function is called with, after the handle."""
-
-    dtype: Any
-    arrays: list[Any]
-    operations: tuple[int, int]
-    sizes: tuple[int, int, int]
-    leading: tuple[int, int, int]
-    strides: tuple[int, int, int]
-    batch: int
 
 
 class Replay:
@@ -281,7 +269,7 @@ class Replay:
                 a, target = a[None], target[..., None, :] if len(b.shape) > 1 else target[..., None]
             if len(b.shape) == 1:
                 b, target = b[:, None], target[..., None]
-            return [_product(target, a, b) or cuda.matmul(target, a, b)]
+            return [cublas.product(target, a, b) or cuda.matmul(target, a, b)]
         raise Unsupported(f"there is no kernel for {op.name}")
 
     def _rolled(self, op: Op, target: Any, array: Any) -> list[Kernel | Product]:
@@ -444,7 +432,7 @@ def _captured(launches: list[Kernel | Product]) -> Any:
     if not launches:
         return None
     kernels: list[Any] = [_kernel(launch) if isinstance(launch, Kernel) else None for launch in launches]
-    blas = cublas() if any(isinstance(launch, Product) for launch in launches) else None
+    blas = cublas.cublas() if any(isinstance(launch, Product) for launch in launches) else None
     cp.cuda.get_current_stream().synchronize()
     stream = cp.cuda.Stream(non_blocking=True)
     with stream:
@@ -464,112 +452,3 @@ def _captured(launches: list[Kernel | Product]) -> Any:
         graph = stream.end_capture()
     graph.upload()
     return graph
-
-
-# --- matrix products ------------------------------------------------------------------------------------------------------------
-
-
-def _product(target: Any, a: Any, b: Any) -> Product | None:
-    """The product as cuBLAS computes it, where it can: it takes matrices by columns, so what it is told is target^T = b^T a^T."""
-    dtype = target.dtype
-    if dtype.name not in ("float32", "float64") or not (a.dtype == b.dtype == dtype) or not target.size or not a.size:
-        return None
-    forms = [_leading(array) for array in (b, a, target)]
-    batch = _batch(target, a, b)
-    if None in forms or batch is None or forms[2][0] or cublas() is None:  # type: ignore[index]
-        return None
-    (op_b, ld_b), (op_a, ld_a), (_, ld_y) = forms  # type: ignore[misc]
-    rows, columns = target.shape[-2:]
-    count, strides = batch
-    return Product(dtype, [b, a, target], (op_b, op_a), (columns, rows, a.shape[-1]), (ld_b, ld_a, ld_y), strides, count)
-
-
-def _leading(array: Any) -> tuple[int, int] | None:
-    """Whether the matrices are transposed, and how far apart their rows, or columns, are; None where elements lie apart in both."""
-    rows, columns = array.shape[-2:]
-    down, right = cuda.element_strides(array)[-2:]
-    if right == 1 or columns == 1:
-        leading = down if rows > 1 else columns
-        if leading >= columns:
-            return 0, leading
-    if down == 1 or rows == 1:
-        leading = right if columns > 1 else rows
-        if leading >= rows:
-            return 1, leading
-    return None
-
-
-def _batch(target: Any, a: Any, b: Any) -> tuple[int, tuple[int, int, int]] | None:
-    """How many matrices there are, and the distances from one to the next of b, a and the target, where these are even."""
-    space = cuda.Space(target.shape[:-2])
-    for name, array in (("y", target), ("b", b), ("a", a)):
-        batch = array[..., 0, 0]
-        space.strides[name] = cuda.broadcast_strides(batch, space.shape)
-    lengths, strides = space.merged()
-    if not lengths:
-        return 1, (0, 0, 0)
-    if len(lengths) > 1:
-        return None
-    return lengths[0], (strides["b"][0], strides["a"][0], strides["y"][0])
-
-
-class Blas:
-    """cuBLAS, called directly: with a handle and a workspace of its own, so that it can be captured."""
-
-    def __init__(self, library: Any) -> None:
-        self._library, self._handle = library, ctypes.c_void_p()
-        pointer, integer = ctypes.c_void_p, ctypes.c_int
-        for name in ("cublasSgemmStridedBatched", "cublasDgemmStridedBatched"):
-            number = ctypes.POINTER(ctypes.c_float if name[6] == "S" else ctypes.c_double)
-            matrix = [pointer, integer, ctypes.c_longlong]
-            getattr(library, name).argtypes = [pointer, *[integer] * 5, number, *matrix, *matrix, number, *matrix, integer]
-        library.cublasCreate_v2.argtypes = [ctypes.POINTER(pointer)]
-        library.cublasSetStream_v2.argtypes = [pointer, pointer]
-        library.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
-        self._do("cublasCreate_v2", ctypes.byref(self._handle))
-        self._workspace = cp.empty(WORKSPACE, np.uint8)
-
-    def _do(self, name: str, *args: Any) -> None:
-        status = getattr(self._library, name)(*args)
-        if status:
-            raise RuntimeError(f"cuBLAS: {name} failed with status {status}")
-
-    def use(self, stream: Any) -> None:
-        """Work on that stream, from now on. The workspace is set anew, for a new stream takes it away."""
-        self._do("cublasSetStream_v2", self._handle, stream.ptr)
-        self._do("cublasSetWorkspace_v2", self._handle, self._workspace.data.ptr, WORKSPACE)
-
-    def multiply(self, product: Product) -> None:
-        """Put the product on the stream."""
-        letter, number = ("S", ctypes.c_float) if product.dtype == np.float32 else ("D", ctypes.c_double)
-        matrices = [
-            (array.data.ptr, leading, stride)
-            for array, leading, stride in zip(product.arrays, product.leading, product.strides, strict=True)
-        ]
-        one, zero = number(1.0), number(0.0)
-        self._do(
-            f"cublas{letter}gemmStridedBatched", self._handle, *product.operations, *product.sizes, ctypes.byref(one),
-            *matrices[0], *matrices[1], ctypes.byref(zero), *matrices[2], product.batch,
-        )  # fmt: skip
-
-
-_blas: dict[int, Blas | None] = {}
-
-
-def cublas() -> Blas | None:
-    """The current device's; None where its library is not found, and products are computed by a kernel."""
-    device = cp.cuda.Device().id
-    if device not in _blas:
-        try:
-            _blas[device] = Blas(library())
-        except (OSError, ImportError, AttributeError, RuntimeError):
-            _blas[device] = None
-    return _blas[device]
-
-
-def library() -> Any:
-    """The library that CuPy has loaded: by its name, which the loader knows then."""
-    from cupy_backends.cuda.libs import cublas as bindings
-
-    major = bindings.getVersion(cp.cuda.Device().cublas_handle) // 10000
-    return ctypes.CDLL(f"cublas64_{major}.dll" if sys.platform == "win32" else f"libcublas.so.{major}")

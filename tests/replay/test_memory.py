@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoint.backends.layout import Block, arrange
-from adjoint.backends.numpy_layout import Used
+from adjoint.backends.numpy.placement import Used
+from adjoint.replay.memory import Block, arrange
 
 REGION = (10, 20)
 

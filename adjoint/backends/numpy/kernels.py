@@ -1,11 +1,8 @@
-"""The CPU: NumPy's own functions under the standard's names, and what the standard lacks."""
+"""NumPy's kernels where they are not its functions of the standard's names."""
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
-from contextlib import AbstractContextManager
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -13,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import BackendError
-from . import numpy_threads, special
-from .base import Array, Index, RandomState
-from .dtypes import ALL, DType, uint64
-from .factorizations import factorizations
-from .numpy_threads import dot, lanes
-from .standard import CREATION, STANDARD, Namespace, collect, constants
+from .. import special
+from ..base import Array, Index
+from ..dtypes import ALL
+from ..factorizations import factorizations
+from ..standard import CREATION, STANDARD, Namespace, collect, constants
+from . import threads
+from .threads import dot, lanes
 
 REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
 
@@ -183,7 +180,7 @@ def matmul(x: Array, y: Array) -> Array:
     Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
     """
     by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.dtype == y.dtype and x.size > 1 and y.size > 1
-    return dot(x, y) if by_dot else numpy_threads.matmul(x, y)
+    return dot(x, y) if by_dot else threads.matmul(x, y)
 
 
 BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
@@ -288,7 +285,7 @@ def by_tiles(function: Any) -> Any:
             out[part] = function(x[part])
 
     def whole(x: Array) -> Array:
-        tiles = -(-x.nbytes // numpy_threads.TILE)
+        tiles = -(-x.nbytes // threads.TILE)
         if tiles < 4 or x.dtype not in BITS or not x.flags.c_contiguous:
             return function(x)
         out = np.empty_like(x)
@@ -320,148 +317,3 @@ def namespace() -> Namespace:
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
     xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp
-
-
-#: So many bytes that were let go of, and so large arrays, the C library keeps for the next ones.
-KEPT, KEPT_ARRAY = 256 << 20, 16 << 20
-
-
-def keep_memory() -> None:
-    """Have the GNU C library keep what was let go of at the end of its heap, up to :data:`KEPT`, for the next arrays.
-
-    A step ends with all its results let go of; to get that memory again from the system, page by page, is a third of an eager step
-    of a middling model. Arrays above :data:`KEPT_ARRAY` have memory of their own still, and give it back; what lies in the heap
-    below an array that is held can not be. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and
-    with other C libraries.
-    """
-    if any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        mallopt(-1, KEPT)  # M_TRIM_THRESHOLD
-        mallopt(-3, KEPT_ARRAY)  # M_MMAP_THRESHOLD, which it would move up otherwise
-
-
-class NumpyRandom(RandomState):
-    """NumPy's PCG64 stream."""
-
-    def __init__(self, seed: int) -> None:
-        self._generator = np.random.Generator(np.random.PCG64(seed))
-
-    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self._draw(self._generator.random, shape, dtype)
-
-    def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self._draw(self._generator.standard_normal, shape, dtype)
-
-    def _draw(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        """From a drawing function that knows float32 and float64 only."""
-        drawn = draw(shape, np.float64 if dtype == np.float64 else np.float32)
-        return np.asarray(drawn, dtype)
-
-    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
-        return np.asarray(self._generator.integers(low, high, shape, np.int64))
-
-    def permutation(self, n: int) -> Array:
-        return self._generator.permutation(n)
-
-    def get_state(self) -> dict[str, Any]:
-        return dict(self._generator.bit_generator.state)
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self._generator.bit_generator.state = state
-
-
-def extent(address: int, array: Array) -> tuple[int, int]:
-    """From the address of an array's first element, those of its lowest byte and of the one behind its highest."""
-    if not array.size:
-        return address, address
-    steps = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
-    low, high = (address + sum(step for step in steps if (step < 0) == down) for down in (True, False))
-    return low, high + array.itemsize
-
-
-class NumpyBackend:
-    """NumPy on the CPU."""
-
-    name = "numpy"
-    device = "cpu"
-    array_types: tuple[type, ...] = (np.ndarray, np.generic)
-
-    def __init__(self) -> None:
-        self.xp = namespace()
-        self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
-
-    def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        made = np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
-        return made[()] if copy and not made.shape else made  # one number by itself is quickest as NumPy's scalar
-
-    def to_numpy(self, array: Array) -> Any:
-        return np.asarray(array)
-
-    def owner(self, array: Array) -> object:
-        behind = array
-        while (behind := getattr(behind, "base", None)) is not None:
-            if isinstance(behind, np.ndarray):  # and no helper of NumPy's in between
-                array = behind
-        return array
-
-    def extent(self, array: Array) -> tuple[int, int]:
-        return extent(array.__array_interface__["data"][0], array)
-
-    def is_view(self, array: Array) -> bool:
-        return getattr(array, "base", None) is not None
-
-    def truth(self, condition: Array) -> bool:
-        return bool(condition)
-
-    def compile(self, program: Any, numbers: Any) -> Any:
-        from .numpy_replay import compile
-
-        return compile(program, numbers)
-
-    def told(self, array: Array) -> Any:
-        return self.to_numpy(array).item()
-
-    def random(self, seed: int) -> RandomState:
-        return NumpyRandom(seed)
-
-    def device_count(self) -> int:
-        return 1
-
-    def synchronize(self) -> None:
-        """NumPy returns when it is done."""
-
-    def quiet(self) -> AbstractContextManager[Any]:
-        return np.errstate(all="ignore")
-
-    def memory(self) -> dict[str, int]:
-        return {}
-
-
-def parse(data: Any, dtype: DType | None = None) -> Any:
-    """The NumPy array that nested lists or an array-like mean. Raises ``ValueError`` on ragged lists, ``TypeError`` on objects."""
-    try:
-        array = np.asarray(data)
-        if dtype is uint64 and array.dtype.kind == "f":  # NumPy reads integers above and below 2^63, mixed, as floats
-            array = np.asarray(data, np.uint64)
-    except ValueError as error:
-        raise ValueError(f"tensor: the nested lists are ragged, every row must have the same length ({error})") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"tensor: cannot hold {type(data).__name__} values of dtype {array.dtype}; numbers and booleans only")
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("="))
-    return array
-
-
-def seed_global(seed: int) -> None:
-    """Start again the stream behind ``numpy.random.rand`` and its like, which this library never draws from."""
-    np.random.seed(seed)
-
-
-def create(index: int | None) -> NumpyBackend:
-    """The backend's factory; the CPU has one device."""
-    keep_memory()
-    if index not in (None, 0):
-        raise BackendError(f"numpy: there is no device 'cpu:{index}', only 'cpu'")
-    return NumpyBackend()

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import numpy_threads
-from .numpy_threads import threads
-from .program import Memory, Op, Value, overlap
+from ...replay.program import Memory, Op, Value, overlap
+from . import threads
 
 #: From this many bytes of results on it is worth a second thread.
 LONG = 1 << 21
@@ -73,7 +72,7 @@ class Chain:
 
     def rows(self) -> int:
         """How many rows are worked on at a time."""
-        return max(1, numpy_threads.TILE // (self._widest * max(1, prod(self.shape[1:]))))
+        return max(1, threads.TILE // (self._widest * max(1, prod(self.shape[1:]))))
 
     def places(self) -> tuple[dict[Value, int], int]:
         """For each inner value the piece of scratch memory that it lies in, and how many pieces there are."""
@@ -99,7 +98,7 @@ class Chain:
         return -(-self.rows() * prod(self.shape[1:]) // 8) * 64
 
     def _long(self) -> bool:
-        alone = self.ops[0].lane is None and threads() > 1
+        alone = self.ops[0].lane is None and threads.thread_count() > 1
         return alone and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
 
     def compiled(self, array_of: Callable[[Value], Any], scratch: list[Any]) -> tuple[Callable[[Any], None], list[Any]]:

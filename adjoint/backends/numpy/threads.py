@@ -12,13 +12,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import cache, partial
-from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base import Array
-from .special import halves
+from ..base import Array
+from ..special import halves
 
 #: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
 TILE = 1 << 16
@@ -27,11 +26,14 @@ SHARED, SHARED_BY_VECTOR = 1 << 18, 9216
 #: So many are worth two of ours.
 LARGE = 1 << 22
 
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+
 _jobs: SimpleQueue[Any] | None = None  # of the second thread, once there is one
 _within = threading.local()  #: ``at_work``: this thread is one of two already
 
 
-def threads() -> int:
+def thread_count() -> int:
     """How many threads large work is done on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
     return _told(os.environ.get("ADJOINT_NUM_THREADS"))
 
@@ -48,9 +50,11 @@ def _told(number: str | None) -> int:
 def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
     """What both give, done at the same time where this is not one of two already. What one raises is raised when both are done."""
     global _jobs
-    if threads() < 2 or getattr(_within, "at_work", False):
+    if thread_count() < 2 or getattr(_within, "at_work", False):
         return [first(), second()]
     if _jobs is None:
+        from queue import SimpleQueue  # not at the start: it takes four modules
+
         _jobs = SimpleQueue()
         threading.Thread(target=_work, args=(_jobs,), name="adjoint", daemon=True).start()
     other = _Job(second)

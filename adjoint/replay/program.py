@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ..backends.base import Array, Backend
 from ..errors import CaptureError
-from .base import Array, Backend
 
 
 class Memory:

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: CuPy's functions under the standard's names. Imported only when it is chosen."""
+"""NVIDIA GPUs: CuPy's functions under the standard's names."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from ..errors import BackendError
-from . import special
-from .base import Array, Index, RandomState
-from .dtypes import ALL, DType
-from .factorizations import factorizations
-from .numpy import extent, is_basic
-from .standard import CREATION, REDUCTIONS, STANDARD, Namespace, collect, constants
+from ...errors import BackendError
+from .. import special
+from ..base import Array, Index, RandomState
+from ..dtypes import ALL, DType
+from ..factorizations import factorizations
+from ..numpy.backend import extent
+from ..numpy.kernels import is_basic
+from ..standard import CREATION, REDUCTIONS, STANDARD, Namespace, collect, constants
 
 try:
     import cupy as cp
@@ -255,7 +256,7 @@ class CupyBackend:
         return bool(condition)
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        from .cupy_replay import compile
+        from .emit import compile
 
         return compile(program, numbers)
 

@@ -1,0 +1,132 @@
+"""Matrix products by cuBLAS, called directly: CuPy itself does not call it while a stream is captured."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any, NamedTuple
+
+import cupy as cp
+import numpy as np
+
+from . import source as cuda
+
+WORKSPACE = 32 << 20  # what cuBLAS recommends for the largest GPUs
+
+
+class Product(NamedTuple):
+    """A product of matrices that cuBLAS computes: what its function is called with, after the handle."""
+
+    dtype: Any
+    arrays: list[Any]
+    operations: tuple[int, int]
+    sizes: tuple[int, int, int]
+    leading: tuple[int, int, int]
+    strides: tuple[int, int, int]
+    batch: int
+
+
+def product(target: Any, a: Any, b: Any) -> Product | None:
+    """The product as cuBLAS computes it, where it can: it takes matrices by columns, so what it is told is target^T = b^T a^T."""
+    dtype = target.dtype
+    if dtype.name not in ("float32", "float64") or not (a.dtype == b.dtype == dtype) or not target.size or not a.size:
+        return None
+    forms = [_leading(array) for array in (b, a, target)]
+    batch = _batch(target, a, b)
+    if None in forms or batch is None or forms[2][0] or cublas() is None:  # type: ignore[index]
+        return None
+    (op_b, ld_b), (op_a, ld_a), (_, ld_y) = forms  # type: ignore[misc]
+    rows, columns = target.shape[-2:]
+    count, strides = batch
+    return Product(dtype, [b, a, target], (op_b, op_a), (columns, rows, a.shape[-1]), (ld_b, ld_a, ld_y), strides, count)
+
+
+def _leading(array: Any) -> tuple[int, int] | None:
+    """Whether the matrices are transposed, and how far apart their rows, or columns, are; None where elements lie apart in both."""
+    rows, columns = array.shape[-2:]
+    down, right = cuda.element_strides(array)[-2:]
+    if right == 1 or columns == 1:
+        leading = down if rows > 1 else columns
+        if leading >= columns:
+            return 0, leading
+    if down == 1 or rows == 1:
+        leading = right if columns > 1 else rows
+        if leading >= rows:
+            return 1, leading
+    return None
+
+
+def _batch(target: Any, a: Any, b: Any) -> tuple[int, tuple[int, int, int]] | None:
+    """How many matrices there are, and the distances from one to the next of b, a and the target, where these are even."""
+    space = cuda.Space(target.shape[:-2])
+    for name, array in (("y", target), ("b", b), ("a", a)):
+        batch = array[..., 0, 0]
+        space.strides[name] = cuda.broadcast_strides(batch, space.shape)
+    lengths, strides = space.merged()
+    if not lengths:
+        return 1, (0, 0, 0)
+    if len(lengths) > 1:
+        return None
+    return lengths[0], (strides["b"][0], strides["a"][0], strides["y"][0])
+
+
+class Blas:
+    """cuBLAS, called directly: with a handle and a workspace of its own, so that it can be captured."""
+
+    def __init__(self, library: Any) -> None:
+        self._library, self._handle = library, ctypes.c_void_p()
+        pointer, integer = ctypes.c_void_p, ctypes.c_int
+        for name in ("cublasSgemmStridedBatched", "cublasDgemmStridedBatched"):
+            number = ctypes.POINTER(ctypes.c_float if name[6] == "S" else ctypes.c_double)
+            matrix = [pointer, integer, ctypes.c_longlong]
+            getattr(library, name).argtypes = [pointer, *[integer] * 5, number, *matrix, *matrix, number, *matrix, integer]
+        library.cublasCreate_v2.argtypes = [ctypes.POINTER(pointer)]
+        library.cublasSetStream_v2.argtypes = [pointer, pointer]
+        library.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
+        self._do("cublasCreate_v2", ctypes.byref(self._handle))
+        self._workspace = cp.empty(WORKSPACE, np.uint8)
+
+    def _do(self, name: str, *args: Any) -> None:
+        status = getattr(self._library, name)(*args)
+        if status:
+            raise RuntimeError(f"cuBLAS: {name} failed with status {status}")
+
+    def use(self, stream: Any) -> None:
+        """Work on that stream, from now on. The workspace is set anew, for a new stream takes it away."""
+        self._do("cublasSetStream_v2", self._handle, stream.ptr)
+        self._do("cublasSetWorkspace_v2", self._handle, self._workspace.data.ptr, WORKSPACE)
+
+    def multiply(self, product: Product) -> None:
+        """Put the product on the stream."""
+        letter, number = ("S", ctypes.c_float) if product.dtype == np.float32 else ("D", ctypes.c_double)
+        matrices = [
+            (array.data.ptr, leading, stride)
+            for array, leading, stride in zip(product.arrays, product.leading, product.strides, strict=True)
+        ]
+        one, zero = number(1.0), number(0.0)
+        self._do(
+            f"cublas{letter}gemmStridedBatched", self._handle, *product.operations, *product.sizes, ctypes.byref(one),
+            *matrices[0], *matrices[1], ctypes.byref(zero), *matrices[2], product.batch,
+        )  # fmt: skip
+
+
+_blas: dict[int, Blas | None] = {}
+
+
+def cublas() -> Blas | None:
+    """The current device's; None where its library is not found, and products are computed by a kernel."""
+    device = cp.cuda.Device().id
+    if device not in _blas:
+        try:
+            _blas[device] = Blas(library())
+        except (OSError, ImportError, AttributeError, RuntimeError):
+            _blas[device] = None
+    return _blas[device]
+
+
+def library() -> Any:
+    """The library that CuPy has loaded: by its name, which the loader knows then."""
+    from cupy_backends.cuda.libs import cublas as bindings
+
+    major = bindings.getVersion(cp.cuda.Device().cublas_handle) // 10000
+    return ctypes.CDLL(f"cublas64_{major}.dll" if sys.platform == "win32" else f"libcublas.so.{major}")
