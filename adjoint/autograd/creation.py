@@ -1,6 +1,8 @@
-"""New tensors: from data, filled with one value, ranges. All take ``dtype``, ``device`` and ``requires_grad``.
+"""New tensors: from data, filled with one value, ranges.
 
-The dtype is float32 where it is not given (and int64 for whole numbers), the device is :func:`adjoint.use_backend`'s.
+Parameters that mean the same in all of them and in :mod:`adjoint.autograd.random`: ``dtype`` (default: float32, or int64 for
+integers), ``device`` (default: that of :func:`adjoint.use_backend`), ``requires_grad`` (record operations on the tensor, default
+False), ``size`` and ``shape`` (the shape by keyword), ``generator`` (the :class:`Generator` to draw from, default: the global one).
 """
 
 from __future__ import annotations

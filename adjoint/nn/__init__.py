@@ -1,5 +1,8 @@
 """Neural networks: modules, layers, activations, losses, their functions and initial values, under PyTorch's names.
 
+Parameters that mean the same in all of them: ``device`` and ``dtype`` of a layer's parameters and buffers; ``inplace``, write the
+result into the input; ``reduction`` of a loss: ``"mean"`` (default), ``"sum"``, or ``"none"`` for a loss per element.
+
 >>> import adjoint as ad
 >>> from adjoint import nn
 >>> nn.Sequential(nn.Linear(4, 50), nn.ReLU(), nn.Linear(50, 3))

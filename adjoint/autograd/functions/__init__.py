@@ -1,6 +1,8 @@
 """PyTorch's functions of tensors, in terms of the primitives, a file a family. ``Tensor`` has most of them as methods.
 
-Wherever PyTorch says ``dim`` and ``keepdim``, NumPy's ``axis`` and ``keepdims`` are taken too.
+Parameters that mean the same in all of them: ``dim``, the axis or axes of the operation, counted from the end where negative;
+``keepdim``, keep reduced axes with size 1; ``axis`` and ``keepdims``, NumPy's words for these two; ``dtype``, the dtype to convert
+to before computing.
 """
 
 from ..arguments import take_axis_for_dim
