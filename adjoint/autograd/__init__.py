@@ -1,20 +1,21 @@
-"""The engine: primitives and their derivative rules, the graph they leave behind, ``Tensor`` and the ways to ask for gradients.
+"""The engine: tensors, the graph that operations on them record, primitives with their derivative rules, and gradients.
 
-To read it in the order in which things happen: ``primitive`` (an operation and its rules), ``rules/`` (the table of them),
-``plan`` (what a call saves), ``graph`` (what is recorded, and the walk back), ``views``, ``tensor`` (what users hold),
-``gradients``, then ``transforms``, ``tape``, ``function`` and ``checkpoint``.
+Each module imports only what stands before it: ``modes``, ``versions`` (in-place writes and views), ``tensor``, ``graph`` (nodes,
+and the walk back), ``plan`` (what a call saves), ``primitive`` (an operation and its rules), ``rules/`` (the table of derivatives),
+``arguments``, ``creation``, ``functions/``, ``gradients``, ``transforms``, ``tape``, ``function``, ``checkpoint``, and ``methods``,
+which completes ``Tensor``. Start with ``primitive`` and ``rules/``.
 """
 
 from typing import TYPE_CHECKING
 
 from ..lazy import attach
-from .tensor import Tensor  # first: it brings in the engine's modules in their order
-from . import namespace
+from . import methods, namespace  # noqa: F401 (methods completes Tensor)
 from .checkpoint import checkpoint
 from .gradients import backward, grad
 from .graph import Node
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .primitive import Primitive, primitive, registry
+from .tensor import Tensor
 
 __all__ = [
     "Function", "GradientTape", "Node", "Primitive", "Tensor", "backward", "checkpoint", "detect_anomaly", "enable_grad", "grad",

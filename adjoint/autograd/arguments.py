@@ -7,16 +7,13 @@ import inspect
 import operator
 from collections.abc import Callable, Sequence
 from types import CellType, FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..backends import DType, as_dtype, dtypes
 from ..errors import CaptureError
-from .graph import widely
 from .primitive import as_input
 from .rules import reductions, shapes
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
+from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 Number = bool | int | float
@@ -334,6 +331,18 @@ def size_given(name: str, sizes: tuple[Any, ...], size: Any, shape: Any) -> tupl
     return (shape if size is None else size,)
 
 
+def destination(words: tuple[Any, ...], device: Any, dtype: Any) -> tuple[Any, Any]:
+    """The device and dtype that the arguments of ``to`` name, in any order; None for one that is not given."""
+    for word in words:
+        if isinstance(word, Tensor):
+            device, dtype = word.backend, word.dtype
+        elif hasattr(word, "xp") or (isinstance(word, str) and word not in dtypes.BY_NAME):
+            device = word
+        else:
+            dtype = word
+    return device, dtype
+
+
 # --- tensors -----------------------------------------------------------------------------------------------------------------
 
 
@@ -389,21 +398,6 @@ def in_floats(name: str, *inputs: Any) -> Any:
     common = result_type(*inputs)
     dtype = common if common.kind == "float" else dtypes.float32
     return tuple(x if type(x) in NUMBERS else x.to(dtype) for x in inputs)
-
-
-def wide_inside(function: Any) -> Any:
-    """``function`` of tensors, computed in float32 where the first is float16, whose squares and sums soon leave its range."""
-
-    @functools.wraps(function)
-    def computed(x: Any, *args: Any, **kwargs: Any) -> Any:
-        dtype = kwargs.get("dtype")
-        if (getattr(x, "dtype", None) if dtype is None else as_dtype(dtype)) is not dtypes.float16:
-            return function(x, *args, **kwargs)
-        if dtype is not None:
-            x = x.to(kwargs.pop("dtype"))
-        return widely(function, (x, *args), kwargs)
-
-    return computed
 
 
 def widened(x: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import GraphError
-from . import graph, random
+from . import random
 from .gradients import edge_of
 from .graph import Node
 from .modes import enable_grad, state
+from .versions import check_unchanged, tick, writes
 
 
 def checkpoint(
@@ -46,7 +47,7 @@ def checkpoint(
     again = _Again(function, args, kwargs, preserve_rng_state)
     with again.before:
         result = again.call()
-    again.ended = graph.tick()
+    again.ended = tick()
     made = again.nodes_behind(result)
     again.names, again.nodes = [node.name for node in made], [weakref.ref(node) for node in made]
     for node in made:
@@ -61,7 +62,7 @@ class _Again:
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.drawn = random.get_states() if preserve_rng_state else None
-        self.begun = self.ended = graph.tick()
+        self.begun = self.ended = tick()
         self.nodes: list[weakref.ref[Node]] = []
         self.names: list[str] = []
         from .journal import Journal
@@ -91,7 +92,7 @@ class _Again:
     def restore(self, node: Node) -> None:
         """Call the function again, and give every node what it saved."""
         for x in self.read:
-            write = graph.writes.since(x.backend, x._array, self.ended)
+            write = writes.since(x.backend, x._array, self.ended)
             if write is not None and not self.before.has(x.backend, x._array):
                 raise GraphError(
                     f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it can not "
@@ -101,13 +102,13 @@ class _Again:
         try:
             if self.drawn is not None:
                 random.set_states(self.drawn)
-            self.begun = graph.tick()
+            self.begun = tick()
             with enable_grad(), self.before.former_state():
                 again = self.nodes_behind(self.call())
                 refused = {new: error for new in again if (error := _changed(new))}
             for new in again:
                 if type(new.saved) is tuple:
-                    graph.writes.forget_since(new.backend, new.saved, self.begun)
+                    writes.forget_since(new.backend, new.saved, self.begun)
         finally:
             random.set_states(before)
             self.begun = begun
@@ -129,7 +130,7 @@ def _changed(node: Node) -> GraphError | None:
     """The error to raise where a value that a node saved was written to since."""
     try:
         if type(node.saved) is tuple:
-            graph.check_unchanged(node)
+            check_unchanged(node)
     except GraphError as error:
         return error
     return None

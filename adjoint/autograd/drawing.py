@@ -162,9 +162,9 @@ def _named(names: Any) -> tuple[dict[Any, tuple[str, ...]], dict[Any, Tensor]]:
 
 def _retained(node: Node) -> Tensor | None:
     """The tensor that keeps the node's gradient, where there is one and it is still the node's result."""
-    if node.aside is None or node.aside.retained_by is None:
+    if node.metadata is None or node.metadata.retained_by is None:
         return None
-    tensor = node.aside.retained_by()
+    tensor = node.metadata.retained_by()
     return tensor if tensor is not None and tensor._node is node else None
 
 

@@ -8,12 +8,12 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..errors import GraphError
-from . import graph
 from .graph import Node, record
 from .modes import enable_grad, no_grad, state
 from .rules.shapes import alias
 from .tensor import Tensor
 from .transforms import leaves
+from .versions import sync_views, writes
 
 
 class Function:
@@ -63,8 +63,8 @@ class Function:
 
         Raises ``TypeError`` where ``forward`` returns something else than tensors.
         """
-        if graph.writes.recorded and state.recording:
-            graph.bring_up_to_date(cls.__name__, inputs)
+        if writes.recorded and state.recording:
+            sync_views(cls.__name__, inputs)
         ctx = Context(tuple(isinstance(x, Tensor) and x._requires_grad for x in inputs))
         with no_grad():
             if cls.setup_context is None:

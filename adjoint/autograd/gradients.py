@@ -8,12 +8,13 @@ from typing import Any
 from ..backends import Array, Backend
 from ..errors import BackendError, GraphError
 from . import functions as f
-from . import graph
+from .graph import Edge, pull_back
 from .primitive import as_input
 from .tensor import Tensor
+from .versions import sync_views, writes
 
 
-def edge_of(tensor: Tensor) -> graph.Edge:
+def edge_of(tensor: Tensor) -> Edge:
     """What stands for the tensor in the graph: the node that made it, or a leaf itself."""
     return tensor if tensor._node is None else tensor._node
 
@@ -29,8 +30,8 @@ def one(tensor: Tensor) -> Tensor:
 def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], create_graph: Any) -> list[tuple[Any, Any]]:
     """Each tensor's edge with its cotangent, checked."""
     roots = []
-    if graph.writes.recorded:
-        graph.bring_up_to_date(name, tensors)
+    if writes.recorded:
+        sync_views(name, tensors)
     for tensor, g in zip(tensors, cotangents, strict=True):
         if not tensor._requires_grad:
             raise GraphError(
@@ -39,8 +40,8 @@ def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], 
         if g is None:
             if tensor.numel() != 1:
                 raise GraphError(
-                    f"{name}: a tensor of shape {tensor.shape} needs a cotangent of that shape (gradient=…); only a single element "
-                    "does without. Take .sum() or .mean() first for a scalar"
+                    f"{name}: a non-scalar tensor requires its cotangent (gradient=) of shape {tensor.shape}; or reduce it to a "
+                    "scalar with .sum() or .mean() first"
                 )
             g = one(tensor)
         else:
@@ -67,11 +68,11 @@ def backward(
     roots = roots_of("backward", outs, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        for leaf_tensor, g in graph.pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
+        for leaf_tensor, g in pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
             accumulate(leaf_tensor, g, create_graph)
         return
     wanted = {edge_of(x): x for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
-    for edge, g in graph.pull_back(roots, list(wanted), retain_graph=retain, create_graph=create_graph).items():
+    for edge, g in pull_back(roots, list(wanted), retain_graph=retain, create_graph=create_graph).items():
         accumulate(wanted[edge], g, create_graph)
 
 
@@ -127,7 +128,7 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
         held = leaf_tensor.grad._array
         if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
             held += g
-            graph.writes.note(backend, held, "backward")
+            writes.note(backend, held, "backward")
         else:
             leaf_tensor.grad = Tensor(held + g, backend)
     elif buffer is not None and (g is buffer.tensor._array or buffer.free()):
@@ -160,7 +161,7 @@ def grad(
         if not x._requires_grad:
             raise GraphError("grad: an input does not require a gradient; set requires_grad=True before it is used")
     edges = [edge_of(x) for x in ins]
-    found = graph.pull_back(
+    found = pull_back(
         roots_of("grad", outs, given, create_graph),
         edges,
         retain_graph=create_graph if retain_graph is None else retain_graph,

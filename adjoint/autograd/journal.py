@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..backends import Array, Backend
-from .graph import writes
 from .modes import state
+from .versions import writes
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -68,7 +68,7 @@ class Journal:
             target = reference()
             if target is None:
                 return _nothing
-            now, forget = xp.asarray(target, copy=True), writes.notes(backend, target)
+            now, forget = xp.asarray(target, copy=True), writes.snapshot(backend, target)
             xp.setitem(target, values, ...)
 
             def restore() -> None:

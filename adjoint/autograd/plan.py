@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError
-from .graph import Node, record, writes
+from .graph import Node, record
+from .tensor import Tensor
+from .versions import writes
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -115,7 +117,7 @@ class Plan:
         else:
             result = f"return ({''.join(call(k) + ', ' for k in chosen)})"
         names: dict[str, Any] = {f"rule{j}": rule.function for j, rule in enumerate(self.rules)}
-        names |= {"as_tensor": _as_tensor, "kernel": self.primitive.kernel}
+        names |= {"as_tensor": as_tensor, "kernel": self.primitive.kernel}
         exec(f"def pull(node, g, xp): saved = node.saved; {result}", names)
         pull: Callable[..., tuple[Any, ...]] = names["pull"]
         return pull
@@ -136,11 +138,26 @@ class Plan:
         return f"as_tensor(node, {slot}, {key!r})"
 
 
-def _as_tensor(node: Node, array: Any, i: Any) -> Any:
-    """A saved array as a Tensor that stands where input ``i`` stood, or the output for "out"; a Python number as it is."""
-    from .primitive import astype
-    from .tensor import Tensor
+class _Cast:
+    """The plan of a conversion between floating-point dtypes: its derivative is the cast that the walk back does anyway."""
 
+    name, holds = "astype", False
+
+    def pull(self, node: Node, g: Any, xp: Any) -> tuple[Any, ...]:
+        return (g,)
+
+    def puller(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+        return self.pull
+
+    def name_of(self, k: int) -> str:
+        return "x"
+
+
+_CAST = _Cast()
+
+
+def as_tensor(node: Node, array: Any, i: Any) -> Any:
+    """A saved array as a Tensor in the graph position of input ``i``, or of the output for "out"; a Python number unchanged."""
     if i == "out":
         return Tensor(array, node.backend, node)
     if not hasattr(array, "dtype"):
@@ -149,12 +166,12 @@ def _as_tensor(node: Node, array: Any, i: Any) -> Any:
     if isinstance(edge, Tensor):
         if edge._array is array:
             return edge
-        edge = record(astype.plan(1), (edge,), (), node.backend, array)  # promoted or moved since
+        edge = record(_CAST, (edge,), (), node.backend, array)  # promoted or moved since
     elif edge is not None and edge.dtype != array.dtype:
-        edge = record(astype.plan(1), (edge,), (), node.backend, array)
-    made = Tensor(array, node.backend, edge)
-    writes.set_apart(node.backend, made)  # its own part of that memory is unchanged, as the walk has seen
-    return made
+        edge = record(_CAST, (edge,), (), node.backend, array)
+    tensor = Tensor(array, node.backend, edge)
+    writes.exempt(node.backend, tensor)  # the walk has checked that this part of the memory is unchanged
+    return tensor
 
 
 def no_rule(primitive: Primitive, i: int) -> GraphError:

@@ -23,30 +23,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from .. import backends
 from ..backends import Array, Backend, dtypes
 from ..errors import BackendError
-from . import graph
 from .graph import Node, differentiable, record
 from .modes import state
 from .plan import Plan, Rule
-from .views import View
-
-if TYPE_CHECKING:
-    from . import tensor as _tensor
-else:  # it imports this module in its turn; its Tensor is there by the time a primitive is called
-    _tensor = import_module(".tensor", __package__)
+from .precision import call_wide
+from .tensor import Tensor, result
+from .versions import View, sync_views, writes
 
 #: Every primitive by name. The test suite walks it.
 registry: dict[str, Primitive] = {}
 
 _NUMBERS = frozenset((int, float, bool))
 _FAULTS = (ValueError, IndexError, OverflowError)  #: what a kernel raises on inputs that do not go together
-_written = graph.writes.recorded
+_written = writes.recorded
 Kernel = Callable[..., Any]
 
 
@@ -164,9 +159,8 @@ class Primitive:
             inputs = inputs[:n]
         if self.defaults and len(params) < len(self.parameters):
             params = self.defaults | params
-        Tensor = _tensor.Tensor
         if _written and state.recording:
-            graph.bring_up_to_date(self.name, inputs)
+            sync_views(self.name, inputs)
         backend: Backend | None = None
         dtype: Any = None
         arrays: list[Any] = []
@@ -198,7 +192,7 @@ class Primitive:
         if self.promotes and not (plain and (not self.floating or mask or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
         if self.wide and any(hasattr(a, "dtype") and backend.dtypes[a.dtype] is dtypes.float16 for a in arrays):
-            return graph.widely(self._call, inputs, params)
+            return call_wide(self._call, inputs, params)
         xp = backend.xp
         try:
             out = self.kernel(xp, *arrays, **params)
@@ -224,7 +218,7 @@ class Primitive:
         if state.recording:
             made._view = View(x, self, params)
         else:
-            graph.writes.set_apart(backend, made)
+            writes.exempt(backend, made)
 
     def node(self, mask: int, inputs: Any, arrays: Any, params: dict[str, Any], backend: Backend, out: Array) -> Node:
         """The node of a call of ``inputs``, those of the bits set in ``mask`` needing a gradient, that gave ``out``."""
@@ -274,7 +268,7 @@ class Primitive:
         return promoted
 
     def _mixed(self, inputs: tuple[Any, ...]) -> BackendError:
-        found = dict.fromkeys(f"'{x.device}' ({x.backend.name})" for x in inputs if isinstance(x, _tensor.Tensor))
+        found = dict.fromkeys(f"'{x.device}' ({x.backend.name})" for x in inputs if isinstance(x, Tensor))
         return BackendError(f"{self.name}: its tensors are on different devices, {' and '.join(found)}; move one with .to(device)")
 
 
@@ -296,8 +290,8 @@ def _of_one(self: Primitive) -> Callable[..., Any]:
         if recorded and state.recording and differentiable:
             plan = plans[1] or self.plan(1)
             saved = (array,) if plan.whole else plan.save((array,), out, None) if plan.slots else ()
-            return _tensor.result(out, backend, record(plan, (x._node or x,), saved, backend, out))
-        return _tensor.Tensor(out, backend)
+            return result(out, backend, record(plan, (x._node or x,), saved, backend, out))
+        return Tensor(out, backend)
 
     return call
 
@@ -338,8 +332,8 @@ def _of_two(self: Primitive) -> Callable[..., Any]:
             plan = plans[mask] or self.plan(mask)
             edges = (x._node or x, y._node or y) if mask == 3 else (x._node or x,) if mask == 1 else (y._node or y,)
             saved = (a, b) if plan.whole else plan.save((a, b), out, None) if plan.slots else ()
-            return _tensor.result(out, backend, record(plan, edges, saved, backend, out))
-        return _tensor.Tensor(out, backend)
+            return result(out, backend, record(plan, edges, saved, backend, out))
+        return Tensor(out, backend)
 
     return call
 
@@ -351,7 +345,7 @@ def _of_several(self: Primitive) -> Callable[..., Any]:
     """
     found: dict[str, Any] = {
         "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written,
-        "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_module": _tensor, "_record": record,
+        "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_result": result, "_record": record,
         "_half": dtypes.float16,
     }  # fmt: skip
 
@@ -412,11 +406,11 @@ def _source_of_several(self: Primitive) -> str:
             "        _plan = _plans.get(_mask) or _primitive.plan(_mask)",
             f"        _saved = _plan.save(({arrays},), _out, {params}) if _plan.slots else ()",
             f"        _edges = _plan.edges({', '.join(names)})",
-            "        _made = _module.result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
-            "    else: _made = _module.Tensor(_out, _backend)",
+            "        _made = _result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
+            "    else: _made = _result(_out, _backend)",
         ]
     else:
-        lines.append("    _made = _module.Tensor(_out, _backend)")
+        lines.append("    _made = _result(_out, _backend)")
     if self.views:
         lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_made, {first}, _a0, {params})")
     lines.append("    return _made")
@@ -429,7 +423,7 @@ def _as_kind(number: bool | int | float, kind: str) -> bool | int | float:
 
 def as_input(name: str, x: Any) -> Any:
     """``x`` as a primitive's input: Tensors and Python numbers as they are, a backend's arrays wrapped, NumPy scalars unwrapped."""
-    if isinstance(x, _tensor.Tensor) or type(x) in _NUMBERS:
+    if isinstance(x, Tensor) or type(x) in _NUMBERS:
         return x
     if getattr(x, "shape", None) == () and hasattr(x, "item") and not hasattr(x, "__setitem__"):
         return x.item()
@@ -441,7 +435,7 @@ def as_input(name: str, x: Any) -> Any:
         )
     if x.dtype not in backend.dtypes:
         raise TypeError(f"{name}: an input has dtype {x.dtype}, which tensors can not hold")
-    return _tensor.Tensor(x, backend)
+    return Tensor(x, backend)
 
 
 @overload

@@ -209,7 +209,7 @@ class _Call:
         for node in reachable([edge_of(out) for out in outputs if out.requires_grad]):
             if not isinstance(node.plan, Plan):
                 return f"the backward of {node.name}"
-            if node.aside is not None and node.aside.hooks:
+            if node.metadata is not None and node.metadata.hooks:
                 return "a hook on an input" if node in self.edges else f"a hook on the output of {node.name}"
         return "a hook on an input" if any(x._hooks for x in self.own) else None
 

@@ -16,9 +16,9 @@ from weakref import WeakSet
 from .. import backends
 from ..autograd import Tensor
 from ..autograd.creation import as_tensor
-from ..autograd.graph import writes
 from ..autograd.modes import process, state
 from ..autograd.random import default_generator
+from ..autograd.versions import writes
 from ..backends import Backend
 from ..errors import CaptureError
 from ..replay import loop, passes

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor
-from ..autograd.arguments import reads_numbers, wide_inside
+from ..autograd.arguments import reads_numbers
 from ..autograd.creation import as_tensor
 from ..autograd.functions import amax, amin, var, where
+from ..autograd.precision import wide_inside
 from ..autograd.random import Generator, randperm
 from ..nn.functional import one_hot
 

@@ -12,10 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..autograd import Tensor, no_grad
-from ..autograd.arguments import reads_numbers
+from ..autograd.arguments import destination, reads_numbers
 from ..autograd.creation import as_tensor
 from ..autograd.modes import state
-from ..autograd.tensor import destination
 from ..backends import as_dtype
 from ..capture.recording import watch
 from .parameter import Parameter

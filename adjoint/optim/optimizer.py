@@ -9,10 +9,9 @@ from typing import Any, TypeAlias
 from weakref import WeakSet, proxy
 
 from ..autograd import Tensor, enable_grad
-from ..autograd.arguments import plain
 from ..autograd.creation import tensor
-from ..autograd.graph import writes
 from ..autograd.primitive import as_input
+from ..autograd.versions import writes
 from ..backends import Array
 from ..capture.captured import Captured
 from ..capture.recording import active, aside, effect, fed, steady

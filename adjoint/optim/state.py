@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.creation import tensor
 from ..autograd.arguments import plain
+from ..autograd.creation import tensor
 
 
 def python_numbers(name: str, group: dict[str, Any]) -> dict[str, Any]:

@@ -169,9 +169,9 @@ def test_a_retained_tensor_that_is_gone_or_was_written_to_shows_no_value_that_is
 def test_drawing_neither_frees_the_graph_nor_keeps_it_alive() -> None:
     x = ad.tensor([1.0, 2.0], requires_grad=True)
     y = (x * x).exp().sum()
-    before = [(node, node.saved, node.edges, node.aside) for node in ad.autograd.graph.reachable([y.grad_fn])]
+    before = [(node, node.saved, node.edges, node.metadata) for node in ad.autograd.graph.reachable([y.grad_fn])]
     drawn = ad.graph(y, {"x": x}, values=True)
-    assert before == [(node, node.saved, node.edges, node.aside) for node in ad.autograd.graph.reachable([y.grad_fn])]
+    assert before == [(node, node.saved, node.edges, node.metadata) for node in ad.autograd.graph.reachable([y.grad_fn])]
     y.backward()
     assert x.grad is not None
     assert x.grad.tolist() == pytest.approx([2 * 2.718281828, 4 * 54.59815], rel=1e-5)

@@ -131,7 +131,7 @@ def test_a_leaf_is_its_own_gradient() -> None:
 
 WRONG_ROOTS: dict[str, Any] = {
     "no graph": (lambda x: x.detach().sum().backward(), GraphError, "no graph"),
-    "several elements": (lambda x: x.backward(), GraphError, r"\(2,\) needs a cotangent"),
+    "several elements": (lambda x: x.backward(), GraphError, r"requires its cotangent \(gradient=\) of shape \(2,\)"),
     "a cotangent of another shape": (lambda x: (x * 1).backward(ad.ones(3)), ValueError, r"\(3,\).*\(2,\)"),
     "a number for a cotangent": (lambda x: x.sum().backward(1.0), TypeError, "cotangent is a tensor"),
     "made under no_grad": (lambda x: ad.no_grad()(lambda: x.sum())().backward(), GraphError, "no_grad"),

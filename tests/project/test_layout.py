@@ -99,7 +99,7 @@ def test_importing_the_package_brings_in_few_modules_and_none_of_the_slow_ones()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     new = set(done.stdout.split())
     assert not {"dataclasses", "inspect", "importlib.metadata", "json", "csv", "unittest"} & new
-    assert len(new) < 65, "import adjoint has a limit on its time, and each module takes some of it"
+    assert len(new) < 68, "import adjoint has a limit on its time, and each module takes some of it"
 
 
 def test_numpy_is_not_imported_from_within_the_engine_which_is_so_deep_that_it_takes_longer() -> None:

@@ -11,19 +11,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...backends import dtypes
-from ..arguments import (
-    Dims,
-    axes_of,
-    axis_of,
-    floating,
-    integer,
-    nonempty,
-    number,
-    reads_numbers,
-    reduced_of,
-    tensor_of,
-    wide_inside,
-)
+from ..arguments import Dims, axes_of, axis_of, floating, integer, nonempty, number, reads_numbers, reduced_of, tensor_of
+from ..precision import wide_inside
 from ..primitive import as_input
 from ..rules import decompositions as d
 from ..rules import elementwise as e

@@ -15,10 +15,10 @@ from ..arguments import (
     reduced_of,
     shaped_like,
     tensor_of,
-    wide_inside,
     widened,
     with_axis,
 )
+from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import neural, normalization, reductions, shapes
 from .elementwise import cast, isfinite, maximum, minimum, pow, where

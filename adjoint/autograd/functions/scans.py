@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, wide_inside, widened, with_axis
+from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, widened, with_axis
+from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
 from .elementwise import logical_xor, where

@@ -5,19 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..arguments import (
-    NUMBERS,
-    axis_of,
-    cut_along,
-    index_at,
-    integer,
-    number,
-    reads_numbers,
-    shaped_like,
-    tensor_of,
-    wide_inside,
-    with_axis,
-)
+from ..arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, reads_numbers, shaped_like, tensor_of, with_axis
+from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import ordering, shapes
 from .elementwise import cast, clone, where

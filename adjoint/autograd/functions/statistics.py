@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of, wide_inside
+from ..arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of
+from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import normalization, reductions, shapes
 from .elementwise import clamp, where

@@ -10,7 +10,7 @@ from operator import add
 from typing import Any, NamedTuple
 
 from ...backends import Array
-from ..graph import wide
+from ..precision import wide
 from ..primitive import on, primitive
 from .shapes import Shape
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from ...backends import Array
-from ..graph import wide
+from ..precision import wide
 from ..primitive import primitive
 
 Axes = int | tuple[int, ...] | None

@@ -7,9 +7,9 @@ from typing import Any
 
 from ...backends import Array, Backend, Index
 from ...backends.special import may_repeat
-from ..graph import wide
+from ..precision import wide
 from ..primitive import primitive
-from ..views import Steps
+from ..versions import Steps, View
 from .reductions import Axes
 
 Shape = tuple[int, ...]
@@ -113,6 +113,9 @@ def last_writes(xp: Any, x: Array, *, index: Index) -> Array:
 def write_through(xp: Any, x: Array, value: Array, *, steps: Steps, backend: Backend) -> Array:
     """A copy of x in which the view of it that the steps lead to holds ``value``."""
     return _placed(xp, x, value, steps, backend)
+
+
+View.write_through = write_through
 
 
 def through(xp: Any, x: Any, steps: Steps) -> Any:

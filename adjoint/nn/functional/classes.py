@@ -6,8 +6,9 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers
 from ...autograd.functions.indexing import ends
+from ...autograd.precision import wide_inside
 from ...autograd.rules import neural, reductions, shapes
 from ...errors import BackendError
 from .losses import check_reduction, reduced

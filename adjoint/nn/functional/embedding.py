@@ -7,9 +7,10 @@ from math import prod
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
-from ...autograd.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers
 from ...autograd.creation import arange, tensor
 from ...autograd.functions.indexing import check_range, ends
+from ...autograd.precision import wide_inside
 from ...autograd.rules import shapes
 
 

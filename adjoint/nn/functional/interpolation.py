@@ -10,8 +10,9 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.arguments import index_at, reads_numbers, wide_inside
+from ...autograd.arguments import index_at, reads_numbers
 from ...autograd.creation import tensor
+from ...autograd.precision import wide_inside
 from ...autograd.rules import reductions, shapes
 
 #: How many axes an input of each mode may have.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers
 from ...autograd.functions.indexing import ends
+from ...autograd.precision import wide_inside
 from ...autograd.rules import neural, reductions
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from ...autograd import Tensor
 from ...autograd import functions as f
-from ...autograd.arguments import reads_numbers, wide_inside
+from ...autograd.arguments import reads_numbers
 from ...autograd.creation import arange, full_like
 from ...autograd.functions.indexing import check_range
+from ...autograd.precision import wide_inside
 from ...autograd.rules import normalization
 from .activations import softplus
 from .layers import pairwise_distance

@@ -7,9 +7,10 @@ from math import prod
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
-from ...autograd.arguments import number, reads_numbers, sizes_of, wide_inside
+from ...autograd.arguments import number, reads_numbers, sizes_of
 from ...autograd.creation import zeros
-from ...autograd.graph import differentiable, wide
+from ...autograd.graph import differentiable
+from ...autograd.precision import wide, wide_inside
 from ...autograd.rules import normalization, reductions
 from ...backends import dtypes
 

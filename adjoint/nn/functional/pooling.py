@@ -9,8 +9,9 @@ from typing import Any
 
 from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
-from ...autograd.arguments import floating, index_at, optional_integers, wide_inside
+from ...autograd.arguments import floating, index_at, optional_integers
 from ...autograd.creation import arange, tensor, zeros
+from ...autograd.precision import wide_inside
 from ...autograd.rules import convolution as rules
 from ...autograd.rules import shapes
 from ...autograd.rules.convolution import Windows

@@ -8,7 +8,8 @@ from ...autograd import Tensor, no_grad
 from ...autograd import functions as f
 from ...autograd.arguments import reads_numbers
 from ...autograd.creation import tensor, zeros
-from ...autograd.graph import wide, writes
+from ...autograd.precision import wide
+from ...autograd.versions import writes
 from ...backends.dtypes import float16
 from . import rnn as rnn
 
