@@ -191,7 +191,7 @@ class Tensor(Methods):
 
     def _retain(self, g: Any, create_graph: bool) -> None:
         """Add the cotangent ``g`` to :attr:`grad`; copied, since the walk may share it."""
-        gradient = g if create_graph else Tensor(self.backend.xp.asarray(g, copy=True), self.backend)
+        gradient = g.clone() if create_graph else Tensor(self.backend.xp.asarray(g, copy=True), self.backend)
         self.grad = gradient if self.grad is None else self.grad + gradient
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
