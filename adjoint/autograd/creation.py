@@ -15,7 +15,7 @@ from ..backends import Backend, DType, as_dtype, dtypes
 from ..errors import BackendError, GraphError
 from .arguments import NUMBERS, also, number, reads_numbers, size_given, sizes_of
 from .modes import state
-from .rules import ordering, shapes
+from .rules import shapes, sorting
 from .tensor import Tensor, leaf
 
 #: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
@@ -338,7 +338,7 @@ def _indices(begins: list[int], ends: list[int], dtype: Any, device: Any) -> Ten
     """The rows and columns, (2, N), of the columns from ``begins`` to before ``ends`` of each row."""
     starts = [0, *accumulate(end - begin for begin, end in zip(begins, ends, strict=True))]
     at = arange(starts[-1], device=device)
-    rows = ordering.searchsorted(tensor(starts[1:], dtype=dtypes.int64, device=device), at, side="right")
+    rows = sorting.searchsorted(tensor(starts[1:], dtype=dtypes.int64, device=device), at, side="right")
     shifts = tensor([begin - start for begin, start in zip(begins, starts, strict=False)], dtype=dtypes.int64, device=device)
     columns = at + shifts[rows]
     return shapes.concat(shapes.expand_dims(rows, axis=0), shapes.expand_dims(columns, axis=0)).to(dtype or dtypes.int64)

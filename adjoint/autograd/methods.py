@@ -19,7 +19,7 @@ from .arguments import NUMBERS, cut_along, destination, reads_numbers, sizes_of
 from .graph import differentiable
 from .modes import state
 from .primitive import Primitive
-from .rules import elementwise, shapes, transfer
+from .rules import elementwise, shapes
 from .tensor import Tensor
 from .versions import sync_views, writes
 
@@ -135,7 +135,7 @@ class Methods:
         device, dtype = destination(target, device, dtype)
         result = self if dtype is None else f.cast(self, dtype)
         if device is not None and (backend := backends.get(device)) is not self.backend:
-            result = transfer.move(result, backend)
+            result = shapes.transfer(result, source=result.backend, target=backend)
         return f.clone(result) if copy and result is self else result
 
     def to_device(self: Any, device: Any, /, *, stream: Any = None) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
 from ..arguments import axis_of, reads_numbers
-from ..rules import ordering, shapes
+from ..rules import shapes
 from .indexing import getitem
 from .joining import meshgrid
 from .reductions import any, cumsum

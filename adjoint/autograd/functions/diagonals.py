@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import axis_of, cut_along, reads_numbers
 from ..rules import elementwise as e
-from ..rules import shapes
+from ..rules import indexing, shapes
 from .elementwise import pow
 from .reductions import sum
 from .shapes import flip, roll, sum_of, transpose, unsqueeze
@@ -29,7 +29,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
 
     It is a view, which can be written to.
     """
-    return shapes.diagonal(shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2)), offset=offset)
+    return indexing.diagonal(shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2)), offset=offset)
 
 
 @reads_numbers
@@ -39,10 +39,10 @@ def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim
     rows = shapes.permute_dims(x, axes=order)
     m, n = rows.shape[-2:]
     flat = shapes.reshape(rows, shape=(*rows.shape[:-2], m * n))
-    index = (..., shapes.flat_diagonal(m, n, offset))
+    index = (..., indexing.flat_diagonal(m, n, offset))
     if flat[index].shape != src.shape:
         raise ValueError(f"diagonal_scatter: the diagonal has shape {flat[index].shape} and src {src.shape}; they must agree")
-    filled = shapes.reshape(shapes.index_put(flat, src, index=index), shape=rows.shape)
+    filled = shapes.reshape(indexing.index_put(flat, src, index=index), shape=rows.shape)
     return shapes.permute_dims(filled, axes=shapes.inverse_permutation(order))
 
 
@@ -56,7 +56,7 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
     n = x.shape[-1] + abs(offset)
     order = _moved_last("diag_embed", x.ndim + 1, dim1, dim2)
     flat = zeros(*x.shape[:-1], n * n, dtype=x.dtype, device=x.backend)
-    filled = shapes.index_put(flat, x, index=(..., shapes.flat_diagonal(n, n, offset)))
+    filled = indexing.index_put(flat, x, index=(..., indexing.flat_diagonal(n, n, offset)))
     return shapes.permute_dims(shapes.reshape(filled, shape=(*x.shape[:-1], n, n)), axes=shapes.inverse_permutation(order))
 
 
@@ -149,5 +149,5 @@ def fill_diagonal(x: Tensor, value: float, wrap: bool = False) -> Tensor:
         raise ValueError(f"fill_diagonal_: takes a matrix, or more axes of one length, not shape {x.shape}")
     step = sum_of([prod(x.shape[i + 1 :]) for i in range(x.ndim)])
     stop = x.numel() if wrap or x.ndim > 2 else min(x.numel(), x.shape[1] * x.shape[1])
-    flat = shapes.index_put(shapes.reshape(x, shape=(-1,)), value, index=slice(0, stop, step))
+    flat = indexing.index_put(shapes.reshape(x, shape=(-1,)), value, index=slice(0, stop, step))
     return shapes.reshape(flat, shape=x.shape)

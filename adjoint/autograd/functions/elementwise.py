@@ -9,8 +9,8 @@ from ... import backends
 from ...backends import dtypes
 from ..arguments import NUMBERS, Number, number, plain, reads_numbers, widened
 from ..primitive import as_input, astype
+from ..rules import activations, shapes, special
 from ..rules import elementwise as e
-from ..rules import neural, shapes, special
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -33,7 +33,7 @@ logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or,
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert
 bitwise_left_shift, bitwise_right_shift = e.bitwise_left_shift, e.bitwise_right_shift
 isnan, isinf, isfinite = e.isnan, e.isinf, e.isfinite
-relu = neural.relu
+relu = activations.relu
 
 # NumPy's names, which PyTorch has too.
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arguments import tensor_of
-from ..rules import decompositions as d
 from ..rules import linalg, shapes
 from .matrices import matmul
 from .shapes import concat
@@ -67,7 +66,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 3.]])
     """
-    lower = d.cholesky(mirrored(matrices("cholesky", A, square=True)))
+    lower = linalg.cholesky(mirrored(matrices("cholesky", A, square=True)))
     return linalg.matrix_transpose(lower) if upper else lower
 
 
@@ -85,7 +84,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"qr: mode is 'reduced', 'complete' or 'r', not {mode!r}")
     m, n = A.shape[-2:]
-    q, r_transposed = d.split_qr(d.qr(A[..., :m], complete=mode == "complete"), m)
+    q, r_transposed = linalg.split_qr(linalg.qr(A[..., :m], complete=mode == "complete"), m)
     r = linalg.matrix_transpose(r_transposed)
     if n > m:  # the other columns in the basis that the first have given
         r = concat([r, matmul(linalg.matrix_transpose(q), A[..., m:])], -1)
@@ -110,7 +109,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """
     if UPLO not in ("L", "U"):
         raise ValueError(f"eigh: UPLO is 'L' or 'U', not {UPLO!r}")
-    return Eigh(*d.split_eigh(d.eigh(mirrored(matrices("eigh", A, square=True), UPLO == "U"))))
+    return Eigh(*linalg.split_eigh(linalg.eigh(mirrored(matrices("eigh", A, square=True), UPLO == "U"))))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -129,7 +128,7 @@ def svd(A: Tensor, full_matrices: bool = True) -> SVD:
     has no derivative, and gets inf or NaN. The first derivatives of S hold throughout. Townsend (2016).
     """
     A = matrices("svd", A)
-    u, s, v = d.split_svd(d.svd(A), A.shape[-2])
+    u, s, v = linalg.split_svd(linalg.svd(A), A.shape[-2])
     if full_matrices:
         u, v = _completed(u), _completed(v)
     return SVD(u, s, linalg.matrix_transpose(v))

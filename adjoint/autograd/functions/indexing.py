@@ -9,7 +9,7 @@ from ...errors import BackendError, CaptureError
 from ..arguments import NUMBERS, cut_along, index_at, shaped_like, with_axis
 from ..primitive import as_input
 from ..rules import elementwise as e
-from ..rules import reductions, shapes
+from ..rules import indexing, reductions, shapes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -111,9 +111,9 @@ def in_steps(index: Any) -> list[Any]:
 def getitem(x: Tensor, index: Any) -> Tensor:
     """``x[index]``: slices and whole numbers give a view; masks, integer arrays and lists a copy."""
     if not isinstance(index, tuple):
-        return shapes.getitem.call(x, index=plain_index(x, index))
+        return indexing.getitem.call(x, index=plain_index(x, index))
     for step in in_steps(plain_index(x, index)):
-        x = shapes.getitem.call(x, index=step)
+        x = indexing.getitem.call(x, index=step)
     return x
 
 
@@ -133,14 +133,14 @@ def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Te
     if accumulate:
         picked = [x.detach()]
         for step in (first, *then):
-            picked.append(shapes.getitem(picked[-1], index=step))
+            picked.append(indexing.getitem(picked[-1], index=step))
         total = shapes.broadcast_to(tensor_like(x, value), shape=picked[-1].shape)
         for step, before in zip((*then[::-1], first), picked[-2::-1], strict=True):
-            total = shapes.scatter_add(total, index=step, shape=before.shape)
+            total = indexing.scatter_add(total, index=step, shape=before.shape)
         return e.add(x, total)
     for step in then:
-        value = shapes.index_put(shapes.getitem(x, index=first), value, index=step)
-    return shapes.index_put(x, value, index=first)
+        value = indexing.index_put(indexing.getitem(x, index=first), value, index=step)
+    return indexing.index_put(x, value, index=first)
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of, with_axis
 from ..rules import elementwise as e
-from ..rules import shapes
+from ..rules import indexing, shapes
 from .indexing import getitem
 from .reductions import cumsum
 from .shapes import broadcast_to, concat, movedim, repeat, transpose, unsqueeze
@@ -182,7 +182,7 @@ def _cut(name: str, x: Tensor, sections: int | tuple[int, ...], dim: int) -> Ten
         cuts = [i * each + min(i, longer) for i in range(1, sections)]
     else:
         cuts = [*sections]
-    return tuple(shapes.getitem(x, index=index_at(along, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
+    return tuple(indexing.getitem(x, index=index_at(along, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True))
 
 
 def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int], dim: int, ndim: int) -> Tensors:

@@ -14,7 +14,6 @@ from ...backends import dtypes
 from ..arguments import Dims, axes_of, axis_of, floating, integer, nonempty, number, reads_numbers, reduced_of, tensor_of
 from ..precision import wide_inside
 from ..primitive import as_input
-from ..rules import decompositions as d
 from ..rules import elementwise as e
 from ..rules import linalg, reductions, shapes
 from . import diagonals
@@ -62,7 +61,7 @@ class LeastSquares(NamedTuple):
 
 def inv(A: Tensor) -> Tensor:
     """The inverse of square matrices. Raises ``LinAlgError`` where there is none."""
-    return d.inv(matrices("inv", A, square=True))
+    return linalg.inv(matrices("inv", A, square=True))
 
 
 def pinv(A: Tensor, rcond: Tolerance = None, *, atol: Tolerance = None, rtol: Tolerance = None, hermitian: bool = False) -> Tensor:
@@ -78,7 +77,7 @@ def pinv(A: Tensor, rcond: Tolerance = None, *, atol: Tolerance = None, rtol: To
     """
     A = matrices("pinv", A, square=hermitian)
     atol, rtol = _tolerances("pinv", A, atol, rcond if rtol is None else rtol)
-    return d.pinv(mirrored(A) if hermitian else A, atol=atol, rtol=rtol)
+    return linalg.pinv(mirrored(A) if hermitian else A, atol=atol, rtol=rtol)
 
 
 def _tolerances(name: str, A: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
@@ -133,8 +132,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     if A.shape[-1] != rows.shape[-2 if left else -1]:
         raise ValueError(f"solve: shapes {A.shape} and {B.shape} do not match for {'A X = B' if left else 'X A = B'}")
     if not left:
-        return linalg.matrix_transpose(d.solve(linalg.matrix_transpose(A), linalg.matrix_transpose(rows)))
-    x = d.solve(A, rows)
+        return linalg.matrix_transpose(linalg.solve(linalg.matrix_transpose(A), linalg.matrix_transpose(rows)))
+    x = linalg.solve(A, rows)
     return shapes.squeeze(x, axis=-1) if vectors else x
 
 
@@ -232,7 +231,7 @@ def det(A: Tensor) -> Tensor:
     Derivatives of higher order hold where there is an inverse, and the second where one singular value is 0 and no others are
     equal. Where several are 0, it raises ``LinAlgError``.
     """
-    return d.det(matrices("det", A, square=True))
+    return linalg.det(matrices("det", A, square=True))
 
 
 def slogdet(A: Tensor) -> SignAndLog:
@@ -240,7 +239,7 @@ def slogdet(A: Tensor) -> SignAndLog:
 
     Of singular matrices 0 and -inf, which have no derivative: it raises ``LinAlgError``.
     """
-    both = d.slogdet(matrices("slogdet", A, square=True))
+    both = linalg.slogdet(matrices("slogdet", A, square=True))
     return SignAndLog(both[..., 0].detach(), both[..., 1])
 
 

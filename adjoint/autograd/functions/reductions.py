@@ -19,8 +19,8 @@ from ..arguments import (
     with_axis,
 )
 from ..precision import wide_inside
+from ..rules import activations, normalization, reductions, shapes
 from ..rules import elementwise as e
-from ..rules import neural, normalization, reductions, shapes
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim
@@ -241,14 +241,14 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 def softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
     """exp(x) over its sum along ``dim``."""
     rows, at = with_axis("softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
-    normalized: Tensor = neural.softmax.call(rows, axis=at)
+    normalized: Tensor = activations.softmax.call(rows, axis=at)
     return normalized if rows is x else shaped_like(x, normalized)
 
 
 def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
     """x - log of the sum of exp(x) along ``dim``: the logarithm of :func:`softmax`, without underflow."""
     rows, at = with_axis("log_softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
-    normalized: Tensor = neural.log_softmax.call(rows, axis=at)
+    normalized: Tensor = activations.log_softmax.call(rows, axis=at)
     return normalized if rows is x else shaped_like(x, normalized)
 
 

@@ -9,7 +9,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, widened, with_axis
 from ..precision import wide_inside
 from ..rules import elementwise as e
-from ..rules import ordering, shapes
+from ..rules import shapes, sorting
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
@@ -54,7 +54,7 @@ def _running(name: str, x: Tensor, dim: int, least: bool) -> ValuesIndices:
     rows, at = with_axis(name, x, dim)
     rows = movedim(rows, at, 0)
     comparable = rows.to(dtypes.uint8) if x.dtype is dtypes.bool_ else rows
-    indices = ordering.cumulative_argmax(comparable, least=least)
+    indices = sorting.cumulative_argmax(comparable, least=least)
     return ValuesIndices(*(shaped_like(x, movedim(y, 0, at)) for y in (along_axis(rows, indices, 0), indices)))
 
 

@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, reads_numbers, shaped_like, tensor_of, with_axis
 from ..precision import wide_inside
 from ..rules import elementwise as e
-from ..rules import ordering, shapes
+from ..rules import indexing, shapes, sorting
 from .elementwise import cast, clone, where
 from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
 from .shapes import concat
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _added(x: Tensor, index: tuple[Any, ...], source: Tensor) -> Tensor:
     """``x`` with ``source`` added at an index of arrays and slices, repeated indices adding up."""
-    return e.add(x, shapes.scatter_add(source, index=plain_index(x, index), shape=x.shape))
+    return e.add(x, indexing.scatter_add(source, index=plain_index(x, index), shape=x.shape))
 
 
 def _slices(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor) -> tuple[Tensor, tuple[Any, ...], Tensor]:
@@ -64,7 +64,7 @@ def fill(x: Tensor, value: Any) -> Tensor:
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     """Slice ``index`` along ``dim``, without that axis."""
-    return shapes.getitem(x, index=_slice("select", x, dim, index))
+    return indexing.getitem(x, index=_slice("select", x, dim, index))
 
 
 def select_scatter(x: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
@@ -90,7 +90,7 @@ def _replaced(name: str, x: Tensor, src: Tensor, index: tuple[Any, ...]) -> Tens
     place = x.detach()[index].shape
     if src.shape != place:
         raise ValueError(f"{name}: the place has shape {place} and src {src.shape}; they must agree")
-    return shapes.index_put(x, src, index=index)
+    return indexing.index_put(x, src, index=index)
 
 
 # --- an index for each element -----------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _covered(name: str, src: Tensor, index: Tensor) -> Tensor:
     """The leading part of ``src`` that ``index`` covers."""
     if src.ndim != index.ndim or any(m > n for m, n in zip(index.shape, src.shape, strict=True)):
         raise ValueError(f"{name}: an index of shape {index.shape} for a src of shape {src.shape}, which must cover it")
-    return shapes.getitem(src, index=tuple(slice(0, n) for n in index.shape))
+    return indexing.getitem(src, index=tuple(slice(0, n) for n in index.shape))
 
 
 def _vector(x: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ def _segments(x: Tensor, places: tuple[Any, ...], src: Tensor, combine: Any) -> 
 
     numbers = shapes.reshape(arange(x.numel(), device=x.backend), shape=x.shape)
     place = shapes.reshape(getitem(numbers, places), shape=(-1,))
-    order = ordering.argsort(place)
+    order = sorting.argsort(place)
     place, values = place[order], getitem(shapes.reshape(src, shape=(-1,)), order)
     n, step = place.shape[0], 1
     while step < n:
@@ -258,8 +258,8 @@ def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
 def argwhere(x: Tensor) -> Tensor:
     """The indices of the elements that are not 0, a row each."""
     if x.ndim:
-        return ordering.argwhere(x)
-    return ordering.argwhere(shapes.reshape(x, shape=(1,)))[:, :0]
+        return sorting.argwhere(x)
+    return sorting.argwhere(shapes.reshape(x, shape=(1,)))[:, :0]
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:

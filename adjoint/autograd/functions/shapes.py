@@ -7,7 +7,7 @@ from math import prod as _prod
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of
-from ..rules import linalg, reductions, shapes
+from ..rules import indexing, linalg, reductions, shapes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -229,7 +229,7 @@ def _pieces(x: Tensor, along: int, parts: Sequence[int | slice], ends: Sequence[
     """
     if len(parts) <= FEW_PIECES or not x._requires_grad:
         moved = (slice(part.start - offset, part.stop - offset) if isinstance(part, slice) else part - offset for part in parts)
-        return tuple(shapes.getitem(x, index=index_at(along, part)) for part in moved)
+        return tuple(indexing.getitem(x, index=index_at(along, part)) for part in moved)
     middle = len(parts) // 2
     end = ends[middle - 1]
     first, second = narrow(x, along, 0, end - offset), narrow(x, along, end - offset, ends[-1] - end)
@@ -261,7 +261,7 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     start = start + x.shape[along] if start < 0 else start
     if not 0 <= start <= start + length <= x.shape[along]:
         raise IndexError(f"narrow: {length} elements from {start} do not fit into axis {dim} of shape {x.shape}")
-    return shapes.getitem.call(x, index=index_at(along, slice(start, start + length)))
+    return indexing.getitem.call(x, index=index_at(along, slice(start, start + length)))
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:

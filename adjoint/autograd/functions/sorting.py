@@ -8,7 +8,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, Dims, cut_along, floating, number, reads_numbers, shaped_like, with_axis
 from ..primitive import as_input
 from ..rules import elementwise as e
-from ..rules import ordering, shapes
+from ..rules import shapes, sorting
 from .elementwise import where
 from .indexing import along_axis, ends, getitem, index_put
 from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum
@@ -24,7 +24,7 @@ def _ordered(name: str, x: Tensor, dim: int, descending: bool = False) -> tuple[
     """``x`` with an axis to sort along, the order that sorts it, and that axis counted from 0."""
     rows, at = with_axis(name, x, dim)
     comparable = rows.to(dtypes.uint8) if rows.dtype is dtypes.bool_ else rows
-    return rows, ordering.argsort(comparable, axis=at, descending=descending), at
+    return rows, sorting.argsort(comparable, axis=at, descending=descending), at
 
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
@@ -129,7 +129,7 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     starts = concat([narrow(values == values, along, 0, 1), starts], along)
     at = _positions(values, along)
     begun = movedim(where(starts, at, 0), along, 0)
-    run = at - movedim(along_axis(begun, ordering.cumulative_argmax(begun), 0), 0, along)  # how many equals come before
+    run = at - movedim(along_axis(begun, sorting.cumulative_argmax(begun), 0), 0, along)  # how many equals come before
     return picked(rows, along_axis(order, argmax(run, along, True), along), along, x, keepdim)
 
 
@@ -156,7 +156,7 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
     n = rows.shape[-1]
     if not n:
         raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {dim}")
-    values = along_axis(rows, ordering.argsort(rows, axis=-1), rows.ndim - 1)
+    values = along_axis(rows, sorting.argsort(rows, axis=-1), rows.ndim - 1)
     numbers = sum(rows == rows, -1, True)
     points = shapes.reshape(q, shape=(-1,))
     if skip_nan:
@@ -217,7 +217,7 @@ def searchsorted(
             raise ValueError(f"searchsorted: a sorter of {sorter.shape} for a sequence of {sorted_sequence.shape}; they must agree")
         sorted_sequence = along_axis(sorted_sequence, sorter, sorted_sequence.ndim - 1)
     if sorted_sequence.ndim == 1:
-        found = ordering.searchsorted(sorted_sequence, values, side="right" if behind else "left")
+        found = sorting.searchsorted(sorted_sequence, values, side="right" if behind else "left")
     elif sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise ValueError(
             f"searchsorted: rows of {sorted_sequence.shape} for values of {values.shape}; all axes but the last must agree"
@@ -302,7 +302,7 @@ def _runs(name: str, order_of: Any, x: Tensor, return_inverse: bool, return_coun
     if return_counts:
         from ..creation import full
 
-        starts = ordering.argwhere(new)
+        starts = sorting.argwhere(new)
         ends = concat([squeeze(starts, 1), full((1,), n, dtype=dtypes.int64, device=x.backend)])
         results.append(ends[1:] - ends[:-1])
     return results[0] if len(results) == 1 else tuple(results)

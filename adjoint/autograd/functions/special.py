@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ...backends.special import polynomial
 from ..arguments import NUMBERS, in_floats, reads_numbers, tensor_of
 from ..rules import elementwise as e
-from ..rules import gamma
 from ..rules import special as s
 from .elementwise import clamp, filled_like, pow, round, where
 from .reductions import log_softmax, logsumexp, softmax  # as is round, for ad.special alone
@@ -23,7 +22,7 @@ _SINC = (1.0, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020
 expit = e.sigmoid
 erf, expm1, log1p = e.erf, e.expm1, e.log1p
 erfc, erfinv, entr, log_ndtr = s.erfc, s.erfinv, s.entr, s.log_ndtr
-lgamma = gammaln = gamma.lgamma
+lgamma = gammaln = s.lgamma
 
 
 def exp2(x: Any) -> Tensor:
@@ -93,12 +92,12 @@ def polygamma(n: int, x: Any) -> Tensor:
     """
     if not 0 <= n <= 170:
         raise ValueError(f"polygamma: n is the order of a derivative, from 0 to 170, not {n}")
-    return gamma.polygamma(x, n=n)
+    return s.polygamma(x, n=n)
 
 
 def digamma(x: Any) -> Tensor:
     """The derivative of :func:`lgamma`; NaN at -1, -2, …, at 0 infinite with the sign opposite to the zero's."""
-    return gamma.polygamma(x, n=0)
+    return s.polygamma(x, n=0)
 
 
 psi = digamma
@@ -112,9 +111,9 @@ def multigammaln(x: Tensor, p: int) -> Tensor:
     """
     if p < 1:
         raise ValueError(f"mvlgamma: p is a number of dimensions, at least 1, not {p}")
-    total = gamma.lgamma(x)
+    total = s.lgamma(x)
     for i in range(1, p):
-        total = total + gamma.lgamma(x - 0.5 * i)
+        total = total + s.lgamma(x - 0.5 * i)
     return total + 0.25 * p * (p - 1) * log(PI)
 
 

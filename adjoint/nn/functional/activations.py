@@ -8,7 +8,7 @@ from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.arguments import axis_of, cut_along, number, reads_numbers
 from ...autograd.random import rand
-from ...autograd.rules import neural
+from ...autograd.rules import activations
 from ...backends.dtypes import float64
 
 INF = float("inf")
@@ -21,21 +21,21 @@ def returned(result: Tensor, input: Tensor, inplace: bool, name: str) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return input._write(neural.relu(input), "relu_") if inplace else neural.relu.call(input)
+    return input._write(activations.relu(input), "relu_") if inplace else activations.relu.call(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``negative_slope`` x. Maas et al. (2013)."""
     if type(negative_slope) is not float:
         negative_slope = number("leaky_relu", "negative_slope", negative_slope)
-    return returned(neural.leaky_relu(input, negative_slope=negative_slope), input, inplace, "leaky_relu_")
+    return returned(activations.leaky_relu(input, negative_slope=negative_slope), input, inplace, "leaky_relu_")
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``alpha`` (exp x - 1). Clevert et al. (2016)."""
     if type(alpha) is not float:
         alpha = number("elu", "alpha", alpha)
-    return returned(neural.elu(input, alpha=alpha), input, inplace, "elu_")
+    return returned(activations.elu(input, alpha=alpha), input, inplace, "elu_")
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -45,7 +45,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
-    return input * (neural.normal_cdf(input) if approximate == "none" else neural.normal_cdf_tanh(input))
+    return input * (activations.normal_cdf(input) if approximate == "none" else activations.normal_cdf_tanh(input))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -66,7 +66,7 @@ def tanh(input: Tensor) -> Tensor:
 @reads_numbers
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x is above ``threshold``."""
-    return neural.softplus(input, beta=beta, threshold=threshold)
+    return activations.softplus(input, beta=beta, threshold=threshold)
 
 
 def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -181,7 +181,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """1.0507 times x where x > 0, else 1.6733 (exp x - 1), which keeps mean 0 and variance 1. Klambauer et al. (2017)."""
-    return returned(SELU_SCALE * neural.elu(input, alpha=SELU_ALPHA), input, inplace, "selu_")
+    return returned(SELU_SCALE * activations.elu(input, alpha=SELU_ALPHA), input, inplace, "selu_")
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.arguments import reads_numbers
-from ...autograd.rules import neural
+from ...autograd.rules import activations
 from .dropout import dropout
 
 NEVER = float("-inf")
@@ -66,7 +66,7 @@ def attention_weights(
     if not (query.shape[-2] and key.shape[-2]):
         return query @ key.mT
     bias = 0.0 if mask is None else additive(mask, query, True)
-    return neural.attention_weights(query, key, bias, scale=scale, causal=is_causal)
+    return activations.attention_weights(query, key, bias, scale=scale, causal=is_causal)
 
 
 def additive(mask: Tensor, like: Tensor, attends: bool) -> Tensor:

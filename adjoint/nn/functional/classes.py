@@ -9,7 +9,8 @@ from ...autograd import functions as f
 from ...autograd.arguments import reads_numbers
 from ...autograd.functions.indexing import ends
 from ...autograd.precision import wide_inside
-from ...autograd.rules import neural, reductions, shapes
+from ...autograd.rules import activations, indexing, reductions
+from ...autograd.rules import losses as rules
 from ...errors import BackendError
 from .losses import check_reduction, reduced
 
@@ -24,7 +25,7 @@ def nll_loss(
     Shapes and errors are those of :func:`cross_entropy` with class indices.
     """
     rows, index, _, scale, none = _by_rows("nll_loss", input, target, weight, ignore_index, reduction)
-    return _shaped(_weighted(shapes.getitem(rows, index=index), scale), target, reduction, none)
+    return _shaped(_weighted(indexing.getitem(rows, index=index), scale), target, reduction, none)
 
 
 @reads_numbers
@@ -63,11 +64,11 @@ def cross_entropy(
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
     rows, index, each, scale, none = _by_rows("cross_entropy", input, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
-        losses = neural.cross_entropy.call(rows, scale, index=index, total=reduction != "none")
+        losses = rules.cross_entropy.call(rows, scale, index=index, total=reduction != "none")
         return _shaped(losses, target, reduction, none)
-    rows = neural.log_softmax(rows, axis=1)
+    rows = activations.log_softmax(rows, axis=1)
     everywhere = _weighted(reductions.sum(rows if weight is None else rows * weight, axis=1), each)
-    own = _weighted(shapes.getitem(rows, index=index), scale)
+    own = _weighted(indexing.getitem(rows, index=index), scale)
     return _shaped((1.0 - label_smoothing) * own + label_smoothing / rows.shape[1] * everywhere, target, reduction, none)
 
 
@@ -172,4 +173,4 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, redu
         target = target * (1.0 - label_smoothing) + label_smoothing / classes
     if weight is not None:
         target = target * f.reshape(weight, (classes,) + (1,) * (input.ndim - 1 - axis))
-    return reduced(-reductions.sum(target * neural.log_softmax(input, axis=axis), axis=axis), None, reduction)
+    return reduced(-reductions.sum(target * activations.log_softmax(input, axis=axis), axis=axis), None, reduction)

@@ -11,7 +11,7 @@ from ...autograd.arguments import reads_numbers
 from ...autograd.creation import arange, tensor
 from ...autograd.functions.indexing import check_range, ends
 from ...autograd.precision import wide_inside
-from ...autograd.rules import shapes
+from ...autograd.rules import indexing
 
 
 @reads_numbers
@@ -64,7 +64,7 @@ def embedding(
     if max_norm is not None:
         _limit(weight, input, max_norm, norm_type)
     index = input._array
-    picked = shapes.getitem(weight, index=index)
+    picked = indexing.getitem(weight, index=index)
     if padding_idx is not None:
         picked = f.where(f.unsqueeze(input == padding_idx, -1), picked.detach(), picked)
     if scale_grad_by_freq:

@@ -13,7 +13,7 @@ from ...autograd import functions as f
 from ...autograd.arguments import index_at, reads_numbers
 from ...autograd.creation import tensor
 from ...autograd.precision import wide_inside
-from ...autograd.rules import reductions, shapes
+from ...autograd.rules import indexing, reductions
 
 #: How many axes an input of each mode may have.
 AXES = {"nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "area": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,),
@@ -100,7 +100,7 @@ def _along(x: Tensor, axis: int, kind: str, n: int, m: int, factor: float | None
         nearest = _nearest(n, m, factor, kind == "nearest-exact", x.dtype.name == "float64")
         if nearest == [i * n // m for i in range(m)] and m % n == 0:  # whole pixels repeated, whose gradient is a plain sum
             return f.repeat_interleave(x, m // n, axis)
-        return shapes.getitem(x, index=index_at(axis, tensor(nearest, device=x.backend)._array))
+        return indexing.getitem(x, index=index_at(axis, tensor(nearest, device=x.backend)._array))
     matrix = _matrix(x, _taps(kind, n, m, factor, align), n)
     lead, rest = x.shape[:axis], x.shape[axis + 1 :]
     if not rest:

@@ -6,7 +6,7 @@ from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.arguments import axes_of, integer, reads_numbers, reduced_of
 from ...autograd.precision import wide_inside
-from ...autograd.rules import neural
+from ...autograd.rules import linalg
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -22,7 +22,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear: the input has shape {shape} and the weight {of_weight} (out_features, in_features); the input's last axis "
             f"must have in_features={of_weight[-1]} elements"
         )
-    return f.matmul(input, weight.mT) if bias is None else neural.linear.call(input, weight, bias)
+    return f.matmul(input, weight.mT) if bias is None else linalg.linear.call(input, weight, bias)
 
 
 @reads_numbers

@@ -7,7 +7,8 @@ from ...autograd import functions as f
 from ...autograd.arguments import reads_numbers
 from ...autograd.functions.indexing import ends
 from ...autograd.precision import wide_inside
-from ...autograd.rules import neural, reductions
+from ...autograd.rules import losses as rules
+from ...autograd.rules import reductions
 
 
 def checked(name: str, input: Tensor, target: Tensor, reduction: str) -> None:
@@ -46,7 +47,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     checked("mse_loss", input, target, reduction)
     if weight is None and reduction != "none":
         n = input.numel() if reduction == "mean" else 1
-        return neural.squared_error.call(input, target, scale=1.0 / n if n else float("nan"))
+        return rules.squared_error.call(input, target, scale=1.0 / n if n else float("nan"))
     return reduced(f.square(input - target), weight, reduction)
 
 
@@ -86,7 +87,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
             f"binary_cross_entropy: the input is from {low} to {high}, and probabilities are from 0 to 1; apply sigmoid, or "
             "use binary_cross_entropy_with_logits"
         )
-    return reduced(neural.binary_cross_entropy(input, target), weight, reduction)
+    return reduced(rules.binary_cross_entropy(input, target), weight, reduction)
 
 
 @wide_inside
@@ -100,5 +101,5 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     checked(name, input, target, reduction)
     return reduced(
-        neural.binary_cross_entropy_with_logits(input, target, 1.0 if pos_weight is None else pos_weight), weight, reduction
+        rules.binary_cross_entropy_with_logits(input, target, 1.0 if pos_weight is None else pos_weight), weight, reduction
     )

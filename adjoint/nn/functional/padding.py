@@ -8,7 +8,7 @@ from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.arguments import index_at, reads_numbers, tensor_of
 from ...autograd.creation import full
-from ...autograd.rules import shapes
+from ...autograd.rules import indexing
 
 Pairs = list[tuple[int, int]]  #: how much at the beginning and at the end of each of the last axes, in the axes' order
 
@@ -57,7 +57,7 @@ def cut(input: Tensor, pairs: Pairs) -> Tensor:
     """``input`` without what the pairs' negative numbers cut off."""
     if all(n >= 0 for pair in pairs for n in pair):
         return input
-    return shapes.getitem(input, index=(..., *(slice(max(-a, 0), min(b, 0) or None) for a, b in pairs)))
+    return indexing.getitem(input, index=(..., *(slice(max(-a, 0), min(b, 0) or None) for a, b in pairs)))
 
 
 def constant_pad(input: Tensor, pairs: Pairs, value: float) -> Tensor:
@@ -70,12 +70,12 @@ def constant_pad(input: Tensor, pairs: Pairs, value: float) -> Tensor:
     inside = (..., *(slice(a, a + n) for n, (a, _) in zip(input.shape[lead:], grown, strict=True)))
     shape = (*input.shape[:lead], *(a + n + b for n, (a, b) in zip(input.shape[lead:], grown, strict=True)))
     if not value:
-        return shapes.scatter_add(input, index=inside, shape=shape)
-    return shapes.index_put(full(shape, value, dtype=input.dtype, device=input.backend), input, index=inside)
+        return indexing.scatter_add(input, index=inside, shape=shape)
+    return indexing.index_put(full(shape, value, dtype=input.dtype, device=input.backend), input, index=inside)
 
 
 def _slice(input: Tensor, axis: int, start: int, stop: int) -> Tensor:
-    return shapes.getitem(input, index=index_at(axis, slice(start, stop)))
+    return indexing.getitem(input, index=index_at(axis, slice(start, stop)))
 
 
 def _trimmed(input: Tensor, axis: int, before: int, behind: int) -> Tensor:

@@ -13,7 +13,7 @@ from ...autograd.arguments import floating, index_at, optional_integers
 from ...autograd.creation import arange, tensor, zeros
 from ...autograd.precision import wide_inside
 from ...autograd.rules import convolution as rules
-from ...autograd.rules import shapes
+from ...autograd.rules import indexing
 from ...autograd.rules.convolution import Windows
 from .convolution import Sizes, batched, check_fit, entries, over_axes
 from .padding import constant_pad
@@ -58,7 +58,7 @@ def _picked(x: Tensor, flat: Tensor) -> Tensor:
     planes = f.reshape(x, (x.shape[0] * x.shape[1], prod(x.shape[2:])))
     rows = f.reshape(arange(planes.shape[0], device=x.backend), (planes.shape[0], 1))
     at = f.reshape(flat, (planes.shape[0], prod(flat.shape[2:])))
-    return f.reshape(shapes.getitem(planes, index=(rows._array, at._array)), flat.shape)
+    return f.reshape(indexing.getitem(planes, index=(rows._array, at._array)), flat.shape)
 
 
 def _flat_positions(out: Tensor, padded: Tensor, windows: Windows, padding: rules.Padding, size: tuple[int, ...]) -> Tensor:
@@ -220,8 +220,8 @@ def adaptive_avg_pool(name: str, axes: int) -> Any:
 
 def _means(x: Tensor, axis: int, count: int) -> Tensor:
     if not count:
-        return shapes.getitem(x, index=index_at(axis, slice(0)))
-    parts = [shapes.getitem(x, index=index_at(axis, slice(*ends))) for ends in _ranges(x.shape[axis], count)]
+        return indexing.getitem(x, index=index_at(axis, slice(0)))
+    parts = [indexing.getitem(x, index=index_at(axis, slice(*ends))) for ends in _ranges(x.shape[axis], count)]
     return f.concat([f.mean(part, axis, keepdim=True) for part in parts], axis)
 
 
@@ -253,13 +253,13 @@ def _positions_of_maxima(x: Tensor, target: tuple[int, ...]) -> Tensor:
     for axis in range(x.ndim - 1, 1, -1):
         found = []
         for start, stop in _ranges(x.shape[axis], target[axis - 2]):
-            values, places = (shapes.getitem(y, index=index_at(axis, slice(start, stop))) for y in (x, flat))
+            values, places = (indexing.getitem(y, index=index_at(axis, slice(start, stop))) for y in (x, flat))
             at = f.argmax(values, axis, keepdim=True)
             found.append([f.gather(y, axis, at) for y in (values, places)])
         if found:
             x, flat = (f.concat(list(parts), axis) for parts in zip(*found, strict=True))
         else:
-            x, flat = (shapes.getitem(y, index=index_at(axis, slice(0))) for y in (x, flat))
+            x, flat = (indexing.getitem(y, index=index_at(axis, slice(0))) for y in (x, flat))
     return flat
 
 
@@ -298,7 +298,7 @@ def max_unpool(name: str, axes: int) -> Any:
         rows = f.reshape(arange(planes, device=x.backend), (planes, 1))
         at = f.reshape(indices, (planes, prod(x.shape[2:])))
         empty = zeros(planes, room, dtype=x.dtype, device=x.backend)
-        out = shapes.index_put(empty, f.reshape(x, at.shape), index=(rows._array, at._array))
+        out = indexing.index_put(empty, f.reshape(x, at.shape), index=(rows._array, at._array))
         out = f.reshape(out, (*x.shape[:2], *size))
         return out if in_batch else f.squeeze(out, 0)
 

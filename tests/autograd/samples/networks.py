@@ -8,6 +8,7 @@ import numpy as np
 import scipy.special
 from hypothesis import strategies as st
 
+from adjoint.autograd.rules import losses
 from adjoint.testing.strategies import broadcastable_shapes, floats_away_from, shapes
 
 from .drawing import ANY, BOOLS, OFF_ZERO, POSITIVE, SMALL, Sample, an_axis, array, on_backend, sample
@@ -68,7 +69,7 @@ activation("normal_cdf", ANY, scipy.special.ndtr)
 activation("normal_cdf_tanh", ANY, lambda x: (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2)
 
 
-@sample("cross_entropy")
+@sample(losses.cross_entropy.name)
 def _(draw: Any) -> Sample:
     n, classes, total = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(BOOLS)
     x = array(draw, (n, classes))
@@ -79,21 +80,21 @@ def _(draw: Any) -> Sample:
     return Sample([x, scale], params, losses.sum() if total else losses)
 
 
-@sample("squared_error")
+@sample(losses.squared_error.name)
 def _(draw: Any) -> Sample:
     a, b = draw(broadcastable_shapes(2, 2, 0, 3))
     x, y = array(draw, a), array(draw, b)
     return Sample([x, y], {"scale": 0.5}, 0.5 * np.sum((x - y) ** 2))
 
 
-@sample("binary_cross_entropy")
+@sample(losses.binary_cross_entropy.name)
 def _(draw: Any) -> Sample:
     a, b = draw(broadcastable_shapes(2, 2, 0, 3))
     x, y = array(draw, a, st.floats(0.1, 0.9)), array(draw, b, st.floats(0, 1))
     return Sample([x, y], {}, -scipy.special.xlogy(y, x) - scipy.special.xlog1py(1 - y, -x))
 
 
-@sample("binary_cross_entropy_with_logits")
+@sample(losses.binary_cross_entropy_with_logits.name)
 def _(draw: Any) -> Sample:
     a, b, c = draw(broadcastable_shapes(3, 2, 0, 3))
     x, y, positive = array(draw, a), array(draw, b, st.floats(0, 1)), array(draw, c, POSITIVE)
