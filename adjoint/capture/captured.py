@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,14 +25,13 @@ from ..replay.program import Program
 from .conditions import PLAIN, changed_paths, same
 from .reads import named
 from .recorder import Recorded
-from .recording import Feed, Recording, active
+from .recording import Recording, active
 
 #: So many recordings of a function are kept, the latest.
 MOST = 16
 #: After so many recordings of one form in turn, each because what is read had changed, there is a warning.
 MISSES = 4
 
-_NAMES = {"inf": float("inf"), "nan": float("nan")}
 _MISSED: Any = object()  #: what a replay gives whose recording does not hold for this call
 
 
@@ -65,15 +63,12 @@ class Replay:
         self.hold, self.names, self.notes = recording.guards.hold, recording.guards.names, recording.guards.notes
         self.assigned = recording.assigned()
         numbers = [value for value in program.values() if value.kind == "number"]
-        self.steps = _steps(recording)
-        self.after: list[Callable[[], Any]] = []
-        while self.steps and self.steps[-1][1] is None:  # what no number depends on is for the end, when nothing can fail any more
-            self.after.insert(0, self.steps.pop()[0])
-        self.after += recording.guards.assigned()
-        self.mixed = any(prefix is None for _, prefix, _, _ in self.steps)
+        scalars = recording.recorder.scalars
+        self.scalars = scalars.compile([value.expression for value in numbers])
+        self.has_early_effects = scalars.has_early_effects()
+        self.after = [*scalars.trailing_effects(), *recording.guards.assigned()]
         self.lock = Lock()
         _replays.add(self)
-        self.compute = compile(_tuple(value.expression for value in numbers), "<numbers>", "eval")
         compiler = getattr(self.backend, "compile", loop.compile)
         self.run = compiler(program, numbers)
         self.stamp = stamp
@@ -94,44 +89,25 @@ class Replay:
             self._check_names()
         if not self.run.ahead(arrays):
             return _MISSED
-        if self.mixed and self._numbers(effects=False) is None:  # foreseen, before anything is done
-            return _MISSED
-        numbers = self._numbers(effects=True)
+        try:
+            if self.has_early_effects and self.scalars(False) is None:  # foreseen, before anything is done
+                return _MISSED
+            numbers = self.scalars(True)
+        except ReferenceError:
+            raise CaptureError(
+                "capture: an optimizer that the function was recorded with is gone; call reset() to have it recorded with the "
+                "one that there is now"
+            ) from None
         if numbers is None:
             return _MISSED
         with self.backend.quiet():
-            outputs = self.run.body(eval(self.compute, _NAMES | numbers))
+            outputs = self.run.body(numbers)
         self.stamp()
         for instance, name, value in self.assigned:
             setattr(instance, name, value)
         for function in self.after:
             function()
         return _filled(self.result, [Tensor(out, self.backend) for out in outputs])
-
-    def _numbers(self, effects: bool) -> dict[str, Any] | None:
-        """The numbers of a call by name, with what is to be done in between; None where they decide otherwise than recorded."""
-        numbers: dict[str, Any] = {}
-        done = False
-        for function, prefix, decisions, outcomes in self.steps:
-            if prefix is None:
-                if effects:
-                    function()
-                    done = True
-                continue
-            try:
-                found = function()
-            except ReferenceError:
-                raise CaptureError(
-                    "capture: an optimizer that the function was recorded with is gone; call reset() to have it recorded with the "
-                    "one that there is now"
-                ) from None
-            for name, value in found.items():
-                numbers[prefix + name] = value
-            if decisions is not None and eval(decisions, _NAMES | numbers) != outcomes:
-                if done:
-                    raise CaptureError("capture: after a step, the next one went another way than recorded; capture each by itself")
-                return None
-        return numbers
 
     def _check_names(self) -> None:
         """Raise :class:`CaptureError` where a name stands for something else."""
@@ -142,26 +118,6 @@ class Replay:
                     f"capture: '{name}', which the function reads, was {_told(value)} when it was recorded and is now "
                     f"{_told(now)}; pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
                 )
-
-
-def _steps(recording: Recording) -> list[tuple[Any, str | None, Any, Any]]:
-    """What to call before a replay, in order; after numbers, the decisions that they have to come to again."""
-    decided: dict[int, list[tuple[str, bool]]] = {}
-    for text, outcome in recording.recorder.decisions.items():
-        decided.setdefault(max(map(int, re.findall(r"\bf(\d+)_", text))), []).append((text, outcome))
-    steps: list[tuple[Any, str | None, Any, Any]] = []
-    for i, feed in enumerate(recording.feeds):
-        if not isinstance(feed, Feed):
-            steps.append((feed, None, None, None))
-            continue
-        texts, outcomes = zip(*decided[i], strict=True) if i in decided else ((), ())
-        decisions = compile(_tuple(texts), "<decisions>", "eval") if texts else None
-        steps.append((feed.function, feed.prefix, decisions, outcomes))
-    return steps
-
-
-def _tuple(texts: Any) -> str:
-    return f"({''.join(f'{text}, ' for text in texts)})"
 
 
 _replays: WeakSet[Replay] = WeakSet()

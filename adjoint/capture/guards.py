@@ -75,7 +75,7 @@ from .reads import (
 
 #: Parts of this package whose objects are followed where a user's function reads them.
 OURS = ("adjoint.optim", "adjoint.data", "adjoint.train")
-#: Modules of those whose functions change an object in an :func:`~.recording.effect` alone: what else they read is guarded.
+#: Modules of those whose functions change an object in an :func:`~.recording.side_effect` alone: what else they read is guarded.
 STEADY = ("adjoint.optim.lr_scheduler",)
 
 #: NumPy arrays up to this size are compared by value.

@@ -13,6 +13,7 @@ from ..backends import Array, Backend, Namespace
 from ..backends.special import halves
 from ..errors import CaptureError
 from ..replay.program import Check, Lane, Memory, Op, Program, Value, is_basic
+from .expressions import Expression, ScalarProgram, SymbolicNumber
 from .refusals import refused
 from .strides import laid_out
 
@@ -100,80 +101,13 @@ for _name, _short in BINARY.items():
     setattr(Recorded, f"__i{_short}__", _in_place(_name, *_pair))
 
 
-class Number:
-    """A Python number that is computed anew at each call, from ``expression``; what is made of it with others is one too.
-
-    How it compares is a decision: the recorded way is taken again only where the comparison comes out the same. What else may be
-    done with a float is refused, since a replay would not do it again.
-    """
-
-    __slots__ = ("expression", "recorder", "value")
-    __array_ufunc__ = None  # NumPy's arrays, which are not recorded, do not take it
-
-    def __init__(self, value: float, expression: str, recorder: Recorder) -> None:
-        self.value, self.expression, self.recorder = value, expression, recorder
-
-    def __neg__(self) -> Number:
-        return Number(-self.value, f"(-{self.expression})", self.recorder)
-
-    def __bool__(self) -> bool:
-        return bool(self.__ne__(0.0))
-
-    __hash__ = object.__hash__
-
-    def _refused(self, *_: Any) -> Any:
-        raise CaptureError(
-            f"capture: a number that changes from call to call ({self.expression}) is given to a function of numbers, which a "
-            "replay would not call again; compute it where the numbers come from (an optimizer's numbers())"
-        )
-
-    __float__ = __int__ = __index__ = __abs__ = __round__ = __trunc__ = __floor__ = __ceil__ = _refused
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refused
-
-
-def _parts(number: Any) -> tuple[float, str]:
-    return (number.value, number.expression) if type(number) is Number else (number, repr(number))
-
-
-def _number_operator(short: str, sign: str, reflected: bool) -> Any:
-    function = getattr(operator, f"__{short}__")
-
-    def method(self: Number, other: Any) -> Any:
-        if type(other) not in (int, float, Number):
-            return NotImplemented
-        (a, text_a), (b, text_b) = (_parts(other), _parts(self)) if reflected else (_parts(self), _parts(other))
-        return Number(function(a, b), f"({text_a} {sign} {text_b})", self.recorder)
-
-    return method
-
-
-def _decision(short: str, sign: str) -> Any:
-    function = getattr(operator, f"__{short}__")
-
-    def method(self: Number, other: Any) -> Any:
-        if type(other) not in (int, float, bool, Number):
-            return NotImplemented
-        value, text = _parts(other)
-        outcome = function(self.value, value)
-        self.recorder.decisions[f"{self.expression} {sign} {text}"] = outcome
-        return outcome
-
-    return method
-
-
-for _short, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
-    setattr(Number, f"__{_short}__", _number_operator(_short, _sign, False))
-    setattr(Number, f"__r{_short}__", _number_operator(_short, _sign, True))
-for _short, _sign in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
-    setattr(Number, f"__{_short}__", _decision(_short, _sign))
-
-
 class Recorder:
     """The log of one call on one backend, and the namespace that fills it.
 
     Attributes:
         xp: the recording namespace; in other threads it computes and records nothing.
-        ops, checks, decisions: what was done, and which truths of arrays and of numbers it depended on.
+        ops, checks: what was done, and which truths of arrays it depended on.
+        scalars: the numbers that change from call to call, and what is done in Python to have them.
         arguments: the values of the call's arguments.
     """
 
@@ -182,13 +116,13 @@ class Recorder:
         self.plain = backend.xp
         self.ops: list[Op] = []
         self.checks: list[Check] = []
-        self.decisions: dict[str, bool] = {}
+        self.scalars = ScalarProgram()
         self.arguments: list[Value] = []
         self._outside: dict[int, Recorded] = {}
         self._memories: dict[int, Memory] = {}
         self._stretches: list[tuple[int, int, Memory]] = []
         self._owners: list[Any] = []  # kept, so that their identities stay theirs
-        self._numbers: dict[str, Value] = {}
+        self._numbers: dict[Expression, Value] = {}
         self._viewed: set[Memory] = set()
         self._of_arguments: set[Memory] = set()
         self._picks: dict[Memory, tuple[Memory, int]] = {}  # of x[i], i a 0-d tensor: the memory of x, and its writes until then
@@ -231,7 +165,7 @@ class Recorder:
             return part.array
         if kind is tuple or kind is list:
             return kind(map(self.real, part))
-        return part.value if kind is Number else part
+        return part.value if kind is SymbolicNumber else part
 
     def valued(self, part: Any) -> Any:
         """Nested arguments with each array, and each number that is computed anew, as its value."""
@@ -241,7 +175,7 @@ class Recorder:
             return part.value
         if kind is tuple or kind is list:
             return kind(map(self.valued, part))
-        if kind is Number:
+        if kind is SymbolicNumber:
             return self._number(part)
         if isinstance(part, self.backend.array_types) and hasattr(part, "__setitem__"):
             return self.outside(part).value
@@ -258,7 +192,7 @@ class Recorder:
                     "x[i] again after the write, or clone() it before"
                 )
 
-    def _number(self, number: Number) -> Value:
+    def _number(self, number: SymbolicNumber) -> Value:
         if number.expression not in self._numbers:
             value = self._numbers[number.expression] = Value("number", self.plain.asarray(number.value))
             value.expression = number.expression
@@ -396,7 +330,7 @@ class Recorder:
         value = held.value
         if value.kind != "made" or value.base is not None or value.memory.outside or value.memory in self._viewed:
             return False
-        return type(other) in (int, float, Number) or (type(other) is Recorded and other.dtype == held.dtype)
+        return type(other) in (int, float, SymbolicNumber) or (type(other) is Recorded and other.dtype == held.dtype)
 
     def _is_mask(self, part: Any) -> bool:
         return type(part) is Recorded and self.backend.dtypes[part.dtype].kind == "bool"

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
@@ -19,8 +19,9 @@ from ..autograd.random import Generator, default_generator
 from ..backends import Array, Backend
 from ..errors import CaptureError
 from .conditions import whole
+from .expressions import SymbolicNumber
 from .guards import Guards
-from .recorder import Number, Recorded, Recorder
+from .recorder import Recorded, Recorder
 from .refusals import refused
 
 #: Elements of each vector that are worked on at once where a function goes piece by piece.
@@ -32,15 +33,8 @@ _active: list[Recording] = []
 #: Attributes that a call may change and a replay changes alike: what was read of them before has to be the same again.
 watched: list[tuple[type, str]] = [(Tensor, "grad")]
 
-#: Functions that tell numbers by some key, which are read anew at each call, so that only an :func:`effect` may change them in one.
-steady: list[Callable[[], dict[Any, Any]]] = []
-
-
-class Feed(NamedTuple):
-    """Numbers that are computed anew before each call: the function that gives them by name, and the names' prefix."""
-
-    function: Callable[[], dict[str, Any]]
-    prefix: str
+#: Functions that return hyperparameters by some key. A replay reads them again, so a call may change them only in a :func:`side_effect`.
+hyperparameter_readers: list[Callable[[], dict[Any, Any]]] = []
 
 
 class Recording:
@@ -52,7 +46,6 @@ class Recording:
         read, written: the watched attributes of objects whose values were read before anything was assigned, and those
             assigned, from (object, name) to value.
         guards: what else was read.
-        feeds: what is to be called before each replay, in order: a :class:`Feed`, or a function without arguments.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -60,7 +53,6 @@ class Recording:
         self.tensors: dict[int, tuple[Tensor, Array, bool]] = {}
         self.read: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.written: dict[tuple[int, str], tuple[Any, str, Any]] = {}
-        self.feeds: list[Feed | Callable[[], Any]] = []
         self._made: list[weakref.ref[Tensor]] = []
         self._aliases: dict[int, weakref.ref[Tensor]] = {}  #: tensors that the call made over arrays that were there before
         self.moved: Tensor | None = None  #: one that was there before, and was given another array on the way
@@ -225,7 +217,7 @@ class Recording:
 
     def close(self) -> None:
         """Let go of the arrays, and of what would keep this alive."""
-        for held in (self._recorded, self._still_held, self.tensors, self.read, self.written, self.feeds, self._tapes):
+        for held in (self._recorded, self._still_held, self.tensors, self.read, self.written, self._tapes):
             held.clear()
         self.guards.close()
         if "recorder" in vars(self):  # it had begun
@@ -331,7 +323,7 @@ class Recording:
             self.check_steady()
         self.guards.effect = True
         try:
-            with aside():
+            with unrecorded():
                 yield
         finally:
             self.guards.effect = False
@@ -433,7 +425,7 @@ def watch(owner: type, name: str) -> None:
 
 
 @contextmanager
-def aside() -> Iterator[None]:
+def unrecorded() -> Iterator[None]:
     """A stretch that is not recorded: what is done in it is done once, and the memory that is made in it stays."""
     recording = active()
     if recording is None:
@@ -446,24 +438,17 @@ def aside() -> Iterator[None]:
         recording.recorder.paused = False
 
 
-def fed(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def dynamic_scalars(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What ``function`` gives: numbers by name. In a captured function it is called before each replay, for that one's numbers."""
     recording = active()
-    with aside():
+    with unrecorded():
         numbers = function()
     if recording is None:
         return numbers
-    prefix, recorder = f"f{len(recording.feeds)}_", recording.recorder
-    recording.feeds.append(Feed(function, prefix))
-    for name, value in numbers.items():
-        if type(value) is float:
-            numbers[name] = Number(value, prefix + name, recorder)
-        else:
-            recorder.decisions[f"{prefix}{name} == {value!r}"] = True
-    return numbers
+    return recording.recorder.scalars.scalars(function, numbers)
 
 
-def piece_by_piece(function: Callable[[slice, dict[str, Any]], Any], start: int, stop: int, numbers: dict[str, Any]) -> None:
+def piecewise(function: Callable[[slice, dict[str, Any]], Any], start: int, stop: int, numbers: dict[str, Any]) -> None:
     """Call ``function`` with pieces of start:stop, and ``numbers``, where it does the same to each element of vectors.
 
     One piece is recorded, as done to all at once; so a recording takes no more memory than a piece does.
@@ -474,17 +459,17 @@ def piece_by_piece(function: Callable[[slice, dict[str, Any]], Any], start: int,
     function(first, numbers)
     if recording is not None and first.stop < stop:
         recording.recorder.widen(begun, first, slice(start, stop))
-    plain = {name: number.value if type(number) is Number else number for name, number in numbers.items()}
-    with aside():
+    plain = {name: number.value if type(number) is SymbolicNumber else number for name, number in numbers.items()}
+    with unrecorded():
         for at in range(first.stop, stop, PIECE):
             function(slice(at, min(at + PIECE, stop)), plain)
 
 
-def effect(function: Callable[[], Any], hyperparameters: bool = True) -> None:
+def side_effect(function: Callable[[], Any], hyperparameters: bool = True) -> None:
     """Call ``function``, which changes Python state; a captured function calls it again at each replay.
 
     Args:
-        hyperparameters: whether it may change what the functions in :data:`steady` return.
+        hyperparameters: whether it may change what the functions in :data:`hyperparameter_readers` return.
     """
     recording = active()
     if recording is None:
@@ -492,8 +477,8 @@ def effect(function: Callable[[], Any], hyperparameters: bool = True) -> None:
         return
     with recording.effects(hyperparameters):
         function()
-    recording.feeds.append(function)
+    recording.recorder.scalars.steps.append(function)
 
 
 def _told_now() -> dict[Any, Any]:
-    return {key: value for tell in steady for key, value in tell().items()}
+    return {key: value for tell in hyperparameter_readers for key, value in tell().items()}

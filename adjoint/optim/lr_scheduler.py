@@ -7,7 +7,7 @@ from math import cos, inf, pi
 from typing import Any
 
 from ..autograd.arguments import number, reads_numbers
-from ..capture.recording import effect
+from ..capture.recording import side_effect
 from .optimizer import Optimizer
 
 
@@ -50,7 +50,7 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on by an epoch. To be called after the optimizer's own step."""
-        effect(self._go_on)
+        side_effect(self._go_on)
 
     def _go_on(self) -> None:
         self._step_count += 1

@@ -14,7 +14,7 @@ from ..autograd.primitive import as_input
 from ..autograd.versions import writes
 from ..backends import Array
 from ..capture.captured import Captured
-from ..capture.recording import active, aside, effect, fed, steady
+from ..capture.recording import active, dynamic_scalars, hyperparameter_readers, side_effect, unrecorded
 from ..errors import CaptureError
 from .parameter_buffer import ParameterBuffer
 from .state import check_state, python_numbers, read_state
@@ -35,7 +35,7 @@ def _hyperparameters() -> dict[Any, Any]:
     }
 
 
-steady.append(_hyperparameters)
+hyperparameter_readers.append(_hyperparameters)
 
 
 class Optimizer:
@@ -232,12 +232,12 @@ class Optimizer:
         """Apply the rule to parameters [first, last)."""
         group = self.param_groups[index]
         # self may be a proxy, whose bound methods would hold a strong reference
-        numbers = fed(partial(self.__class__._numbers, self, index, buffer, first, last))
+        numbers = dynamic_scalars(partial(self.__class__._numbers, self, index, buffer, first, last))
         kept, _ = numbers.pop("kept"), numbers.pop("one_step")
         states = {name: buffer.state(name, self.initial(group)) for name in kept}
         buffer.update(self.update, first, last, states, numbers)
         if states:
-            effect(partial(buffer.count_step, first, last, self.counts_steps), hyperparameters=False)
+            side_effect(partial(buffer.count_step, first, last, self.counts_steps), hyperparameters=False)
 
     @property
     def _title(self) -> str:
@@ -269,7 +269,7 @@ class Optimizer:
 
     def _reallocate(self, index: int) -> None:
         """Allocate new buffers by the current dtypes and devices of a group's parameters, and move the state to them."""
-        with aside():  # the memory outlives a recording, which is repeated at the next call
+        with unrecorded():  # the memory outlives a recording, which is repeated at the next call
             states = {id(p): self._state_of(buffer, i) for buffer in self._buffers[index] for i, p in enumerate(buffer.params)}
             outdated = {id(buffer) for buffer in self._buffers[index]}
             self._captured = {key: entry for key, entry in self._captured.items() if key[0] not in outdated}

@@ -13,7 +13,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.gradients import GradientBuffer
 from ..backends import Array
-from ..capture.recording import aside, piece_by_piece
+from ..capture.recording import piecewise, unrecorded
 from ..errors import BackendError
 
 Rule = Callable[..., tuple[Array, dict[str, Array]]]
@@ -59,7 +59,7 @@ class ParameterBuffer:
     def state(self, name: str, initial: float) -> Tensor:
         """The buffer of the state quantity ``name``, created with ``initial`` in each element at the first call."""
         if name not in self.states:
-            with aside():
+            with unrecorded():
                 self.states[name] = Tensor(self.backend.xp.full(self.values.shape, initial, dtype=self.dtype), self.backend)
         return self.states[name]
 
@@ -71,7 +71,7 @@ class ParameterBuffer:
                 f"step: parameter {i} now has shape {p.shape}; the optimizer was given it in shape {self.shapes[i]}. "
                 "Make a new optimizer for it"
             )
-        with aside():
+        with unrecorded():
             view._array[...] = p._array
             p._array, p._grad_buffer = view._array, self._gradients[i]
 
@@ -169,7 +169,7 @@ class ParameterBuffer:
                 for name, array in new.items():
                     arrays[name][part] = array
 
-        piece_by_piece(update_piece, start, stop, numbers)
+        piecewise(update_piece, start, stop, numbers)
 
     def count_step(self, first: int, last: int, every: bool) -> None:
         """Count a step of parameters [first, last): each step if ``every``, otherwise only that there was one."""

@@ -38,7 +38,8 @@ class Value:
         self.base: Value | None = None  #: what it is a view of
         self._root: Value | None = None
         self.extent: tuple[int, int] | None = None
-        self.expression = self.label = ""
+        self.expression: Any = None
+        self.label = ""
 
     @property
     def root(self) -> Value:
