@@ -12,7 +12,7 @@ from . import nn, train
 from .autograd.random import fork_rng, manual_seed
 from .backends import use_backend
 from .errors import MissingExtra
-from .train.names import OPTIMIZERS, found
+from .train.registry import OPTIMIZERS, lookup
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -86,7 +86,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         with self._place():
             manual_seed(int(random.randint(2**31 - 1)))
             model = self._network(x.shape[1], outputs)
-            rule, settings = found("optimizer", self.optimizer, OPTIMIZERS)
+            rule, settings = lookup("optimizer", self.optimizer, OPTIMIZERS)
             if self.learning_rate is not None:
                 settings = settings | {"lr": self.learning_rate}
             model.compile(optimizer=rule(model.parameters(), **settings), loss=loss)

@@ -1,4 +1,4 @@
-"""Training in Keras' words: ``compile``, ``fit``, ``evaluate`` and ``predict`` of any module, callbacks, metrics and history.
+"""A Keras-style training API: ``compile``, ``fit``, ``evaluate`` and ``predict`` of any module, callbacks, metrics and history.
 
 >>> import adjoint as ad
 >>> from adjoint import nn
@@ -12,6 +12,7 @@ True
 """
 
 from .. import nn
+from . import checkpoint, compiled, trainer
 from .callbacks import (
     Callback,
     CSVLogger,
@@ -27,13 +28,15 @@ from .checkpoint import resume, save_checkpoint
 from .history import History
 from .metrics import Metric
 from .models import mlp
-from .names import initialized
-from .penalty import penalized, penalty
 from .plots import plot_decision
+from .registry import initialized
+from .regularization import penalized, penalty
 from .summary import summary
-from .trainer import METHODS
 
-for _method in (*METHODS, summary):
+for _method in (
+    compiled.compile, trainer.fit, trainer.evaluate, trainer.predict, trainer.predict_classes, trainer.train_step,
+    trainer.test_step, checkpoint.get_weights, checkpoint.set_weights, checkpoint.save, checkpoint.load, summary,
+):  # fmt: skip
     setattr(nn.Module, _method.__name__, _method)
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""``History``: what ``fit`` measured, epoch by epoch, and its picture."""
+"""``History``: the loss and the metrics of each epoch, and their plot."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from ..errors import MissingExtra
 
 
 class History:
-    """What was measured in each epoch.
+    """The loss and the metrics of each epoch of a training.
+
+    Args:
+        params: the training's parameters, as callbacks have them.
+        earlier: the history of the training that this one resumes.
+        first_epoch: the first epoch of this training; those of ``earlier`` before it are copied.
 
     Attributes:
-        history: a list for each quantity, an entry an epoch: ``"loss"``, each metric, and ``"val_loss"``, … where there is a
-            validation.
+        history: by name, a list with a value per epoch: ``"loss"``, the metrics, and ``"val_loss"``, … with validation.
         epoch: the numbers of the epochs, from 0.
-        params: what the training was told: epochs, steps, …
-        interrupted: whether it was stopped by Ctrl-C.
+        params: the training's parameters.
+        interrupted: whether Ctrl-C ended the training.
     """
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, params: Mapping[str, Any] | None = None, earlier: History | None = None, first_epoch: int = 0) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.params = dict(params or {})
         self.interrupted = False
+        if first_epoch and isinstance(earlier, History):
+            for number, epoch in enumerate(earlier.epoch):
+                if epoch < first_epoch:
+                    self.append(epoch, {name: values[number] for name, values in earlier.history.items()})
 
     def append(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Note what an epoch gave. A quantity that appears later has NaN for the epochs before."""
+        """Append an epoch's logs. A name that appears later has NaN for the epochs before."""
         for name in logs:
             self.history.setdefault(name, [float("nan")] * len(self.epoch))
         for name, values in self.history.items():
             values.append(float(logs.get(name, float("nan"))))
         self.epoch.append(epoch)
-
-    def take(self, other: History, until: int) -> None:
-        """Note what another history has of the epochs before number ``until``."""
-        for number, epoch in enumerate(other.epoch):
-            if epoch < until:
-                self.append(epoch, {name: values[number] for name, values in other.history.items()})
 
     def __repr__(self) -> str:
         """The last epoch's numbers."""
@@ -49,11 +51,10 @@ class History:
         return "\n".join([f"Last of {len(self.epoch)} epochs (plot() shows all):", *lines])
 
     def plot(self, smooth: bool = False) -> Any:
-        """A figure: loss and each metric by epoch, training and validation together.
+        """A figure of matplotlib: loss and metrics by epoch, training and validation together.
 
         Args:
-            smooth: draw a smoothed line over the points: the mean of each epoch and its neighbours, with weights that fall by half
-                from one to the next.
+            smooth: draw a smoothed line over the points: the mean of all epochs, weighted by 2^-distance.
 
         Raises ``ValueError`` where there is no epoch, ``MissingExtra`` without matplotlib.
         """
@@ -66,7 +67,7 @@ class History:
         names = [name for name in self.history if not name.startswith("val_") or name[4:] not in self.history]
 
         class Picture(Figure):
-            """A figure that a notebook shows also where pyplot was not imported, which would tell it how."""
+            """A figure that a notebook shows without pyplot."""
 
             def _repr_png_(self) -> bytes:
                 self.savefig(file := BytesIO(), format="png")
@@ -89,7 +90,7 @@ class History:
 
 
 def smoothed(values: list[float]) -> list[float]:
-    """Means of each value and the others, with weights that fall by half from one to the next."""
+    """The mean of all values weighted by 2^-distance, at each place; NaN has no weight."""
     result = []
     for i in range(len(values)):
         weights = [0.5 ** abs(i - j) if values[j] == values[j] else 0.0 for j in range(len(values))]

@@ -1,4 +1,4 @@
-"""``plot_decision``: what a model of two inputs decides, as a picture."""
+"""``plot_decision``: the decision surface of a model with two inputs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor, linspace
 from ..autograd.functions import meshgrid, stack
 from ..errors import MissingExtra
-from .trainer import threshold as threshold_of
+from .compiled import threshold as threshold_of
 
-MARGIN = 0.1  #: of the samples' extent is shown around them
+MARGIN = 0.1  #: around the samples, as a fraction of their extent
 FILL, POINTS, CLASSES = "RdBu", "coolwarm_r", "viridis"
 
 
@@ -25,18 +25,16 @@ def plot_decision(
     points: int = 120,
     labels: tuple[str, str] = ("x1", "x2"),
 ) -> Any:
-    """A figure: the plane coloured by what the model gives there, and the samples on it by their class.
+    """A figure of matplotlib: the plane colored by the model's output, and the samples colored by class.
 
-    A model of one output is shown by that output, with a line where it crosses ``threshold``; one of several by the number of the
-    largest.
+    A single output is shown with a line where it crosses ``threshold``; of several outputs the class of the largest one is shown.
 
     Args:
-        model: a module of two inputs, or a function of a tensor (N, 2).
+        model: a module with two inputs, or a function of a tensor (N, 2).
         x: the samples, (N, 2): an array, a tensor or a data frame.
         y: their classes, (N,) or (N, 1), or one-hot (N, C).
-        threshold: where one output tells the classes apart; as ``predict_classes`` has it by default, 1/2, and 0 where the model
-            was compiled with a loss of logits.
-        points: so many places a side are asked of the model.
+        threshold: of a single output; by default that of ``predict_classes``: 1/2, or 0 for a model compiled with a loss of logits.
+        points: grid points per side.
         labels: names of the two inputs.
 
     Raises ``ValueError`` on other shapes, ``MissingExtra`` without matplotlib.
@@ -57,39 +55,39 @@ def plot_decision(
         classes = classes.argmax(dim=1) if classes.shape[1] > 1 else classes.squeeze(1)
     if classes.shape != (len(samples),):
         raise ValueError(f"plot_decision: y has the shape {tuple(classes.shape)}, and there are {len(samples)} samples")
-    across, up = (_places(samples[:, i], points) for i in (0, 1))
-    plane = stack([part.flatten() for part in meshgrid(across, up, indexing="xy")], dim=1)
-    given = _outputs(model, plane)
-    if given.ndim not in (1, 2) or len(given) != len(plane):
+    x1, x2 = (_grid(samples[:, i], points) for i in (0, 1))
+    plane = stack([part.flatten() for part in meshgrid(x1, x2, indexing="xy")], dim=1)
+    output = _outputs(model, plane)
+    if output.ndim not in (1, 2) or len(output) != len(plane):
         raise ValueError(
-            f"plot_decision: the model gave the shape {tuple(given.shape)} for {len(plane)} samples; (N,) or (N, C) is due"
+            f"plot_decision: the model gave the shape {tuple(output.shape)} for {len(plane)} samples; it must give (N,) or (N, C)"
         )
 
     figure = Figure(figsize=(4.5, 3.6), layout="constrained")
     axes = figure.subplots()
-    place: list[Any] = [t.numpy(force=True) for t in (across, up)]
-    if given.ndim == 2 and given.shape[1] > 1:
-        last = max(given.shape[1] - 1, 1)
-        decided = given.argmax(dim=1).reshape(points, points).numpy(force=True)
-        axes.contourf(*place, decided, levels=[k - 0.5 for k in range(last + 2)], alpha=0.4, cmap=CLASSES)
+    axis_values: list[Any] = [t.numpy(force=True) for t in (x1, x2)]
+    if output.ndim == 2 and output.shape[1] > 1:
+        last = max(output.shape[1] - 1, 1)
+        classes_there = output.argmax(dim=1).reshape(points, points).numpy(force=True)
+        axes.contourf(*axis_values, classes_there, levels=[k - 0.5 for k in range(last + 2)], alpha=0.4, cmap=CLASSES)
         low, high, colours = 0, last, CLASSES
     else:
         edge = threshold_of(model) if threshold is None else threshold
-        surface = given.reshape(points, points).numpy(force=True)
-        reach = max(float(abs(surface - edge).max()), 1e-6)
-        filled = axes.contourf(*place, surface, levels=[edge + reach * k / 8 for k in range(-8, 9)], cmap=FILL, alpha=0.6)
+        surface = output.reshape(points, points).numpy(force=True)
+        extent = max(float(abs(surface - edge).max()), 1e-6)
+        filled = axes.contourf(*axis_values, surface, levels=[edge + extent * k / 8 for k in range(-8, 9)], cmap=FILL, alpha=0.6)
         if surface.min() < edge < surface.max():
-            axes.contour(*place, surface, levels=[edge], colors="black", linewidths=1)
+            axes.contour(*axis_values, surface, levels=[edge], colors="black", linewidths=1)
         figure.colorbar(filled, ax=axes, label="output")
         low, high, colours = None, None, POINTS
-    across_at, up_at = samples.numpy(force=True).T
+    x1_samples, x2_samples = samples.numpy(force=True).T
     marks: dict[str, Any] = {"s": 14, "edgecolors": "black", "linewidths": 0.4}
-    axes.scatter(across_at, up_at, c=classes.numpy(force=True), cmap=colours, vmin=low, vmax=high, **marks)
+    axes.scatter(x1_samples, x2_samples, c=classes.numpy(force=True), cmap=colours, vmin=low, vmax=high, **marks)
     axes.set(xlabel=labels[0], ylabel=labels[1])
     return figure
 
 
-def _places(values: Tensor, points: int) -> Tensor:
+def _grid(values: Tensor, points: int) -> Tensor:
     low, high = values.min().item(), values.max().item()
     margin = MARGIN * ((high - low) or 1.0)
     return linspace(low - margin, high + margin, points)

@@ -1,4 +1,4 @@
-"""``summary``: a model's layers, what shapes they give and how many parameters they have."""
+"""``summary``: a table of a model's layers, their output shapes and numbers of parameters."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from .. import nn
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import zeros
 from ..errors import MissingExtra
-from .feeding import device_and_dtype, in_use, keeps_integers
+from .data_adapter import device_and_dtype, eval_mode, keeps_integers
 
 
 class Line(NamedTuple):
-    """What the summary says of a layer."""
+    """A layer's line in the summary."""
 
     name: str
     kind: str
-    shape: tuple[int | None, ...] | None  #: of its output, None for the batch; None where it was not run
+    shape: tuple[int | None, ...] | None  #: of its output, with None for the batch size; None where unknown
     parameters: int
 
 
 def lines(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[Line]:
-    """A line for each layer that has no layers of its own, in order; with shapes where ``input_shape`` is given or can be told."""
+    """A line per layer without sublayers, in order; with shapes where ``input_shape`` is given or the first layer is linear."""
     parts = [(name, part) for name, part in model.named_modules() if not list(part.children())] or [("", model)]
     shapes: dict[int, Any] = {}
     example = _example(model, input_shape, [part for _, part in parts])
     if example is not None:
         hooks = [part.register_forward_hook(lambda part, _, out: shapes.__setitem__(id(part), _shape(out))) for _, part in parts]
         try:
-            with in_use(model), no_grad():
+            with eval_mode(model), no_grad():
                 model(example)
         finally:
             for hook in hooks:
@@ -56,7 +56,7 @@ def _count(module: nn.Module) -> int:
 
 
 def layer_table(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> Any:
-    """rich's table of the layers: name, kind, output shape and number of parameters, and the sums of these."""
+    """The summary as a table of rich."""
     from rich.table import Table
 
     rows = Table("layer", "kind", "output shape", title=type(model).__name__)
@@ -65,9 +65,9 @@ def layer_table(model: nn.Module, input_shape: tuple[int, ...] | None = None) ->
         text = "" if line.shape is None else str(line.shape).replace("None", "N", 1)
         rows.add_row(line.name, line.kind, text, f"{line.parameters:,}")
     rows.add_section()
-    learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rows.add_row("", "all", "", f"{_count(model):,}")
-    rows.add_row("", "learned", "", f"{learned:,}")
+    rows.add_row("", "trainable", "", f"{trainable:,}")
     return rows
 
 
@@ -75,8 +75,8 @@ def summary(self: nn.Module, input_shape: tuple[int, ...] | int | None = None) -
     """Print a table of the module's layers: name, kind, output shape and number of parameters, and the sums of these.
 
     Args:
-        input_shape: a sample's shape, without the batch, to find the output shapes with; it can be left out where the first layer
-            is an ``nn.Linear``.
+        input_shape: a sample's shape, without the batch axis, for the output shapes; not needed where the first layer is an
+            ``nn.Linear``.
 
     Raises ``MissingExtra`` without rich.
     """

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint import data, nn, optim, train
 from adjoint.errors import FileFormatError
-from adjoint.train import progress
+from adjoint.train.callbacks import ProgressBar, ProgressLines, progress, progress_bar
 
 
 class Scripted(train.Callback):
@@ -113,7 +113,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once() -> None:
      ("val_loss", 1), ("place", 1)],
 )  # fmt: skip
 def test_what_is_better_when_larger_is_told_by_the_words_of_its_name(name: str, sign: int) -> None:
-    assert train.callbacks.Best("", name, "auto").sign == sign
+    assert train.callbacks.Monitor("", name, "auto").sign == sign
 
 
 @pytest.mark.parametrize(
@@ -529,8 +529,8 @@ def test_a_plot_of_a_history_is_a_picture_to_a_notebook_without_pyplot() -> None
 def test_a_notebook_has_a_bar_where_it_can_be_shown_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     for there in (True, False):
-        monkeypatch.setattr(progress, "find_spec", lambda name, there=there: there or name != "ipywidgets" or None)
-        assert isinstance(progress.Progress.of("auto"), progress.Bar if there else progress.Progress)
+        monkeypatch.setattr(progress_bar, "find_spec", lambda name, there=there: there or name != "ipywidgets" or None)
+        assert isinstance(progress("auto"), ProgressBar if there else ProgressLines)
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(0, 0), (2, 5), ("auto", 5)])

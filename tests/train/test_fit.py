@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import adjoint as ad
 from adjoint import data, nn, optim, train
 from adjoint.backends import Backend
-from adjoint.train import metrics, trainer
+from adjoint.train import metrics, registry, trainer
 
 
 def network(inputs: int = 3, outputs: int = 2, seed: int = 0) -> nn.Sequential:
@@ -71,7 +71,7 @@ def trained(capture: bool, values: bool = False, optimizer: str = "adam") -> tup
     x, held = ad.randn(50, 4), ad.randn(20, 4)
     target = (lambda x: x[:, :1] ** 2) if values else (lambda x: (x[:, 0] > 0).long() + (x[:, 1] > 0).long())
     model = train.mlp(4, [8, 8], 1 if values else 3, "relu" if values else "tanh")
-    rule = trainer.OPTIMIZERS[optimizer][0](model.parameters(), lr=0.02, weight_decay=0.02)
+    rule = registry.OPTIMIZERS[optimizer][0](model.parameters(), lr=0.02, weight_decay=0.02)
     model.compile(rule, "mse" if values else "cross_entropy", "mae" if values else "accuracy")
     history = model.fit(
         x, target(x), epochs=6, batch_size=16, validation_data=(held, target(held)), capture=capture, verbose=0,
@@ -483,7 +483,7 @@ def test_a_step_that_gives_something_else_and_a_part_with_a_taken_name_are_refus
 
     model = Silent(3, 2)
     model.compile("adam", "cross_entropy")
-    with pytest.raises(TypeError, match="gives the loss and the model's output"):
+    with pytest.raises(TypeError, match="returns the loss and the model's output"):
         model.fit(X, Y, verbose=0)
     named = nn.Sequential(OrderedDict(history=nn.Linear(3, 2)))
     with pytest.raises(ValueError, match="a part named 'history'"):
@@ -524,7 +524,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "no samples": (lambda m: m.fit(X[:0], Y[:0]), ValueError, "no samples"),
     "labels too large": (lambda m: m.fit(X, Y + 1), ValueError, "class numbers from 1 to 2, and the model has 2 outputs, 0 to 1"),
     "labels negative": (lambda m: m.fit(X, Y - 1), ValueError, "from -1 to 0"),
-    "labels that are floats": (lambda m: m.fit(X, Y * 0.5), TypeError, "class numbers, which are whole"),
+    "labels that are floats": (lambda m: m.fit(X, Y * 0.5), TypeError, "class numbers, which are integers"),
     "validation labels": (lambda m: m.fit(X, Y, validation_data=(X, Y + 5)), ValueError, "the validation's y has class numbers"),
     "NaN in a column": (
         lambda m: m.fit(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, float("nan")], "c": [0.0, 0.0]}), Y[:2]),
@@ -543,7 +543,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "several inputs in a list": (lambda m: m.fit([X, X[:, :2]], Y), TypeError, "several inputs are given as a tuple"),
     "negative weights": (lambda m: m.fit(X, Y, sample_weight=-np.ones(12)), ValueError, "sample_weight has -1; weights"),
     "class weights in a list": (lambda m: m.fit(X, Y, class_weight=[1, 2]), TypeError, "class_weight is a dict"),
-    "class weights that are no numbers": (lambda m: m.fit(X, Y, class_weight={0: np.nan}), ValueError, "class_weight has numbers"),
+    "class weights that are no numbers": (lambda m: m.fit(X, Y, class_weight={0: np.nan}), ValueError, "class_weight must be"),
     "a dataset with NaN": (
         lambda m: m.fit(data.TensorDataset(ad.tensor(np.where(X[3, 1] == X, np.nan, X)), ad.tensor(Y))),
         ValueError, "x has NaN in row 3, column 1",
@@ -556,8 +556,8 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "y beside a dataset": (lambda m: m.evaluate(data.DataLoader(Pairs(X, Y)), Y), ValueError, "evaluate: y comes with the samples"),
     "evaluate without y": (lambda m: m.evaluate(X), ValueError, "evaluate: y is missing"),
     "empty validation": (lambda m: m.fit(X, Y, validation_split=0.99), ValueError, "of 12 samples leaves one part empty"),
-    "split": (lambda m: m.fit(X, Y, validation_split=1.5), ValueError, "validation_split is a share"),
-    "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs is a whole number from 1"),
+    "split": (lambda m: m.fit(X, Y, validation_split=1.5), ValueError, "validation_split must be >= 0 and < 1"),
+    "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs must be a positive integer, not 0"),
     "no y": (lambda m: m.fit(X), ValueError, "y is missing"),
     "monitor": (
         lambda m: m.fit(X, Y, callbacks=[train.EarlyStopping("val_los")], validation_split=0.5),

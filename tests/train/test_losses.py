@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import adjoint as ad
 from adjoint import nn, train
-from adjoint.train import losses, names
+from adjoint.train import losses, registry
 
 FLOATS = st.floats(-3, 3, width=32)
 T = torch.nn.functional
@@ -105,22 +105,22 @@ def test_outputs_and_targets_that_differ_in_shape_are_refused() -> None:
         losses.per_sample(lambda output, target: output.sum())(ad.ones(2), ad.ones(2))
 
 
-@pytest.mark.parametrize("name", names.OPTIMIZERS)
+@pytest.mark.parametrize("name", registry.OPTIMIZERS)
 def test_an_optimizer_by_name_has_keras_rate(name: str) -> None:
     model = nn.Sequential(nn.Linear(2, 1))
     model.compile(name, "mse")
     assert model.compiled.optimizer.param_groups[0]["lr"] == (0.01 if name == "sgd" else 0.001)
 
 
-@pytest.mark.parametrize("name", names.ACTIVATIONS)
+@pytest.mark.parametrize("name", registry.ACTIVATIONS)
 def test_an_activation_by_name_is_a_module(name: str) -> None:
-    out = names.ACTIVATIONS[name]()(ad.tensor([[-1.0, 0.0, 2.0]]))
+    out = registry.ACTIVATIONS[name]()(ad.tensor([[-1.0, 0.0, 2.0]]))
     assert out.shape == (1, 3)
     if name == "softmax":
         assert abs(out.sum().item() - 1) < 1e-6
 
 
-@pytest.mark.parametrize("name", names.INITIALIZERS)
+@pytest.mark.parametrize("name", registry.INITIALIZERS)
 def test_an_initialiser_by_name_has_its_spread(name: str) -> None:
     ad.manual_seed(0)
     layer = train.initialized(nn.Linear(200, 100), name)
@@ -131,5 +131,5 @@ def test_an_initialiser_by_name_has_its_spread(name: str) -> None:
         np.testing.assert_allclose(w.std(), spread**0.5, rtol=0.03)
         assert abs(w).max() < (2.28 if name.endswith("normal") else 1.74) * spread**0.5
     assert (layer.bias.numpy(force=True) == 0).all()
-    with pytest.raises(ValueError, match=r"unknown initialiser 'glorot'.*did you mean"):
+    with pytest.raises(ValueError, match=r"unknown initializer 'glorot'.*did you mean"):
         train.initialized(layer, "glorot")

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 import adjoint as ad
-from adjoint.cli import main
-from adjoint.train import report
+from adjoint.cli import main, report
 
 pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
 QUICK = ["--hidden", "8", "--epochs", "3"]
@@ -260,7 +259,7 @@ def test_predicting_with_a_column_missing_names_it(
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_in_training_ends_with_one_line_and_no_file(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "adjoint.cli", "train", "iris", "--epochs", "1000000", "--out", str(out)]
+    command = [sys.executable, "-m", "adjoint", "train", "iris", "--epochs", "1000000", "--out", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("classification")  # it has begun

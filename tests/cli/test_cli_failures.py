@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 import adjoint as ad
-from adjoint.cli import main, parser
-from adjoint.train import report
-from adjoint.train.names import ACTIVATIONS, OPTIMIZERS
+from adjoint.cli import main, parser, report
+from adjoint.train.registry import ACTIVATIONS, OPTIMIZERS
 
 pytest.importorskip("rich", reason="the command line is in the extra 'cli'")
 QUICK = ["--hidden", "4", "--epochs", "2"]
@@ -173,7 +172,7 @@ def test_mnist_is_said_to_be_no_table(refusal: Refusal) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no broken pipes of this kind")
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    command = [sys.executable, "-m", "adjoint.cli", "info"]
+    command = [sys.executable, "-m", "adjoint", "info"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -186,7 +185,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def test_output_that_can_not_be_written_is_no_success(iris_run: str) -> None:
     for command in (["info"], ["predict", iris_run, "iris"], ["predict", iris_run, "iris", "--out", "/dev/full"]):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([sys.executable, "-m", "adjoint.cli", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run([sys.executable, "-m", "adjoint", *command], stdout=full, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
         assert "No space left on device" in done.stderr
@@ -212,7 +211,7 @@ def test_an_error_without_a_file_has_no_file_in_its_line(monkeypatch: pytest.Mon
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("adjoint.cli.info", full)
+    monkeypatch.setattr("adjoint.cli.command.info", full)
     assert refusal("info") == "adjoint info: No space left on device\n"
 
 
@@ -227,7 +226,7 @@ def test_a_penalty_may_be_zero_however_it_is_written(text: str, value: float) ->
 def test_numbers_of_other_kinds_are_refused_with_what_is_expected(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["train", "iris", *arguments])
-    assert " number " in capsys.readouterr().err
+    assert " must be " in capsys.readouterr().err
 
 
 def test_the_help_is_ascii_and_names_choices_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:

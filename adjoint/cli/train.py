@@ -1,4 +1,4 @@
-"""What ``adjoint train`` does: from a table to a saved model and the picture of its learning."""
+"""``adjoint train``: from a table to a saved model and the plot of its learning curve."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import adjoint
-
-from .. import data, nn
+from .. import __version__, data, nn
 from ..autograd import Tensor
 from ..autograd.creation import arange
 from ..autograd.random import manual_seed
@@ -23,21 +21,20 @@ from ..backends import default, use_backend
 from ..errors import MissingExtra
 from ..files import atomic_write, save
 from ..optim.lr_scheduler import CosineAnnealingLR
+from ..train import Callback, History, LearningRateScheduler, Metric, mlp
+from ..train.callbacks import Logs, progress
+from ..train.metrics import Accuracy, MeanAbsoluteError
+from ..train.registry import OPTIMIZERS, lookup
+from ..train.summary import layer_table
 from . import report
-from .callbacks import Callback, LearningRateScheduler, Logs
-from .history import History
-from .metrics import Accuracy, MeanAbsoluteError, Metric
-from .models import mlp
-from .names import OPTIMIZERS, found
-from .summary import layer_table
-from .tables import notes, read
+from .tables import looks_numeric, notes, read
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Rows = tuple[Tensor, Tensor]  #: features (n, inputs), and a target for each row: class numbers (n,), or values (n, 1)
+Rows = tuple[Tensor, Tensor]  #: features (n, inputs) and targets: class numbers (n,), or values (n, 1)
 
-NEEDED = (
+REQUIRED = (
     ("rich", "cli", "the command line"),
     ("safetensors", "files", "saving the weights"),
     ("matplotlib", "plot", "the learning curve"),
@@ -46,27 +43,38 @@ WEIGHTS, CURVE = "weights.safetensors", "learning-curve.png"
 
 
 def check_packages() -> None:
-    """Raise :class:`MissingExtra` for the first package that ``train`` would miss at its end."""
-    for package, extra, purpose in NEEDED:
+    """Raise :class:`MissingExtra` for the first missing package among those that ``train`` needs at its end."""
+    for package, extra, purpose in REQUIRED:
         if find_spec(package) is None:
             raise MissingExtra(package, extra, purpose)
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ``OSError`` where the results can not be written to ``folder``, made or yet to be made."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not there.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "a file is there, and a folder is to be written", str(there))
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "no permission to write there", str(there))
+    """Raise ``OSError`` where the results can not be written to ``folder``, which may not exist yet."""
+    parent = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, but --out needs a folder", str(parent))
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "no permission to write there", str(parent))
     for path in (folder / WEIGHTS, folder / CURVE):
         if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a folder is there, and a file is to be written", str(path))
+            raise IsADirectoryError(errno.EISDIR, "is a folder, but a file of that name is to be written", str(path))
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train on a table, show it happening, and write weights and learning curve to a folder."""
-    found("optimizer", options.optimizer, OPTIMIZERS)
+    """Train on a table, show the progress, and write weights and learning curve to a folder.
+
+    Args:
+        options: the parsed options of ``adjoint train``.
+
+    Raises:
+        ValueError: the table, the target or an option is unusable.
+        OSError: the folder can not be written.
+        MissingExtra: a package is missing.
+        RuntimeError: the training diverged.
+        KeyboardInterrupt: Ctrl-C; nothing is written then.
+    """
+    lookup("optimizer", options.optimizer, OPTIMIZERS)
     folder = Path(options.out or Path("runs") / Path(options.data).stem)
     check_packages()
     check_folder(folder)
@@ -90,31 +98,30 @@ def train(options: argparse.Namespace) -> None:
         if encoder.dropped:
             screen.print(f"constant columns, left out: {', '.join(encoder.dropped)}")
         if (folder / WEIGHTS).exists():
-            screen.print(f"{folder} has the results of an earlier run; this run's will replace them")
+            screen.print(f"{folder} has the results of an earlier run, which will be replaced")
         model = mlp(rows[0].shape[1], options.hidden, encoder.n_outputs, options.activation)
-        score = ErrorInUnits(encoder.scale[1]) if regression else Accuracy()
-        history = learn(model, rows, held_out, score, options, screen)
-        reached = history.history[f"val_{score.name}"][-1]
+        metric = ErrorInUnits(encoder.scale[1]) if regression else Accuracy()
+        history = fit(model, rows, held_out, metric, options, screen)
+        score = history.history[f"val_{metric.name}"][-1]
         screen.print(layer_table(model))
         if regression:
-            screen.print(f"held-out {score.name} {reached:.4g}; a linear model's {baseline:.4g}")
+            screen.print(f"held-out {metric.name} {score:.4g}; a linear model's {baseline:.4g}")
         else:
             x, y = held_out
             names = [str(value) for value in encoder.classes]
             screen.print(report.confusion(y.tolist(), model.predict_classes(x).tolist(), names, screen.width))
-            screen.print(f"held-out {score.name} {reached:.4f}")
+            screen.print(f"held-out {metric.name} {score:.4f}")
         description = {
-            "adjoint": adjoint.__version__, "hidden": options.hidden, "activation": options.activation,
-            "encoder": encoder.to_dict(),
+            "adjoint": __version__, "hidden": options.hidden, "activation": options.activation, "encoder": encoder.to_dict(),
         }  # fmt: skip
-        with made(folder), atomic_write(folder / WEIGHTS) as weights, atomic_write(folder / CURVE) as curve:
+        with created(folder), atomic_write(folder / WEIGHTS) as weights, atomic_write(folder / CURVE) as curve:
             save(model.state_dict(), weights, {"model": json.dumps(description)})
             report.learning_curve(history, f"{Path(options.data).stem}: {target}", curve)
         screen.print(f"wrote {WEIGHTS} and {CURVE} to {folder}")
 
 
 class ErrorInUnits(MeanAbsoluteError):
-    """The mean absolute error in the target's units, of which the encoder made values in multiples of ``unit``."""
+    """The mean absolute error in the target's units: the error of the standardized target times ``unit``."""
 
     name = "mean absolute error"
 
@@ -127,7 +134,7 @@ class ErrorInUnits(MeanAbsoluteError):
 
 
 class Divergence(Callback):
-    """Raise ``RuntimeError`` after an epoch that ends with a loss that is not finite: at the rate ``lr``, training diverged."""
+    """Raise ``RuntimeError`` after an epoch with a loss that is not finite; ``lr`` is the rate to report."""
 
     def __init__(self, lr: float) -> None:
         self.lr = lr
@@ -141,23 +148,30 @@ class Divergence(Callback):
             )
 
 
-def learn(model: nn.Module, rows: Rows, held_out: Rows, score: Metric, options: argparse.Namespace, screen: Console) -> History:
-    """Train by mini-batches in random order: cross entropy for class numbers, mean squared error for values.
+def fit(model: nn.Module, rows: Rows, held_out: Rows, metric: Metric, options: argparse.Namespace, screen: Console) -> History:
+    """Train by shuffled mini-batches: cross entropy for class numbers, mean squared error for values.
 
-    The learning rate falls to 0 along half a cosine (Loshchilov and Hutter, 2017): the last weights settle. The penalty is shared
-    among the rows: the optimizer's weight decay is the penalty over their number, so that it counts for less the more there is
-    to learn from.
+    The learning rate is annealed to 0 along half a cosine (Loshchilov and Hutter, 2017). The optimizer's weight decay is the
+    penalty divided by the number of rows.
+
+    Args:
+        model: the network.
+        rows: the features and targets to train on.
+        held_out: those to evaluate after each epoch.
+        metric: what to measure besides the loss.
+        options: ``optimizer``, ``lr``, ``penalty``, ``epochs``, ``batch_size`` and ``capture``.
+        screen: where the progress is shown.
 
     Raises ``RuntimeError`` where the training diverges, and ``KeyboardInterrupt`` on Ctrl-C.
     """
     x, y = rows
-    rule, _ = found("optimizer", options.optimizer, OPTIMIZERS)
+    rule, _ = lookup("optimizer", options.optimizer, OPTIMIZERS)
     optimizer = rule(model.parameters(), lr=options.lr, weight_decay=options.penalty / len(x))
-    model.compile(optimizer, nn.MSELoss() if y.dtype.is_floating_point else nn.CrossEntropyLoss(), score)
+    model.compile(optimizer, nn.MSELoss() if y.dtype.is_floating_point else nn.CrossEntropyLoss(), metric)
     schedule = LearningRateScheduler(CosineAnnealingLR(optimizer, T_max=options.epochs))
     history: History = model.fit(
         x, y, epochs=options.epochs, batch_size=options.batch_size, validation_data=held_out,
-        callbacks=[schedule, Divergence(options.lr), report.EpochBar(screen, len(x), score.name)],
+        callbacks=[schedule, Divergence(options.lr), progress("auto", per_epoch=True, console=screen)],
         capture=options.capture, verbose=0,
     )  # fmt: skip
     if history.interrupted:
@@ -166,8 +180,8 @@ def learn(model: nn.Module, rows: Rows, held_out: Rows, score: Metric, options: 
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[None]:
-    """The folder, with those above it; where the block raises, or is interrupted, what was made is removed."""
+def created(folder: Path) -> Iterator[None]:
+    """Create the folder and its parents; where the block raises, or is interrupted, remove those that are new."""
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -180,15 +194,31 @@ def made(folder: Path) -> Iterator[None]:
 
 
 def split(table: data.Table, encoder: data.Encoder, options: argparse.Namespace) -> tuple[Rows, Rows]:
-    """The rows to train on, which the encoder is fitted on, and the held-out rows, encoded; classes keep their shares."""
+    """Split the rows into training and held-out ones, stratified by class, and encode them.
+
+    Args:
+        table: rows without missing values.
+        encoder: is fitted on the training rows.
+        options: ``held_out``, the fraction of rows to hold out, ``data`` and ``task``.
+
+    Raises ``ValueError`` where a part would be empty, or lacks a class.
+    """
     if len(table) < 2:
-        raise ValueError(f"{options.data}: {len(table)} complete rows; at least 2 are needed, to train on and to hold out")
+        raise ValueError(f"{options.data}: only {len(table)} row{'s' * (len(table) != 1)} without missing values; need at least 2")
     encoder.fit(table)
     labels = table[encoder.target] if encoder.task == "classification" else None
-    parts = [part.tolist() for part in data.train_test_split(arange(len(table)), test_size=options.held_out, stratify=labels)]
-    encoder.fit(table, parts[0])
-    rows, held_out = (encoder.transform(table.take(part)) for part in parts)
-    return rows, held_out
+    try:
+        parts = data.train_test_split(arange(len(table)), test_size=options.held_out, stratify=labels)
+    except ValueError as error:
+        if options.task is None and labels is not None and looks_numeric(labels):
+            raise ValueError(
+                f"{encoder.target!r} looks numeric but was read as text ({labels[0]!r}); remove currency symbols, percent signs "
+                "and thousands separators, or pass --task classification"
+            ) from error
+        raise
+    training, held_out = (part.tolist() for part in parts)
+    encoder.fit(table, training)
+    return encoder.transform(table.take(training)), encoder.transform(table.take(held_out))
 
 
 def linear_error(encoder: data.Encoder, rows: Rows, held_out: Rows) -> float:
@@ -198,5 +228,5 @@ def linear_error(encoder: data.Encoder, rows: Rows, held_out: Rows) -> float:
     except ImportError:
         raise MissingExtra("scikit-learn", "data", "the linear model to compare with") from None
     x, y, x_test, y_test = (t.cpu().numpy() for t in (*rows, *held_out))
-    fitted = LinearRegression().fit(x, y)
-    return float(abs(fitted.predict(x_test) - y_test).mean()) * encoder.scale[1]
+    predicted = LinearRegression().fit(x, y).predict(x_test)
+    return float(abs(predicted - y_test).mean()) * encoder.scale[1]

@@ -1,4 +1,4 @@
-"""What a word stands for: optimizers, activations and initialisers by name. Losses and metrics are in files of their own."""
+"""Optimizers, activations and initializers by name; ``losses.LOSSES`` and ``metrics.METRICS`` are the others."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ..nn.init import _fans
 
 T = TypeVar("T")
 
-#: Optimizers with Keras' default numbers, which differ from PyTorch's; an optimizer that is made by hand has PyTorch's. The rules
-#: are PyTorch's: Keras adds its epsilon inside RMSprop's root, and before Adam's bias is corrected, so that steps by very small
-#: gradients differ.
+#: Optimizers with Keras' defaults, which differ from PyTorch's. The update rules are PyTorch's: Keras adds epsilon inside RMSprop's
+#: square root, and before Adam's bias correction, so that steps differ where gradients are very small.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, float]]] = {
     "sgd": (optim.SGD, {"lr": 0.01}),
     "adam": (optim.Adam, {"lr": 0.001, "eps": 1e-7}),
@@ -43,12 +42,12 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def _cut_normal(scale: float, fan: Callable[[int, int], float]) -> Callable[[Any], Any]:
-    """Fills by a normal distribution of variance ``scale`` / fan, as Keras has it: cut at two deviations of a wider one."""
+def _truncated_normal(scale: float, fan: Callable[[int, int], float]) -> Callable[[Any], Any]:
+    """An initializer of variance ``scale`` / fan, as in Keras: a wider normal distribution truncated at two deviations."""
 
     def fill(weight: Any) -> Any:
-        wide = math.sqrt(scale / max(1.0, fan(*_fans("initialized", weight)))) / 0.87962566103423978
-        return init.trunc_normal_(weight, 0.0, wide, -2.0 * wide, 2.0 * wide)
+        std = math.sqrt(scale / max(1.0, fan(*_fans("initialized", weight)))) / 0.87962566103423978
+        return init.trunc_normal_(weight, 0.0, std, -2.0 * std, 2.0 * std)
 
     return fill
 
@@ -57,34 +56,44 @@ INITIALIZERS: dict[str, Callable[[Any], Any]] = {
     "zeros": init.zeros_,
     "ones": init.ones_,
     "glorot_uniform": init.xavier_uniform_,
-    "glorot_normal": _cut_normal(1.0, lambda inputs, outputs: (inputs + outputs) / 2),
+    "glorot_normal": _truncated_normal(1.0, lambda inputs, outputs: (inputs + outputs) / 2),
     "he_uniform": lambda w: init.kaiming_uniform_(w, nonlinearity="relu"),
-    "he_normal": _cut_normal(2.0, lambda inputs, outputs: inputs),
+    "he_normal": _truncated_normal(2.0, lambda inputs, outputs: inputs),
     "lecun_uniform": lambda w: init.kaiming_uniform_(w, nonlinearity="linear"),
-    "lecun_normal": _cut_normal(1.0, lambda inputs, outputs: inputs),
+    "lecun_normal": _truncated_normal(1.0, lambda inputs, outputs: inputs),
     "orthogonal": init.orthogonal_,
     "random_normal": lambda w: init.normal_(w, 0.0, 0.05),
     "random_uniform": lambda w: init.uniform_(w, -0.05, 0.05),
 }
 
 
-def found(kind: str, name: str, known: Mapping[str, T]) -> T:
-    """What goes by that name; ``ValueError`` with the nearest one where nothing does."""
-    if name not in known:
-        raise ValueError(f"unknown {kind} {name!r}{nearest(name, known)}; use one of {', '.join(known)}")
-    return known[name]
+def lookup(kind: str, name: str, registry: Mapping[str, T]) -> T:
+    """The entry of that name.
+
+    Args:
+        kind: what the entries are, for the message.
+        name: the name.
+        registry: the entries by name.
+
+    Raises ``ValueError`` on an unknown name, with the most similar ones.
+    """
+    if name not in registry:
+        raise ValueError(f"unknown {kind} {name!r}{nearest(name, registry)}; use one of {', '.join(registry)}")
+    return registry[name]
 
 
 M = TypeVar("M", bound=nn.Module)
 
 
 def initialized(module: M, weights: str = "glorot_uniform", biases: str = "zeros") -> M:
-    """The module itself, its parameters filled anew: those of two axes and more by one initialiser, the others by the other.
+    """Re-initialize a module's parameters, by default as Keras' dense and convolutional layers do, and return the module.
 
-    Keras' dense and convolutional layers begin with the defaults here, PyTorch's and those of :mod:`adjoint.nn` otherwise; the
-    names are in :data:`INITIALIZERS`. Parameters that scale (of a normalization) should not be among them.
+    Args:
+        module: without normalization layers, whose scales would be set as well.
+        weights: a name in :data:`INITIALIZERS`, for parameters of two or more axes.
+        biases: a name in :data:`INITIALIZERS`, for the others.
 
-    Raises ``ValueError`` on an unknown name, with the nearest one.
+    Raises ``ValueError`` on an unknown name, with the most similar ones.
 
     >>> import adjoint as ad
     >>> from adjoint import train
@@ -92,7 +101,7 @@ def initialized(module: M, weights: str = "glorot_uniform", biases: str = "zeros
     >>> layer.bias.tolist()
     [0.0, 0.0, 0.0]
     """
-    fill, fill_bias = (found("initialiser", name, INITIALIZERS) for name in (weights, biases))
+    fill, fill_bias = (lookup("initializer", name, INITIALIZERS) for name in (weights, biases))
     for p in module.parameters():
         (fill if p.ndim > 1 else fill_bias)(p)
     return module
