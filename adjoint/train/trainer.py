@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import nn
 from ..autograd import Tensor, no_grad
-from ..autograd.functions import concat
 from ..autograd.arguments import reads_numbers
+from ..autograd.functions import concat
 from ..capture import capture as captured
 from . import losses
 from .callbacks import CallbackList, progress
