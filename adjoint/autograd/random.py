@@ -252,11 +252,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise ValueError(f"multinomial: only {found} weights of a row are above 0, to draw {num_samples} from")
     rows, n = weights.shape
     if replacement:
-        # Row r searches in [r, r + 1); float32's draws stay below r + 1 there, and what has weight 0 is never found.
-        drawn = rand(rows, num_samples, generator=generator, device=input.backend).to(dtypes.float64)
+        # Row r is searched in [r, r + 1); a draw that rounds up to r + 1 counts as the last index with a positive weight.
+        drawn = rand(rows, num_samples, generator=generator, dtype=dtypes.float64, device=input.backend)
+        last = where(weights > 0, arange(n, device=input.backend), 0).amax(-1, keepdim=True)
         total = weights.cumsum(-1)
         row = arange(rows, device=input.backend).reshape(rows, 1)
         found = searchsorted((total / total[:, -1:] + row).reshape(-1), drawn + row, right=True) - n * row
+        found = found.minimum(last)
     else:
         drawn = rand(rows, n, generator=generator, dtype=dtypes.float64, device=input.backend)
         waits = where(weights > 0, -(-drawn).log1p() / where(weights > 0, weights, 1.0), float("inf"))

@@ -1,4 +1,4 @@
-"""Samplers: the order in which a loader takes a dataset's samples, and how it cuts that order into batches."""
+"""Samplers: the order in which a loader takes the samples of a dataset, and how it is divided into batches."""
 
 from __future__ import annotations
 
@@ -10,39 +10,43 @@ from typing import Any, Generic, TypeVar
 from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import arange, as_tensor
-from ..autograd.functions import concat, where
-from ..autograd.random import Generator, default_generator, rand, randint, randperm
+from ..autograd.functions import concat
+from ..autograd.random import Generator, default_generator, multinomial, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 def sample_numbers(what: str, numbers: Any, *, device: Any = None, rows: Callable[[], int] | None = None) -> Tensor:
-    """``numbers`` as a 1-d int64 tensor; where ``rows`` counts the samples, a mask over them stands for those it is true at.
+    """Sample numbers, or a mask over the samples, as a 1-d int64 tensor.
 
-    Raises ``TypeError``, naming ``what`` was asked, on other numbers than whole ones; ``IndexError`` on a mask of another length.
+    Args:
+        what: the caller's name, for messages.
+        numbers: integers along one axis; or booleans, with ``rows``.
+        device: of the result; by default that of ``numbers``, else the default one.
+        rows: returns the number of samples, for masks.
+
+    Raises ``TypeError`` on anything else, and ``IndexError`` on a mask of another length.
     """
-    found = as_tensor(numbers, device=device)
-    if found.ndim == 1 and not found.numel():
-        return found.to("int64")
-    if found.dtype.kind == "bool" and found.ndim == 1 and rows is not None:
-        if len(found) != rows():
-            raise IndexError(f"{what}: the mask has {len(found)} elements for {rows()} samples")
-        return arange(len(found), device=found.backend)[found]
-    if found.dtype.kind not in ("int", "uint") or found.ndim != 1:
-        raise TypeError(
-            f"{what}: samples are numbered by whole numbers along one axis, not by {found.dtype} of shape {found.shape}"
-        )
-    return found.to("int64")
+    index = as_tensor(numbers, device=device)
+    if index.ndim == 1 and not index.numel():
+        return index.to("int64")
+    if index.dtype.kind == "bool" and index.ndim == 1 and rows is not None:
+        if len(index) != rows():
+            raise IndexError(f"{what}: the mask has {len(index)} elements for {rows()} samples")
+        return arange(len(index), device=index.backend)[index]
+    if index.dtype.kind not in ("int", "uint") or index.ndim != 1:
+        raise TypeError(f"{what}: sample numbers are integers along one axis, not {index.dtype} of shape {index.shape}")
+    return index.to("int64")
 
 
 class Sampler(Generic[T_co]):
-    """The sample numbers of one pass over a dataset. Subclasses define ``__iter__``, or ``order`` for all of them at once.
+    """The base of samplers: the sample numbers of one pass. Subclasses define ``__iter__``, or ``order`` for all at once.
 
-    With ``order`` a loader cuts batches out of it as views, and moves it to the dataset's device once a pass.
+    With ``order``, a loader moves the numbers to the dataset's device once per pass, and batches are views of them.
     """
 
     def order(self) -> range | Tensor:
-        """The numbers of one pass, drawn anew at each call: a range, or a 1-d int64 tensor."""
+        """The numbers of one pass: a range, or a 1-d int64 tensor. Each call is another pass."""
         raise NotImplementedError(f"{type(self).__name__}: a Sampler defines __iter__(self) or order(self)")
 
     def __iter__(self) -> Iterator[T_co]:
@@ -51,7 +55,7 @@ class Sampler(Generic[T_co]):
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, … to the last sample."""
+    """The sample numbers of ``data_source`` in order: 0, 1, …, n - 1."""
 
     def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
@@ -64,12 +68,16 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """Samples in random order, or drawn with ``replacement``; ``num_samples`` of them, each one once by default.
+    """Sample numbers in random order.
 
-    Draws from ``generator``, or the default generator of the default device. More than the dataset has, without replacement,
-    are several random orders one after the other.
+    Args:
+        data_source: anything with a length.
+        replacement: whether to draw each number independently of the others.
+        num_samples: how many to draw in a pass; the length by default. Without replacement, more than the length are several
+            permutations in a row.
+        generator: what to draw from; the default generator of the default device by default.
 
-    Raises ``ValueError`` where ``num_samples`` (or the dataset's length) is not a whole number from 1.
+    Raises ``ValueError`` where ``num_samples``, or the length, is not positive; ``TypeError`` where ``replacement`` is no bool.
     """
 
     @reads_numbers
@@ -88,22 +96,22 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
-        """How many samples a pass takes."""
+        """The number of samples in a pass."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def order(self) -> Tensor:
-        n, wanted = len(self.data_source), self.num_samples
+        n, size = len(self.data_source), self.num_samples
         if self.replacement:
-            return randint(0, n, (wanted,), generator=self.generator)
-        passes = [randperm(n, generator=self.generator) for _ in range(-(-wanted // n))]
-        return (passes[0] if len(passes) == 1 else concat(passes))[:wanted]
+            return randint(0, n, (size,), generator=self.generator)
+        passes = [randperm(n, generator=self.generator) for _ in range(-(-size // n))]
+        return (passes[0] if len(passes) == 1 else concat(passes))[:size]
 
     def __len__(self) -> int:
         return self.num_samples
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The sample numbers ``indices`` in random order."""
+    """The sample numbers ``indices`` in random order, drawn from ``generator`` or the default one."""
 
     @reads_numbers
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
@@ -118,13 +126,15 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """``num_samples`` numbers of samples, each drawn with a probability proportional to its weight.
+    """``num_samples`` sample numbers, drawn by :func:`adjoint.multinomial` in proportion to weights.
 
-    Without replacement the k samples are those with the smallest -log(u_i) / w_i, u_i drawn evenly from (0, 1]
-    (Efraimidis and Spirakis, 2006, in the form of exponential variates).
+    Args:
+        weights: of each sample, finite and >= 0, (n,).
+        num_samples: how many to draw in a pass.
+        replacement: whether a sample may be drawn more than once in a pass.
+        generator: what to draw from; the default generator of the default device by default.
 
-    Raises ``ValueError`` where the weights are not a 1-d sequence of finite numbers from 0 with a positive one among them, or
-    more samples are asked for without replacement than have a positive weight.
+    Raises ``ValueError`` on other weights, or where fewer than ``num_samples`` are above 0 without replacement.
     """
 
     @reads_numbers
@@ -142,35 +152,33 @@ class WeightedRandomSampler(Sampler[int]):
         if self.weights.ndim != 1:
             raise ValueError(f"WeightedRandomSampler: the weights have shape {self.weights.shape}; they must have one axis")
         values = self.weights.tolist()
-        positive = [i for i, weight in enumerate(values) if weight > 0]
+        positive = sum(weight > 0 for weight in values)
         if not positive or not all(0 <= weight < math.inf for weight in values):
-            raise ValueError("WeightedRandomSampler: weights are finite numbers from 0, at least one above 0")
-        if not replacement and num_samples > len(positive):
+            raise ValueError("WeightedRandomSampler: weights must be finite and >= 0, and at least one above 0")
+        if not replacement and num_samples > positive:
             raise ValueError(
-                f"WeightedRandomSampler: {num_samples} samples without replacement, but only {len(positive)} have a weight above 0"
+                f"WeightedRandomSampler: {num_samples} samples without replacement, but only {positive} have a weight above 0"
             )
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
-        self._last = positive[-1]
 
     def order(self) -> Tensor:
         generator = default_generator() if self.generator is None else self.generator
-        backend = generator.backend
-        weights, xp = self.weights.to(backend), backend.xp
-        if self.replacement:
-            bounds = weights.cumsum(0)
-            drawn = rand(self.num_samples, generator=generator, dtype="float64") * bounds[-1]
-            found = Tensor(xp.searchsorted(bounds._array, drawn._array, side="right"), backend)
-            return found.clamp(max=self._last)  # rounding may put a draw on the last bound
-        exponential = -(1.0 - rand(len(weights), generator=generator, dtype="float64")).log()
-        keys = where(weights > 0, exponential / where(weights > 0, weights, 1.0), math.inf)
-        return Tensor(xp.argsort(keys._array), backend)[: self.num_samples]
+        return multinomial(self.weights.to(generator.backend), self.num_samples, self.replacement, generator=generator)
 
     def __len__(self) -> int:
         return self.num_samples
 
 
 class BatchSampler(Sampler[list[int]]):
-    """Lists of ``batch_size`` numbers from ``sampler``; the last one is shorter, or left out with ``drop_last``."""
+    """Batches of sample numbers, as lists.
+
+    Args:
+        sampler: a sampler, or an iterable of sample numbers.
+        batch_size: numbers per batch.
+        drop_last: whether to drop a last batch that is shorter.
+
+    Raises ``ValueError`` where ``batch_size`` is not positive, or ``drop_last`` no bool.
+    """
 
     @reads_numbers
     def __init__(self, sampler: Sampler[int] | Iterable[int], batch_size: int, drop_last: bool) -> None:
@@ -187,7 +195,7 @@ class BatchSampler(Sampler[list[int]]):
             yield batch
 
     def pieces(self, device: Any) -> Iterator[slice | Tensor] | None:
-        """The batches as slices, or as views of one tensor on ``device``; None where the sampler states no order."""
+        """The batches as slices, or as views of one tensor on ``device``; None where the sampler has no ``order``."""
         if not isinstance(self.sampler, Sampler) or type(self.sampler).__iter__ is not Sampler.__iter__:
             return None
         order, size = self.sampler.order(), self.batch_size
@@ -206,4 +214,4 @@ class BatchSampler(Sampler[list[int]]):
 
 def _positive(name: str, argument: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{name}: {argument} is a whole number from 1, not {value!r}")
+        raise ValueError(f"{name}: {argument} must be a positive integer, not {value!r}")

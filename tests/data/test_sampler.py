@@ -88,7 +88,7 @@ def test_weighted_without_replacement_takes_heavy_samples_first_and_none_of_weig
         (lambda: RandomSampler([]), "num_samples"),
         (lambda: RandomSampler([1], num_samples=0), "num_samples"),
         (lambda: WeightedRandomSampler([0.0, 0.0], 1), "above 0"),
-        (lambda: WeightedRandomSampler([1.0, -1.0], 1), "from 0"),
+        (lambda: WeightedRandomSampler([1.0, -1.0], 1), ">= 0"),
         (lambda: WeightedRandomSampler([1.0, float("nan")], 1), "finite"),
         (lambda: WeightedRandomSampler([[1.0]], 1), "one axis"),
         (lambda: WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "only 1"),
