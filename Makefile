@@ -1,4 +1,4 @@
-# `make train` and `make test` do all the set-up themselves; a second call takes none.
+# `make train` and `make test` install everything they need; a second call installs nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -20,14 +20,14 @@ types: .venv/.dev
 
 check: lint types test
 
-# Beside PyTorch, JAX and others; some ten minutes, and the quick one under two.
+# Compares with PyTorch, JAX and others. Takes about ten minutes, the quick one under two.
 bench: .venv/.bench
 	$(BIN)/python benchmarks/bench.py
 
 bench-quick: .venv/.bench
 	$(BIN)/python benchmarks/bench.py --quick
 
-# The whole suite on the GPU. Where CuPy or a GPU is missing it says so, and fails.
+# The whole suite on the GPU. Fails with a message if CuPy or a GPU is missing.
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
 
@@ -35,7 +35,7 @@ gpu-check:
 op-report: .venv/.dev
 	$(BIN)/python docs/op_report.py
 
-# Runs every notebook from top to bottom; the second also writes what they printed and drew.
+# Runs every notebook from top to bottom; the second also stores their outputs and plots.
 notebooks: .venv/.dev
 	$(BIN)/python notebooks/run.py
 
@@ -54,7 +54,7 @@ notebooks-write: .venv/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@ .venv/.dev .venv/.train
 
-# A half-made one, as Debian without python3-venv leaves it, is made again.
+# Recreates an incomplete environment, as Debian without python3-venv leaves behind.
 .venv/.made:
 	@rm -rf .venv
 	$(PYTHON) -m venv .venv

@@ -1,9 +1,8 @@
-"""Training steps, loaders and predictions beside PyTorch, JAX and others: ``python benchmarks/bench.py``.
+"""Training steps, loaders and predictions compared with PyTorch, JAX and others: ``python benchmarks/bench.py``.
 
-``make bench`` installs the others and runs it; ``make bench-quick`` runs the main rows in under two minutes. In a training row
-a step is the whole of it: the batch is looked up by random indices that were drawn beforehand, forward, loss, backward, update.
-Sizes, float32, batch and optimizer are alike for all; initial weights are not. A contender whose loss does not fall fails the
-run; no time does.
+``make bench`` installs the others and runs it; ``make bench-quick`` runs the main rows in under two minutes. In a training row,
+a step is complete: batch lookup by indices drawn beforehand, forward, loss, backward, update. Sizes, float32, batch and optimizer
+are the same for all contenders; initial weights are not. A run fails if a contender's loss does not fall, never because of a time.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from rows import GPU_ROWS, QUICK, ROWS, Row  # noqa: E402
 
 
 def build(row: Row, peers: list[str] | None) -> tuple[dict[str, Contender], dict[str, str], bool]:
-    """The row's contenders, warm; who is left out and why; and whether one of them failed that should not have."""
+    """The row's contenders, warmed up; those left out, with the reason; and whether one failed unexpectedly."""
     ready: dict[str, Contender] = {}
     left_out: dict[str, str] = {}
     failed = False
@@ -38,31 +37,35 @@ def build(row: Row, peers: list[str] | None) -> tuple[dict[str, Contender], dict
             ready[name] = contender
         except (LeftOut, ImportError, AttributeError) as error:
             left_out[name] = str(error)
-        except Exception as error:  # one that fails does not keep the others from being measured
+        except Exception as error:  # a failure does not stop the other measurements
             left_out[name] = f"{type(error).__name__}: {error}".partition("\n")[0].replace(f"{ROOT}{os.sep}", "")
             failed = True
     return ready, left_out, failed
 
 
 def run(row: Row, peers: list[str] | None, seconds: float) -> tuple[dict, bool]:
-    """The row's results, and whether all went well: nobody failed, and every loss is finite and has fallen."""
+    """The row's results, and whether no contender failed and every loss is finite and fell."""
     contenders, left_out, failed = build(row, peers)
     interleave(contenders, seconds, timed=row.unit == "s")
     for contender in contenders.values():
         if contender.losses is not None:
             contender.losses = (contender.losses[0], contender.loss())
-            failed = failed or not contender.losses[1] < contender.losses[0]  # nor is NaN
+            failed = failed or not contender.losses[1] < contender.losses[0]  # False for NaN
     return report.row_results(row, contenders, left_out), not failed
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the main rows, beside PyTorch and JAX, for a shorter time")
-    parser.add_argument("--rows", type=lambda text: text.split(","), help=f"of {', '.join(row.name for row in ROWS)}")
-    parser.add_argument("--peers", type=lambda text: text.split(","), help="for example torch,jax; 'none' is adjoint alone")
-    parser.add_argument("--seconds", type=float, help="measured time a row (15; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="the main rows, compared with PyTorch and JAX, for a shorter time")
+    parser.add_argument(
+        "--rows", type=lambda text: text.split(","), help=f"comma-separated, from {', '.join(row.name for row in ROWS)}"
+    )
+    parser.add_argument(
+        "--peers", type=lambda text: text.split(","), help="comma-separated, such as torch,jax; 'none' measures adjoint only"
+    )
+    parser.add_argument("--seconds", type=float, help="measured time per row (default 15; 1 with --quick)")
     parser.add_argument("--backend", default="numpy", help="numpy, or cupy for the training rows on a GPU")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="the folder of the JSON and the chart")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="folder for the JSON file and the chart")
     return parser
 
 
@@ -90,20 +93,20 @@ def main(argv: list[str] | None = None) -> int:
 
     facts = report.machine(args.backend)
     if (facts["load"] or 0) > 0.5:
-        print(f"bench: the machine is busy with other work (load {facts['load']:.1f}); the times and ratios will say so")
-    sys.setrecursionlimit(100_000)  # micrograd walks its graph by recursion
+        print(f"bench: the machine is busy with other work (load {facts['load']:.1f}), which distorts times and ratios")
+    sys.setrecursionlimit(100_000)  # micrograd traverses its graph recursively
     results, well = [], True
     for row in rows:
         try:
             result, fine = run(row, peers, seconds)
         except KeyboardInterrupt:
-            print("bench: interrupted; what was measured till then is written")
+            print("bench: interrupted; writing the results so far")
             well = False
             break
         report.print_row(result)
         results.append(result)
         well = well and fine
-    part = "-rows" if args.rows else "-quick" if args.quick else ""  # a part does not take the whole's place
+    part = "-rows" if args.rows else "-quick" if args.quick else ""  # partial results do not overwrite complete ones
     report.finish(results, args.out / f"bench{'' if args.backend == 'numpy' else '-' + args.backend}{part}", facts, seconds)
     return 0 if well else 1
 

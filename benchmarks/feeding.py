@@ -1,4 +1,4 @@
-"""What surrounds training: an epoch of a loader, and a prediction for a single row."""
+"""An epoch of a data loader, and a prediction for a single row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLES, WIDTH, BATCH = 60_000, 784, 128
 
 
 def epoch(lib: Any, data: Any) -> Contender:
-    """Each batch of a shuffled data set of two tensors, (60000, 784) and (60000,)."""
+    """All batches of a shuffled data set of two tensors, (60000, 784) and (60000,)."""
     x, y = classes(SAMPLES, (WIDTH,), 10)
     loader = data.DataLoader(data.TensorDataset(lib.from_numpy(x), lib.from_numpy(y)), batch_size=BATCH, shuffle=True)
 
@@ -40,7 +40,7 @@ def torch_epoch() -> Contender:
 
 
 def predictions(lib: Any, task: Task, mode: Callable[[], Any]) -> Contender:
-    """The scores (1, classes) of one row (1, features), without a graph; the row is a tensor already."""
+    """The scores (1, classes) of one row (1, features), which is already a tensor; no graph is recorded."""
     model = models.MODELS[task.model](lib, task)
     model.eval()
     rows = cycle([lib.tensor(row) for row in task.data()[0][:64, None]])
@@ -65,7 +65,7 @@ def torch_predict(task: Task) -> Contender:
 
 
 def sklearn_predict(task: Task) -> Contender:
-    """``predict``, which checks its input and returns the class. The model is trained on one batch with Adam, for speed alike."""
+    """``predict``, which validates its input and returns the class. The model is trained on one batch with Adam."""
     from sklearn.neural_network import MLPClassifier
 
     x, y = task.data()

@@ -1,7 +1,7 @@
-"""The whole suite on CuPy, then the benchmark's GPU rows, where there is a GPU; the results are kept in ``benchmarks/results/``.
+"""Run the whole suite on CuPy, then the benchmark's GPU rows: ``make gpu-check``.
 
-The suite's is ``gpu-check.txt``, the benchmark's ``bench-cupy.json`` and its chart.
-``make gpu-check`` runs it. Where CuPy or a GPU is missing it says so in a line and exits with 2: nothing was checked.
+The results are written to ``benchmarks/results/``: ``gpu-check.txt`` for the suite, ``bench-cupy.json`` and a chart for the benchmark.
+Without CuPy or a GPU, it prints which is missing and exits with status 2.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SUITES = ["tests/autograd", "tests/backends", "tests/capture", "tests/nn", "test
 
 
 def command(backend: str) -> list[str]:
-    """The suites, run on that backend alone, by several processes where pytest-xdist is installed: most of the time is Python's."""
-    # what pytest-benchmark, where it is installed, warns of would end the run
+    """The command that runs the suites on one backend, in several processes if pytest-xdist is installed."""
+    # a warning of pytest-benchmark, if installed, would fail the run
     several = ["-n", str(min(16, os.cpu_count() or 1))] if importlib.util.find_spec("xdist") else []
     return [sys.executable, "-m", "pytest", "--backend", backend, "-o", "addopts=", "-q", "-p", "no:benchmark", *several, *SUITES]
 
 
 def suite() -> int:
-    """Run the suites and keep their result; returns pytest's exit status."""
+    """Run the suites and write their result; return pytest's exit status."""
     import cupy
 
     name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
@@ -46,8 +46,8 @@ def suite() -> int:
     run = subprocess.run(command("cupy"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = run.stdout.splitlines()
     print("\n".join([*head, *lines]))
-    if run.returncode not in (0, 1):  # interrupted, or pytest could not run: no test has said anything
-        print("gpu-check: not run to its end; the last result is kept", file=sys.stderr)
+    if run.returncode not in (0, 1):  # interrupted, or pytest could not run
+        print("gpu-check: incomplete run; the last result file is unchanged", file=sys.stderr)
         return run.returncode
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     RESULT.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What guards cost a replay: a captured operation of a trainer that reads 20 attributes, beside the same without them."""
+"""The cost of guards: a captured operation of a trainer that reads 20 attributes, compared with one that reads none."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Contenders in turn: blocks of steps, round by round, so that what else the machine does falls on all of them alike.
+"""Interleaved timing: contenders run blocks of steps in rounds, so that other load on the machine affects all of them alike.
 
-Threads disturb the next contender: OpenBLAS's workers (NumPy's) go on spinning for some 70 ms after a call and OpenMP's
-(PyTorch's) for some 10, and on a machine of two cores that takes half of the next one's time. So a block lasts at least
-``BLOCK`` seconds, it begins when the process has used next to no processor time for ``PAUSE`` seconds, its first step is not
-timed where it has others, and the order of the contenders is drawn anew each round.
+Threads disturb the next contender: after a call, OpenBLAS's workers (NumPy) spin for about 70 ms and OpenMP's (PyTorch) for about
+10, which halves the speed of the next contender on two cores. So a block lasts at least ``BLOCK`` seconds, it starts after the
+process has used almost no processor time for ``PAUSE`` seconds, its first step is not timed if it has others, and the order of the
+contenders is shuffled in each round.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WARM_STEPS, WARM_SECONDS, LEAST_ROUNDS = 30, 1.0, 3
 
 
 class LeftOut(Exception):
-    """A contender does not apply to a row, for the reason given."""
+    """A contender does not apply to a row; the message says why."""
 
 
 @dataclass
@@ -29,8 +29,8 @@ class Contender:
     """Something to run.
 
     Attributes:
-        step: does the row's work once. Returns its loss where the row trains, or the quantity where the row is not about time.
-        wait: returns when the device has done all that it was given.
+        step: does the row's work once. Returns the loss in a training row, or the quantity in a row that is not about time.
+        wait: blocks until the device is idle.
     """
 
     step: Callable[[], Any]
@@ -40,14 +40,14 @@ class Contender:
     losses: tuple[float, float] | None = None
 
     def loss(self) -> float:
-        """The mean over ten steps, or over at least three where these take long."""
+        """The mean loss of ten steps, or of at least three if they take long."""
         begun, losses = time.perf_counter(), []
         while len(losses) < 3 or (len(losses) < 10 and time.perf_counter() - begun < WARM_SECONDS):
             losses.append(self.step())
         return statistics.fmean(loss if isinstance(loss, float) else loss.item() for loss in losses)
 
     def warm(self) -> None:
-        """Run it until what is made at first use has been made, and find how many steps make a block."""
+        """Run until caches and compiled code exist, then determine the number of steps per block."""
         begun, steps = time.perf_counter(), 0
         while steps < WARM_STEPS and time.perf_counter() - begun < WARM_SECONDS:
             self.step()
@@ -61,7 +61,7 @@ class Contender:
         self.count = max(1, round(steps * BLOCK / (time.perf_counter() - begun)))
 
     def time_a_block(self) -> None:
-        settle()
+        wait_for_idle_threads()
         if self.count > 1:
             self.step()
             self.wait()
@@ -72,8 +72,8 @@ class Contender:
         self.samples.append((time.perf_counter() - begun) / self.count)
 
 
-def settle() -> None:
-    """Sleep until the threads of this process do."""
+def wait_for_idle_threads() -> None:
+    """Sleep until this process's threads are idle."""
     begun = time.perf_counter()
     while time.perf_counter() - begun < LONGEST_PAUSE:
         used = time.process_time()
@@ -83,10 +83,10 @@ def settle() -> None:
 
 
 def interleave(contenders: dict[str, Contender], seconds: float, timed: bool) -> None:
-    """Fill the contenders' samples: seconds a step of each block, or what the step returned."""
+    """Fill the contenders' samples: seconds per step of each block, or the step's return value."""
     shuffle = random.Random(0).shuffle
     gc.collect()
-    gc.freeze()  # a collection walks the imported libraries no more, whoever's turn it is when it comes
+    gc.freeze()  # garbage collections then skip the imported libraries
     begun, rounds = time.perf_counter(), 0
     while rounds < LEAST_ROUNDS or time.perf_counter() - begun < seconds:
         order = list(contenders.values())
@@ -101,6 +101,6 @@ def interleave(contenders: dict[str, Contender], seconds: float, timed: bool) ->
 
 
 def spread(samples: list[float]) -> dict[str, float]:
-    """The median, the first and third quartile (``low`` and ``high`` hold the middle half), and the least."""
+    """The median, the first and third quartile (``low``, ``high``), and the minimum."""
     low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
     return {"median": median, "low": low, "high": high, "least": min(samples)}

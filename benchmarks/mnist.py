@@ -1,7 +1,7 @@
-"""The courses' MNIST trainings, here and in PyTorch on the same rows: ``python benchmarks/mnist.py``.
+"""The courses' MNIST trainings in this library and in PyTorch on the same rows: ``python benchmarks/mnist.py``.
 
-The 10,000 images of MNIST's test are divided anew for each of five seeds, 8,000 to train on and 2,000 to test with. Both libraries
-begin with the same weights, and take the rows in orders of their own. Prints the test accuracies and their medians.
+Each of five seeds splits MNIST's 10,000 test images into 8,000 for training and 2,000 for testing. Both libraries start from the same
+weights; each has its own order of samples. Prints the test accuracies and their medians.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adjoint import data, nn
 
 
 class Course(NamedTuple):
-    """One course's network and how it is trained; the rates are Keras'."""
+    """A course's network and training settings; the learning rates are Keras' defaults."""
 
     hidden: int
     optimizer: str
@@ -34,7 +34,7 @@ COURSES = (
 
 
 def train(lib: Any, model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any, course: Course) -> None:
-    """PyTorch's loop, in which ``lib`` is the one or the other."""
+    """A PyTorch-style loop; ``lib`` is ``adjoint`` or ``torch``."""
     for _ in range(course.epochs):
         order = lib.randperm(len(x))
         for start in range(0, len(x), course.batch):
@@ -49,7 +49,7 @@ def accuracy(model: Any, x: Any, y: Any) -> float:
 
 
 def both(course: Course, seed: int, x: Any, y: Any) -> tuple[float, float]:
-    """The test accuracies of one division, ours and PyTorch's."""
+    """The test accuracies of one split, ours and PyTorch's."""
     ad.manual_seed(seed)
     torch.manual_seed(seed)
     training, test = data.train_test_split(ad.arange(len(x)), test_size=0.2, stratify=y)

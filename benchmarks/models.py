@@ -1,4 +1,4 @@
-"""The models in PyTorch's names: one text, whose ``lib`` is ``adjoint`` or ``torch``."""
+"""The models under PyTorch's names; ``lib`` is ``adjoint`` or ``torch``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cnn(lib: Any, task: Task) -> Any:
 
 
 def gpt(lib: Any, task: Task) -> Any:
-    """A decoder of characters, (N, L) to (N, L, vocabulary): pre-norm blocks, learned positions, GELU; no dropout.
+    """A character-level decoder, (N, L) to (N, L, vocabulary): pre-norm blocks, trainable positions, GELU; no dropout.
 
     Sizes: layers, heads, width, vocabulary. Radford et al. (2019).
     """
@@ -65,7 +65,7 @@ def gpt(lib: Any, task: Task) -> Any:
 
 
 def lstm(lib: Any, task: Task) -> Any:
-    """A layer of LSTM and a linear head on all its steps, (N, L, in) to (N, L, out); sizes: in, units, out."""
+    """An LSTM layer and a linear head on all its steps, (N, L, in) to (N, L, out); sizes: in, units, out."""
     nn = lib.nn
     inputs, units, outputs = task.sizes
 

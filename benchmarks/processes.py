@@ -1,4 +1,4 @@
-"""What is not a step: the time of an import, the size of an installation, the peak of memory in training.
+"""Import time, installed size, and peak memory in training.
 
 ``python benchmarks/processes.py ROW CONTENDER`` is the process whose memory is measured; it prints mebibytes.
 """
@@ -24,7 +24,7 @@ STEPS = 4
 
 
 def imports(module: str) -> Contender:
-    """A whole process that imports the module and ends; the modules are compiled by the first, as an installation does it."""
+    """A process that imports the module and exits; the first one compiles the modules, as an installation does."""
     if importlib.util.find_spec(module) is None:
         raise LeftOut(f"{module} is not installed")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -33,7 +33,7 @@ def imports(module: str) -> Contender:
 
 
 def distributions(name: str) -> set[str]:
-    """The distribution and all that it requires, as installed here, extras apart."""
+    """The distribution and its installed requirements, without extras."""
     from packaging.requirements import Requirement
 
     found: set[str] = set()
@@ -51,13 +51,13 @@ def distributions(name: str) -> set[str]:
 
 
 def files_of(name: str) -> int:
-    """Bytes of the files that a distribution's record lists, compiled ones included."""
+    """Bytes of the files in a distribution's record, including compiled ones."""
     paths = {Path(str(file.locate())) for file in metadata.files(name) or []}
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def own_files() -> int:
-    """Bytes of this package's files and of their compiled forms: a record of an editable installation does not list them."""
+    """Bytes of this package's files and their bytecode, which the record of an editable installation does not list."""
     import adjoint
 
     paths = [path for path in Path(adjoint.__file__).parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
@@ -66,9 +66,9 @@ def own_files() -> int:
 
 
 def installed(name: str) -> Contender:
-    """Mebibytes that ``pip install name`` puts into an empty environment: what is installed here of it and of its requirements.
+    """Mebibytes that ``pip install name`` adds to an empty environment: the installed size of it and its requirements.
 
-    PyTorch without CUDA is far smaller than with it; which one it is, the version says.
+    PyTorch without CUDA is far smaller than with it; the version shows which one is measured.
     """
     try:
         names = distributions(name) - {"adjoint"}
@@ -79,15 +79,15 @@ def installed(name: str) -> Contender:
 
 
 def peak(row: str, contender: str) -> Contender:
-    """Mebibytes by which training raises a process's peak of resident memory; each time a process of its own.
+    """Mebibytes by which training raises a process's peak resident memory, measured in a new process each time.
 
-    The libraries are imported, the data are made, and a tiny model of the same kind is trained for a few steps, so that code
-    that is loaded at first use does not count. Then the kernel's high-water mark is set back (``/proc/self/clear_refs``), the
-    resident size is read, the model is built and trained for four steps, and the mark is read. So parameters, gradients,
-    optimizer state, activations and workspaces count; imports and the data set do not.
+    The process imports the libraries, creates the data and trains a tiny model of the same kind for a few steps, so that lazily
+    loaded code does not count. It then resets the kernel's high-water mark (``/proc/self/clear_refs``), reads the resident size,
+    builds and trains the model for four steps, and reads the mark. Parameters, gradients, optimizer state, activations and
+    workspaces count; imports and the data set do not.
     """
     if not Path("/proc/self/clear_refs").exists():
-        raise LeftOut("the kernel's high-water mark is read from Linux's /proc")
+        raise LeftOut("needs Linux's /proc for the kernel's high-water mark")
     command = [sys.executable, __file__, row, contender]
 
     def measure() -> float:
@@ -96,12 +96,12 @@ def peak(row: str, contender: str) -> Contender:
             raise LeftOut((done.stderr.strip().splitlines() or ["failed"])[-1])
         return float(done.stdout)
 
-    first = [measure()]  # it tells whether there is such a contender
+    first = [measure()]  # raises LeftOut if there is no such contender
     return Contender(lambda: first.pop() if first else measure())
 
 
 def status(field: str) -> int:
-    """Bytes, from the kernel's account of this process: ``VmRSS``, ``VmHWM``."""
+    """Bytes, from ``/proc/self/status``: ``VmRSS``, ``VmHWM``."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 

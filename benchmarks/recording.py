@@ -1,4 +1,4 @@
-"""What the first call of a captured function costs: recording, passes, memory layout and the generated code."""
+"""The cost of a captured function's first call: recording, passes, memory planning and code generation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from measure import Contender
 
-#: Steps of Euler's method, of some 10 operations each with their derivatives.
+#: Steps of Euler's method, each with about 10 operations including derivatives.
 STEPS = 1000
 
 
 def energy(m: Any, x: Any) -> Any:
-    """The last energy of a pendulum that begins at ``x``."""
+    """The final energy of a pendulum that starts at ``x``."""
     angle, speed = x[0], x[1]
     for _ in range(STEPS):
         angle, speed = angle + 0.01 * speed, speed - 0.01 * m.sin(angle)

@@ -1,4 +1,4 @@
-"""What was measured: as tables on the terminal, as JSON, and as a chart."""
+"""Results as tables on the terminal, as JSON, and as a chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = ("adjoint", "numpy", "torch", "jax", "optax", "scikit-learn", "mygra
 
 
 def row_results(row: Any, contenders: dict[str, Contender], left_out: dict[str, str]) -> dict:
-    """Medians and middle halves, and the ratios peer / ours: the median over rounds, each of blocks that ran side by side."""
+    """Medians and quartiles, and the ratios peer / ours: medians over rounds, in each of which all contenders ran."""
     ratios = {
         ours: {
             name: spread([b / a for a, b in zip(contenders[ours].samples, peer.samples, strict=True)])
@@ -58,7 +58,7 @@ def cpu() -> str:
 
 
 def load() -> float | None:
-    """How many processes wanted to run, of late."""
+    """The load average: how many processes were runnable recently."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
@@ -72,7 +72,7 @@ def quantity(value: float, unit: str) -> str:
 
 
 def print_table(title: str, header: list[str], lines: list[list[str]], notes: list[str]) -> None:
-    """By rich where it is installed, and plainly otherwise."""
+    """Print with rich if it is installed, otherwise as plain text."""
     try:
         from rich import box
         from rich.console import Console
@@ -120,7 +120,7 @@ def print_summary(lines: list[dict]) -> None:
 
 
 def draw(results: list[dict], path: Path) -> None:
-    """Bars of the peers' time over eager adjoint's, a group a row, on a logarithmic scale: 1 is as fast as adjoint."""
+    """Bars of the peers' time over that of eager adjoint, one group per row, on a logarithmic scale; 1 is equally fast."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -146,14 +146,14 @@ def draw(results: list[dict], path: Path) -> None:
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks([tick for tick, _ in ticks], [name for _, name in ticks])
     axes.invert_yaxis()
-    axes.set_xlabel("time of a step over that of adjoint's, eager (right of the line: adjoint is faster)")
+    axes.set_xlabel("step time over that of eager adjoint (right of the line: adjoint is faster)")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     figure.savefig(path, bbox_inches="tight")
     plt.close(figure)
 
 
 def finish(results: list[dict], out: Path, facts: dict, seconds: float) -> None:
-    """Print the summary; write it all to ``out``.json and ``out``.svg."""
+    """Print the summary; write all results to ``out``.json and ``out``.svg."""
     lines = summary(results)
     if lines:
         print_summary(lines)

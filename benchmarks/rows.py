@@ -1,4 +1,4 @@
-"""The rows: what is run, and who takes part."""
+"""The rows of the benchmark, with their contenders."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class Row:
     """One comparison.
 
     Attributes:
-        contenders: who takes part; each is built when its turn comes, and may be left out for a reason (``LeftOut``, a library
-            or a layer that is missing).
-        unit: "s" for what is timed; otherwise the unit of what a step returns.
-        trains: whether a step returns a loss, which has to fall.
-        task: what is trained, where something is.
+        contenders: functions that each build a contender; one may be left out (``LeftOut``, a missing library or layer).
+        unit: "s" for timed rows; otherwise the unit of a step's return value.
+        trains: whether a step returns a loss, which must fall.
+        task: the training task, in training rows.
     """
 
     name: str
@@ -57,7 +56,7 @@ ON_A_GPU: dict[str, Callable[[Task], Contender]] = {
     "jax": with_jax.train,
 }
 
-#: A name, a title and what is trained.
+#: Name, title and task.
 TASKS: list[tuple[str, str, Task]] = [
     ("perceptron", "1-1, SGD, batch 32, squared error",
      Task("mlp", (1, 1), partial(regression, 1000, 1), "mse", "SGD", 0.01, 32)),
@@ -130,11 +129,11 @@ ROWS: list[Row] = [
         {"adjoint": feeding.adjoint_epoch, "torch": feeding.torch_epoch},
     ),
     Row(
-        "guards", "a replay of x * k on 4 numbers, with 20 attributes of a trainer read, or none",
+        "guards", "a replay of x * k on 4 numbers, with and without 20 guarded attributes of a trainer",
         {"adjoint captured": partial(guarding.replays, True), "adjoint captured, no attributes": partial(guarding.replays, False)},
     ),
     Row(
-        "recording", "the first call of a captured function of 12,000 operations, beside a call of the function",
+        "recording", "the first call of a captured function of 12,000 operations, compared with the function",
         {"adjoint": recording.adjoint, "adjoint captured": partial(recording.adjoint, capture=True)},
     ),
     *predicting(("iris", "784-512-10")),
@@ -143,11 +142,11 @@ ROWS: list[Row] = [
         {name: partial(processes.imports, name) for name in ("adjoint", "numpy", "torch", "jax")},
     ),
     Row(
-        "size", "what is installed, dependencies included",
+        "size", "installed size, including dependencies",
         {name: partial(processes.installed, name) for name in ("adjoint", "torch", "jax")}, unit="MiB",
     ),
     *memory(("784-2048-2048-10", "cnn", "gpt")),
 ]  # fmt: skip
-#: What ``make bench-quick`` has.
+#: The rows of ``make bench-quick``.
 QUICK = ("sine", "iris", "717-30-10", "784-512-10", "cnn", "gpt", "lstm", "moons", "loader", "import")
 GPU_ROWS: list[Row] = trainings(ON_A_GPU)[4:]

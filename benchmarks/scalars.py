@@ -1,6 +1,6 @@
-"""Single numbers, beside micrograd's ``Value``: a chain of operations, and the scalar MLP of micrograd's demonstration.
+"""Scalar operations compared with micrograd's ``Value``: a chain of operations, and the scalar MLP of micrograd's demo.
 
-``python benchmarks/scalars.py`` prints microseconds an operation of the chain and the ratio, medians of runs in turn. It needs
+``python benchmarks/scalars.py`` prints microseconds per operation of the chain and the ratio, medians of interleaved runs. It needs
 micrograd (``pip install micrograd``).
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from measure import Contender
 
 LENGTH, RUNS = 900, 60
-SIZES, BATCH, LR, PENALTY = (2, 16, 16, 1), 4, 0.05, 1e-4
+SIZES, BATCH, LR, WEIGHT_DECAY = (2, 16, 16, 1), 4, 0.05, 1e-4
 
 
 def value(number: float) -> Any:
@@ -37,7 +37,7 @@ MAKERS: dict[str, Callable[[float], Any]] = {"micrograd": value, "adjoint": para
 
 
 def chain(make: Callable[[float], Any]) -> tuple[float, float]:
-    """Seconds of a forward and a backward pass over a chain of products, sums, differences and a few rectifiers."""
+    """Seconds of a forward and a backward pass over a chain of products, sums, differences and a few ReLUs."""
     x, scale, shift = make(0.5), make(1.001), make(0.002)
     begun = time.perf_counter()
     for i in range(LENGTH // 3):
@@ -50,7 +50,7 @@ def chain(make: Callable[[float], Any]) -> tuple[float, float]:
 
 
 class Perceptron:
-    """Layers of neurons, each a sum of products of single numbers, rectified but for the last layer's."""
+    """Layers of neurons, each a sum of products of scalars, followed by ReLU except in the last layer."""
 
     def __init__(self, make: Callable[[float], Any]) -> None:
         draw = random.Random(0).uniform
@@ -68,13 +68,13 @@ class Perceptron:
 
 
 def objective(model: Perceptron, points: list[list[Any]], signs: list[Any]) -> Any:
-    """The mean hinge loss max(0, 1 - y f(x)) and a penalty on the squared parameters."""
+    """The mean hinge loss max(0, 1 - y f(x)) plus L2 regularization of the parameters."""
     losses = [(1 + -y * model(x)).relu() for x, y in zip(points, signs, strict=True)]
-    return sum(losses) * (1.0 / len(losses)) + PENALTY * sum(p * p for p in model.parameters())
+    return sum(losses) * (1.0 / len(losses)) + WEIGHT_DECAY * sum(p * p for p in model.parameters())
 
 
 def moons() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Two half circles (100, 2) that interlock, the sign of each point, and batches of points' numbers."""
+    """Two interlocking half circles (100, 2), the sign of each point, and batches of point indices."""
     rng = np.random.default_rng(0)
     angle, lower = rng.uniform(0, np.pi, 100), np.arange(100) % 2
     points = np.stack([np.cos(angle) * (1 - 2 * lower) + lower, np.sin(angle) * (1 - 2 * lower) + 0.5 * lower], axis=1)
@@ -129,7 +129,7 @@ def compare() -> None:
             times[name].append(chain(make))
     for name, runs in times.items():
         forward, backward = (statistics.median(run[i] for run in runs) / LENGTH * 1e6 for i in (0, 1))
-        print(f"{name:10} forward {forward:5.2f}  backward {backward:5.2f}  microseconds an operation")
+        print(f"{name:10} forward {forward:5.2f}  backward {backward:5.2f}  microseconds per operation")
     ratios = sorted(sum(a) / sum(b) for a, b in zip(times["micrograd"], times["adjoint"], strict=True))
     print(
         f"micrograd's time over adjoint's: median {statistics.median(ratios):.2f}, middle half {ratios[15]:.2f} to {ratios[45]:.2f}"
@@ -137,7 +137,7 @@ def compare() -> None:
 
 
 if __name__ == "__main__":
-    sys.setrecursionlimit(100_000)  # micrograd walks its graph by recursion
+    sys.setrecursionlimit(100_000)  # micrograd traverses its graph recursively
     try:
         compare()
     except ImportError:

@@ -1,4 +1,4 @@
-"""What the project aims at, beside what was measured."""
+"""The project's speed and size targets, compared with the measurements."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MEMORY = ("memory-784-2048-2048-10", "memory-cnn", "memory-gpt")
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on peer / adjoint over some rows: on the geometric mean, and on the worst row.
+    """A lower bound on peer / adjoint over some rows: on the geometric mean and on the worst row.
 
     Attributes:
-        mean: None where the bound holds for each row, and so for the worst.
-        cost: adjoint / peer is bounded from above instead.
+        mean: None where only the worst row has a bound.
+        cost: instead an upper bound on adjoint / peer.
     """
 
     title: str
@@ -51,7 +51,7 @@ TARGETS = [
 
 
 def summary(results: list[dict]) -> list[dict]:
-    """Each target with the geometric mean and the worst of its rows' ratios, and the rows that these are of."""
+    """Each target with the geometric mean of its rows' ratios, the worst ratio, and its row."""
     found = {row["name"]: row["ratios"] for row in results}
     lines = []
     for target in TARGETS:

@@ -1,7 +1,7 @@
-"""What is trained in a row: sizes, data, loss, optimizer, batch; and the arrays, which are made up but can be learnt.
+"""The training task of a row: sizes, synthetic data, loss, optimizer, batch.
 
-No loss can be brought to zero, as most samples are there twice with targets that differ. Where gradients vanish, their squares
-are subnormal numbers, with which some processors are many times slower, and that is not what is compared here.
+No loss can reach zero, because most samples occur twice with different targets. Vanishing gradients would have subnormal squares, on
+which some processors are many times slower, and the comparison is not about those.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Task:
-    """One training, told so that every contender can build it. Everything is float32, and classes are int64.
+    """A training task that every contender can build. Everything is float32; class labels are int64.
 
-    A batch is looked up by ``idx``, (batch,) random numbers of samples: ``inputs[idx]`` and ``targets[idx]``. Where there is a
-    ``context`` the data are two long sequences, and a sample is that many places of them from ``idx`` on.
+    A batch is ``inputs[idx]`` and ``targets[idx]`` for (batch,) random sample indices ``idx``. With a ``context``, the data are two
+    long sequences, and a sample is the ``context`` elements from its index on.
     """
 
     model: str
@@ -35,12 +35,12 @@ class Task:
     tiny: tuple[int, ...] = ()
 
     def indices(self, count: int = 256) -> list[np.ndarray]:
-        """``count`` batches of samples' numbers, the same for every contender; a run goes round them."""
+        """``count`` batches of sample indices, the same for every contender; a run cycles through them."""
         length = len(self.data()[0]) - self.context
         return list(np.random.default_rng(1).integers(0, length, (count, self.batch)))
 
     def shrunk(self) -> Task:
-        """The same kind of model at sizes that take next to no memory."""
+        """The same kind of model with sizes that need almost no memory."""
         return replace(self, sizes=self.tiny)
 
 
@@ -49,7 +49,7 @@ def twice(x: np.ndarray) -> np.ndarray:
 
 
 def regression(samples: int, inputs: int) -> Arrays:
-    """x (samples, inputs), each twice, and y (samples, 1), a linear function of it and noise."""
+    """x (samples, inputs), each twice, and y (samples, 1), a linear function of x plus noise."""
     rng = np.random.default_rng(0)
     x = twice(rng.standard_normal((samples // 2, inputs), np.float32))
     y = x @ rng.standard_normal((inputs, 1), np.float32) + 0.1 * rng.standard_normal((len(x), 1), np.float32)
@@ -62,7 +62,7 @@ def sine() -> Arrays:
 
 
 def classes(samples: int, shape: tuple[int, ...], count: int) -> Arrays:
-    """x (samples, *shape), noise about the centre of its class, each twice; the class (samples,), a fifth of it chance."""
+    """x (samples, *shape), noise around the class centre, each twice; labels (samples,), a fifth of them random."""
     rng = np.random.default_rng(0)
     y = twice(rng.integers(0, count, samples // 2))
     x = rng.standard_normal((len(y) // 2, *shape), np.float32)
@@ -72,7 +72,7 @@ def classes(samples: int, shape: tuple[int, ...], count: int) -> Arrays:
 
 
 def text() -> Arrays:
-    """100,000 characters of 65, of which some are far more frequent than others, and the characters that follow them."""
+    """100,000 characters from an alphabet of 65 with unequal frequencies, and the characters that follow them."""
     tokens = np.random.default_rng(0).geometric(0.1, 100_001) % 65
     return tokens[:-1], tokens[1:]
 
@@ -86,7 +86,7 @@ def sequences() -> Arrays:
 
 
 def dense_weights(sizes: tuple[int, ...]) -> list[np.ndarray]:
-    """Weights (in, out) and biases (out,) by turns, uniform within 1 / sqrt(in), as PyTorch's Linear has them."""
+    """Alternating weights (in, out) and biases (out,), uniform within ±1 / sqrt(in), as in PyTorch's Linear."""
     rng = np.random.default_rng(0)
     weights = []
     for n, m in pairwise(sizes):

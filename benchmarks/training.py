@@ -1,4 +1,4 @@
-"""Training in PyTorch's manner, by adjoint and by PyTorch: one train step, whose ``lib`` is the one or the other."""
+"""PyTorch-style training steps; ``lib`` is ``adjoint`` or ``torch``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def loss_function(lib: Any, task: Task) -> Callable[[Any, Any], Any]:
 
 
 def make_step(lib: Any, task: Task, device: str | None, **options: Any) -> tuple[Callable[[Any], Any], list[Any]]:
-    """The train step, a function of a batch's numbers of samples that returns the loss; and the batches, as tensors."""
+    """The train step, a function of a batch's sample indices that returns the loss; and the batches, as tensors."""
     lib.manual_seed(0)
     model = models.MODELS[task.model](lib, task).to(device or "cpu")
     optimizer = getattr(lib.optim, task.optimizer)(model.parameters(), lr=task.lr, **options)
@@ -40,7 +40,7 @@ def make_step(lib: Any, task: Task, device: str | None, **options: Any) -> tuple
     return train_step, [lib.tensor(idx, device=device) for idx in task.indices()]
 
 
-def going_round(step: Callable[[Any], Any], batches: list[Any]) -> Callable[[], Any]:
+def cycling(step: Callable[[Any], Any], batches: list[Any]) -> Callable[[], Any]:
     following = cycle(batches).__next__
     return lambda: step(following())
 
@@ -52,7 +52,7 @@ def waiting(ad: Any) -> Callable[[], Any]:
 def adjoint(task: Task, device: str | None = None) -> Contender:
     import adjoint as ad
 
-    return Contender(going_round(*make_step(ad, task, device)), waiting(ad))
+    return Contender(cycling(*make_step(ad, task, device)), waiting(ad))
 
 
 def captured(task: Task, device: str | None = None) -> Contender:
@@ -60,23 +60,23 @@ def captured(task: Task, device: str | None = None) -> Contender:
     import adjoint as ad
 
     step, batches = make_step(ad, task, device)
-    return Contender(going_round(ad.capture(step), batches), waiting(ad))
+    return Contender(cycling(ad.capture(step), batches), waiting(ad))
 
 
 def torch(task: Task, device: str | None = None, wrap: Callable[[Any], Any] | None = None, **options: Any) -> Contender:
     import torch
 
     step, batches = make_step(torch, task, device, **options)
-    return Contender(going_round(wrap(step) if wrap else step, batches), torch.cuda.synchronize if device else lambda: None)
+    return Contender(cycling(wrap(step) if wrap else step, batches), torch.cuda.synchronize if device else lambda: None)
 
 
 def torch_fused(task: Task, device: str | None = None) -> Contender:
-    """With the fused optimizer; RMSprop has none, and there it is ``foreach``."""
+    """With the fused optimizer, or ``foreach`` for RMSprop, which has no fused one."""
     return torch(task, device, **{"foreach" if task.optimizer == "RMSprop" else "fused": True})
 
 
 def torch_compiled(task: Task, device: str | None = None) -> Contender:
-    """The whole step through ``torch.compile``; of its mode with CUDA graphs, backward and update in the step make it refuse."""
+    """The whole step through ``torch.compile``; its CUDA-graph mode rejects steps that contain backward and update."""
     import torch as lib
 
     return torch(task, device, wrap=lib.compile)

@@ -1,7 +1,7 @@
-"""The same trainings in JAX: the whole step is one jitted function of parameters, optimizer state and the batch's numbers.
+"""The same trainings in JAX: the whole step is one jitted function of parameters, optimizer state and the batch's sample indices.
 
-The data set is an argument that stays on the device. Each step waits for its loss (``block_until_ready``), as a loop does that
-looks at it. Parameters and state are donated, so that the update can be made in place.
+The data set is an argument that stays on the device. Each step waits for its loss (``block_until_ready``), as a loop that reads it
+does. Parameters and state are donated, so that the update can run in place.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def mlp(task: Task) -> tuple[Any, Any]:
 
 
 def cnn(task: Task) -> tuple[Any, Any]:
-    """In the layout (N, H, W, C), which is JAX's habit; (N, C, H, W) takes as long on a CPU."""
+    """In the layout (N, H, W, C), as usual in JAX; (N, C, H, W) takes as long on a CPU."""
     import jax
 
     first, second, hidden = task.sizes
@@ -97,7 +97,7 @@ def gpt(task: Task) -> tuple[Any, Any]:
 
 
 def lstm(task: Task) -> tuple[Any, Any]:
-    """With the inputs' part of the gates in one product for all steps. Hochreiter and Schmidhuber (1997), with the forget gate."""
+    """With the input part of the gates as one product for all steps. Hochreiter and Schmidhuber (1997), with the forget gate."""
     import jax
     import jax.numpy as jnp
 
@@ -124,7 +124,7 @@ MODELS = {"mlp": mlp, "cnn": cnn, "gpt": gpt, "lstm": lstm}
 
 
 def optimizer(task: Task) -> Any:
-    """Optax's, with the settings that PyTorch has by default."""
+    """Optax's optimizer with PyTorch's default settings."""
     import optax
 
     return {
@@ -170,7 +170,7 @@ def train(task: Task) -> Contender:
 
 
 def predict(task: Task) -> Contender:
-    """A jitted prediction for one row that is on the device already."""
+    """A jitted prediction for one row that is already on the device."""
     import jax
 
     weights, forward = mlp(task)
