@@ -57,12 +57,8 @@ def run(row: Row, peers: list[str] | None, seconds: float) -> tuple[dict, bool]:
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the main rows, compared with PyTorch and JAX, for a shorter time")
-    parser.add_argument(
-        "--rows", type=lambda text: text.split(","), help=f"comma-separated, from {', '.join(row.name for row in ROWS)}"
-    )
-    parser.add_argument(
-        "--peers", type=lambda text: text.split(","), help="comma-separated, such as torch,jax; 'none' measures adjoint only"
-    )
+    parser.add_argument("--rows", type=lambda text: text.split(","), help=f"any of {', '.join(row.name for row in ROWS)}")
+    parser.add_argument("--peers", type=lambda text: text.split(","), help="such as torch,jax; 'none' measures adjoint only")
     parser.add_argument("--seconds", type=float, help="measured time per row (default 15; 1 with --quick)")
     parser.add_argument("--backend", default="numpy", help="numpy, or cupy for the training rows on a GPU")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="folder for the JSON file and the chart")

@@ -1,7 +1,7 @@
 """Run the whole suite on CuPy, then the benchmark's GPU rows: ``make gpu-check``.
 
-The results are written to ``benchmarks/results/``: ``gpu-check.txt`` for the suite, ``bench-cupy.json`` and a chart for the benchmark.
-Without CuPy or a GPU, it prints which is missing and exits with status 2.
+It writes ``gpu-check.txt`` for the suite, ``bench-cupy.json`` and a chart for the benchmark to ``benchmarks/results/``. Without
+CuPy or a GPU, it prints which is missing and exits with status 2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The courses' MNIST trainings in this library and in PyTorch on the same rows: ``python benchmarks/mnist.py``.
 
-Each of five seeds splits MNIST's 10,000 test images into 8,000 for training and 2,000 for testing. Both libraries start from the same
-weights; each has its own order of samples. Prints the test accuracies and their medians.
+Each of five seeds splits MNIST's 10,000 test images into 8,000 for training and 2,000 for testing. Both libraries start from the
+same weights; each has its own order of samples. Prints the test accuracies and their medians.
 """
 
 from __future__ import annotations

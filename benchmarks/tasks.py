@@ -1,7 +1,7 @@
 """The training task of a row: sizes, synthetic data, loss, optimizer, batch.
 
-No loss can reach zero, because most samples occur twice with different targets. Vanishing gradients would have subnormal squares, on
-which some processors are many times slower, and the comparison is not about those.
+No loss can reach zero, because most samples occur twice with different targets. Vanishing gradients would have subnormal squares,
+on which some processors are many times slower, and the comparison is not about those.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes ``docs/operations.md``: each primitive, its rule as the source has it, and what is checked of it. ``make op-report``."""
+"""Write ``docs/operations.md``: each primitive, the source of its derivative rule, and its checks. ``make op-report``."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ PAGE = Path(__file__).with_name("operations.md")
 INTRODUCTION = """# Operations
 <!-- Written by `make op-report` from the source; a test compares it. -->
 
-Every operation that the graph knows, with its derivative as the source states it. `g` is the cotangent of the output, `out` the
-output, and the other names are the operation's inputs and parameters; a cotangent is summed over broadcast axes and cast to its
-input's dtype afterwards. Where a rule is a function of its own, its description stands here. [How gradients are
-proven](gradients.md) has the method.
+Every primitive operation with its derivative, from the source. `g` is the cotangent of the output, `out` the output, and the other
+names are the operation's inputs and parameters. The engine then sums each cotangent over broadcast axes and casts it to its input's
+dtype. If a rule is a named function, its description is given. [How gradients are proven](gradients.md) describes the method.
 
-## What is checked
-Each primitive is checked as below, on samples that hypothesis draws: shapes of up to three axes (more for images), each 0 to 3
-long, 0-d and broadcast ones included; elements away from kinks; memory that is contiguous, transposed, strided, reversed or offset;
-parameters from all that the operation takes. A primitive that lacks a sample or a check fails the suite by its name.
+## Checks
+Each primitive is checked as below, on samples that hypothesis generates: shapes of up to three axes (more for images) of length 0
+to 3, including 0-d and broadcast ones; elements away from kinks; contiguous, transposed, strided, reversed or offset memory; all
+parameters of the operation. A primitive without a sample or a check fails the suite by name.
 
 """
 
@@ -53,14 +52,14 @@ def parsed(path: str) -> tuple[str, ast.Module]:
 
 
 def places(instructions: CodeType) -> Iterator[tuple[int, int]]:
-    """The line and column of every expression of a function, from its compiled form."""
+    """The line and column of every expression of a function, from its bytecode."""
     for line, end_line, column, end_column in instructions.co_positions():
         if None not in (line, end_line, column, end_column) and (line, column) != (end_line, end_column):
             yield line, column  # type: ignore[misc]
 
 
 def lambda_text(rule: Any) -> str:
-    """The body of a lambda, on one line: it is the smallest in the file that holds all its compiled form's expressions."""
+    """The body of a lambda on one line: the smallest lambda in the file that contains all expressions of its bytecode."""
     source, tree = parsed(rule.__code__.co_filename)
     inside = set(places(rule.__code__))
 
@@ -75,7 +74,7 @@ def lambda_text(rule: Any) -> str:
 
 
 def description(function: Any) -> str:
-    """The first sentence of its docstring; else its statements, where they are few; else its name."""
+    """The first paragraph of its docstring, else its statements if they are few, else its name."""
     if function.__doc__:
         return cell(inspect.cleandoc(function.__doc__).split("\n\n")[0].replace("``", "`"))
     source, tree = parsed(function.__code__.co_filename)
@@ -107,7 +106,7 @@ def signature(primitive: Primitive) -> str:
 
 
 def families(primitives: list[Primitive]) -> dict[str, list[Primitive]]:
-    """By the file they are in, in its order."""
+    """The primitives by file, in the order of the source."""
     found: dict[str, list[Primitive]] = {}
     for primitive in primitives:
         found.setdefault(primitive.__module__.rpartition(".")[2], []).append(primitive)
@@ -116,9 +115,9 @@ def families(primitives: list[Primitive]) -> dict[str, list[Primitive]]:
 
 def page() -> str:
     primitives = [p for p in registry.values() if p.__module__.startswith("adjoint.autograd.")]
-    text = INTRODUCTION + "| check | of what | on | examples |\n| --- | --- | --- | --- |\n"
+    text = INTRODUCTION + "| check | subject | backends | examples |\n| --- | --- | --- | --- |\n"
     text += "".join(f"| {check.title} | {check.of} | {check.on} | {check.examples} |\n" for check in CHECKS)
-    text += "\n### What is exempt, and why\n| check | primitive | reason |\n| --- | --- | --- |\n"
+    text += "\n### Exemptions and their reasons\n| check | primitive | reason |\n| --- | --- | --- |\n"
     for check, exempt in EXEMPT.items():
         by_reason: dict[str, list[str]] = {}
         for name, reason in exempt.items():
@@ -128,14 +127,14 @@ def page() -> str:
     for family, members in families(primitives).items():
         text += f"\n### {family}\n| operation | value | derivative |\n| --- | --- | --- |\n"
         text += "".join(f"| {code(signature(p))} | {description(p.kernel)} | {derivatives(p)} |\n" for p in members)
-    text += "\n## What is composed of them\n"
+    text += "\n## Functions composed of primitives\n"
     for title, names in composed().items():
         text += f"\n### {title}\n{', '.join(code(name) for name in names)}\n"
     return text
 
 
 def composed() -> dict[str, list[str]]:
-    """The functions that are no primitives themselves, by where users find them; their gradients are those of their parts."""
+    """The public functions composed of primitives, by module; their gradients follow from those of the primitives."""
 
     def names(module: Any, inside: str) -> list[str]:
         members = {name: value for name, value in vars(module).items() if inspect.isfunction(value) and name[0] != "_"}
@@ -149,7 +148,7 @@ def composed() -> dict[str, list[str]]:
     return {
         "adjoint": [name for name in names(functions, "adjoint.autograd.functions") if hasattr(ad, name)],
         "adjoint.nn.functional": names(functional, "adjoint.nn.functional"),
-        "Methods of tensors alone": tensor_methods,
+        "Tensor methods only": tensor_methods,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the walk over the registry checks, and what a primitive is let off, with the reason. ``make op-report`` prints both."""
+"""The checks of every primitive in the registry, and exemptions with their reasons. ``make op-report`` prints both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Check(NamedTuple):
-    """A line of the report on the tests in ``test_primitives.py``."""
+    """A line of the report about a test in ``test_primitives.py``."""
 
     title: str
     of: str
@@ -14,116 +14,119 @@ class Check(NamedTuple):
     examples: int
 
 
-NUMPY, OTHERS = "NumPy", "strict, CuPy where there is a GPU, and any other at hand"
+NUMPY, OTHERS = "NumPy", "strict, CuPy if there is a GPU, and any other installed one"
 CHECKS = [
-    Check("value", "NumPy's or SciPy's, in any layout of memory, to 1e-12; float32 stays float32", NUMPY, 14),
-    Check("derivatives", "first and second by every input, against extrapolated central differences, to 1e-6", NUMPY, 14),
-    Check("kernel", "the kernel on tensors, differentiated by its own parts, has the rule's derivative", NUMPY, 6),
+    Check("value", "equal to NumPy's or SciPy's to 1e-12, in any memory layout; float32 stays float32", NUMPY, 14),
+    Check("derivatives", "first and second, by every input, equal to extrapolated central differences to 1e-6", NUMPY, 14),
+    Check("kernel", "differentiating the kernel operation by operation gives the rule's derivative", NUMPY, 6),
+    Check("dtypes", "a gradient has its input's shape, dtype and device, also with `create_graph` and mixed dtypes", NUMPY, 5),
     Check(
-        "dtypes", "a gradient has its input's shape, dtype and device, under `create_graph` too, where dtypes are mixed", NUMPY, 5
+        "float32 and float16",
+        "value and gradient equal those of float64 to 16 units in the last place of the largest element",
+        NUMPY,
+        6,
     ),
-    Check("float32 and float16", "value and gradient to 16 units of the last place of the largest, against float64", NUMPY, 6),
-    Check("NaN", "one NaN makes NaN of all that depends on it and no other number, forward and backward", NUMPY, 6),
-    Check("zero size", "value and gradient where an input has no elements", f"{NUMPY}, {OTHERS}", 1),
+    Check("NaN", "a NaN propagates to everything that depends on it and nothing else, forward and backward", NUMPY, 6),
+    Check("zero size", "value and gradient for inputs without elements", f"{NUMPY}, {OTHERS}", 1),
     Check("broadcasting", "value and gradient of inputs of different shapes", NUMPY, 1),
     Check(
-        "other backends", "value, first and second derivative are NumPy's, in any layout, with NaN and infinities too", OTHERS, 8
+        "other backends", "value, first and second derivative equal NumPy's, in any layout, including NaN and infinity", OTHERS, 8
     ),
 ]
 
 #: By check, then by primitive.
 EXEMPT: dict[str, dict[str, str]] = {
     "kernel": {
-        "astype": "its dtype is a backend's own",
-        "transfer": "it leaves the namespace for another",
-        "index_put": "it writes to memory, which the differentiable namespace refuses",
-        "cross_entropy": "its rule is by index_put",
-        "erf": "each backend supplies it",
-        "normal_cdf": "each backend supplies it",
-        "sigmoid": "each backend supplies it",
+        "astype": "its dtype belongs to a backend",
+        "transfer": "it converts to another namespace",
+        "index_put": "it writes in place, which the differentiable namespace rejects",
+        "cross_entropy": "its rule uses index_put",
+        "erf": "each backend provides it",
+        "normal_cdf": "each backend provides it",
+        "sigmoid": "each backend provides it",
         "attention_weights": "it works in place",
         **dict.fromkeys(
             "convolution convolution_transpose convolution_weight window_put".split(),
-            "it works in blocks, whose size the backend supplies",
+            "it works in blocks, whose size the backend chooses",
         ),
     },
     "zero size": {
-        "max": "nothing has no largest element",
-        "min": "nothing has no smallest element",
-        "argmax": "nothing has no largest element",
-        "argmin": "nothing has no smallest element",
+        "max": "an empty array has no largest element",
+        "min": "an empty array has no smallest element",
+        "argmax": "an empty array has no largest element",
+        "argmin": "an empty array has no smallest element",
         "mean": "0 / 0 is NaN",
-        "softmax": "its axis has at least one element",
-        "log_softmax": "its axis has at least one element",
-        "standardize": "it is over at least one element, whose mean it takes",
+        "softmax": "its axis needs at least one element",
+        "log_softmax": "its axis needs at least one element",
+        "standardize": "the mean needs at least one element",
         **dict.fromkeys(
             (
                 "convolution convolution_transpose convolution_weight overlap_add sliding_windows "
                 "window_argmax window_max window_put window_sum window_take"
             ).split(),
-            "its samples have at least one window, and one element",
+            "its samples have at least one window and one element",
         ),
-        "write_through": "the views of its sample pick a row",
+        "write_through": "the views of its sample select a row",
         **dict.fromkeys(
-            "cholesky det eigh inv pinv qr slogdet svd".split(), "its samples have a row at least, and a condition number"
+            "cholesky det eigh inv pinv qr slogdet svd".split(), "its samples have at least one row, and a condition number"
         ),
-        "cross_entropy": "it is over at least one class, and its samples have a row",
+        "cross_entropy": "it needs at least one class, and its samples have a row",
     },
     "broadcasting": {
-        "linear": "weight and bias have the shapes that their names say",
+        "linear": "weight and bias have fixed shapes",
         "layer_norm": "weight and bias have the shape of the input's last axes",
-        "concat": "joining does not broadcast",
-        "window_put": "there is one element to put for each window",
-        "cross_entropy": "one scale a row",
-        "searchsorted": "each value is looked up by itself",
+        "concat": "concatenation does not broadcast",
+        "window_put": "it puts one element per window",
+        "cross_entropy": "one scale per row",
+        "searchsorted": "each value is looked up separately",
     },
     "NaN and infinity": {
-        "copysign": "NaN has a sign, and that alone is read",
+        "copysign": "it reads only the sign, which NaN has too",
         **dict.fromkeys(
             "cholesky det eigh inv pinv qr slogdet solve svd".split(),
-            "LAPACK refuses them, or goes on with comparisons that they win or lose",
+            "LAPACK rejects them, or continues with undefined comparisons",
         ),
     },
     "float32": {
-        "polygamma": "below 0 it is a difference of larger terms, which cancel",
+        "polygamma": "for negative inputs, larger terms cancel",
     },
     "float16": {
         "transfer": "the other backend may have no float16",
-        **dict.fromkeys("cholesky det eigh inv pinv qr slogdet solve svd".split(), "LAPACK has none, and PyTorch refuses it too"),
+        **dict.fromkeys(
+            "cholesky det eigh inv pinv qr slogdet solve svd".split(), "LAPACK does not support it, and PyTorch rejects it too"
+        ),
     },
 }
 
-#: Of the functions in ``test_scale.py``: the value, first or second derivative that may lose its digits, and why.
+#: For the functions in ``test_scale.py``: the value, first or second derivative that may lose accuracy, and why.
 SCALE: dict[str, dict[str, str]] = {
     "sigmoid": {
-        "first": "it is out (1 - out), 0 from 17 on, as in PyTorch: from the input it would take an exponential more",
-        "second": "its first derivative's",
+        "first": "out (1 - out) is 0 from 17 on, as in PyTorch; computing it from the input takes another exponential",
+        "second": "follows from the first derivative",
     },
     "tanh": {
-        "first": "it is 1 - out^2, 0 from 9 on, as in PyTorch: from the input it would take an exponential more",
+        "first": "1 - out^2 is 0 from 9 on, as in PyTorch; computing it from the input takes another exponential",
         "second": "likewise",
     },
-    "silu": {"second": "it is by the sigmoid's", "first": "likewise"},
-    "mish": {"second": "it is by that of tanh", "first": "likewise"},
+    "silu": {"second": "computed from the sigmoid's", "first": "likewise"},
+    "mish": {"second": "computed from that of tanh", "first": "likewise"},
     "tanhshrink": {
         "value": "x - tanh x cancels near 0, as in PyTorch",
-        "first": "it is by that of tanh",
+        "first": "computed from that of tanh",
         "second": "likewise",
     },
     "softsign": {
-        "first": "x / (1 + abs(x)) is composed, and its two terms cancel for large x, as in PyTorch",
+        "first": "x / (1 + abs(x)) is a composite whose two terms cancel for large x, as in PyTorch",
         "second": "likewise",
     },
     "gelu": {
-        "value": "float32's normal distribution function is to within 1.2e-7 of 1, by one exponential; PyTorch's is 0 from -5.6 on",
+        "value": "float32's normal distribution has an absolute error of 1.2e-7, with one exponential; PyTorch's is 0 from -5.6 on",
         "first": "likewise",
         "second": "likewise",
     },
-    "log_ndtr": {
-        "second": "it differentiates the kernel of erfcx by its parts, whose digits cancel above 8, where it is below 1e-13"
-    },
+    "log_ndtr": {"second": "differentiates the kernel of erfcx, whose terms cancel above 8, where the value is below 1e-13"},
     "binary_cross_entropy": {
-        "first": "x (1 - x) counts as 1e-12 at least, as in PyTorch, by its definition",
+        "first": "x (1 - x) is at least 1e-12 by definition, as in PyTorch",
         "second": "likewise",
     },
 }
