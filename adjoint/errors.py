@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 
 class BackendError(RuntimeError):
@@ -50,3 +51,12 @@ class CaptureError(RuntimeError):
         """Let the recording continue, since nothing depends on what was refused."""
         if self.refusals.messages is not None:
             self.refusals.messages.remove(str(self))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``" (did you mean 'x' or 'y'?)"`` for the ``names`` most similar to ``name``, or an empty string: the end of a message."""
+    from difflib import get_close_matches  # which few programs need
+
+    by_lower = {other.lower(): other for other in names}
+    similar = [repr(by_lower[match]) for match in get_close_matches(name.lower(), by_lower, 3, 0.6)]
+    return f" (did you mean {' or '.join(similar)}?)" if similar else ""

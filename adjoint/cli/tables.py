@@ -8,7 +8,8 @@ from pathlib import Path
 
 from .. import data
 from ..data.datasets import TABLES
-from ..data.table import Table, nearest, number
+from ..data.table import Table, number
+from ..errors import nearest
 
 
 def iris() -> Table:

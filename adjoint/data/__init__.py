@@ -1,4 +1,4 @@
-"""Data: datasets, samplers and the loader that batches them; tables from CSV files; data sets by name; preparation."""
+"""Datasets, samplers and the loader that batches them; tables from CSV files and their encoding; named data sets; splitting."""
 
 from ..nn.functional import one_hot
 from .collate import default_collate, default_convert

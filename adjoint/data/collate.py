@@ -1,4 +1,4 @@
-"""Many samples into one batch: tensors and numbers are stacked, what holds them is kept."""
+"""Collation: many samples become one batch, of which tensors and numbers are stacked and containers kept."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from ..autograd.functions import stack
 
 
 def combine(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
-    """What ``leaf`` makes of the samples at each place of the dicts, named tuples, tuples and lists that they all are.
+    """Map ``leaf`` over several nested dicts, named tuples, tuples and lists of the same structure.
 
-    ``tuples`` makes the container of a plain tuple's parts. Raises ``RuntimeError`` where samples differ in their parts.
+    Args:
+        samples: the nested structures.
+        leaf: combines the leaves at one place, one per sample.
+        tuples: the container for the parts of a plain tuple.
+
+    Raises ``RuntimeError`` where structures differ.
     """
     first = samples[0]
     if isinstance(first, Mapping):
@@ -55,19 +60,19 @@ def _stacked(values: Sequence[Any]) -> Any:
         return stack([as_tensor(value) for value in values])
     raise TypeError(
         f"collate: a sample holds a {type(first).__name__}; batches are made of tensors, arrays, numbers, strings, and tuples, "
-        "lists and dicts of them (collate_fn=… says how to batch others)"
+        "lists and dicts of them; pass a collate_fn for others"
     )
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """The batch of a list of samples, with a new first axis: tensors, arrays and numbers stacked, strings left as they are.
+    """Stack the tensors, arrays and numbers of a list of samples along a new first axis; strings are left in lists.
 
-    Dicts, lists and named tuples are kept; a tuple becomes a list. As in PyTorch, Python floats give float64.
+    Dicts, lists and named tuples are kept, and a tuple becomes a list. As in PyTorch, Python floats give float64.
 
     Raises:
-        RuntimeError: samples have different keys, or another number of parts.
-        ValueError: tensors of different shapes, or no sample.
-        TypeError: something else than the above.
+        RuntimeError: samples have different keys or numbers of parts.
+        ValueError: tensors have different shapes, or there is no sample.
+        TypeError: a sample holds anything else.
 
     >>> default_collate([{"x": 1, "name": "a"}, {"x": 2, "name": "b"}])
     {'x': tensor([1, 2]), 'name': ['a', 'b']}
@@ -78,7 +83,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """One sample with the arrays in it as tensors, for loaders that do not batch."""
+    """One sample with its arrays as tensors, for loaders with ``batch_size=None``."""
 
     def converted(values: Sequence[Any]) -> Any:
         value = values[0]

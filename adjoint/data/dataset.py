@@ -1,4 +1,4 @@
-"""Datasets: samples by their number, streams of samples, and datasets made of others."""
+"""Datasets: samples by number, streams of samples, and datasets made of others."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Dataset(Generic[T_co]):
-    """Samples by their number. Subclasses define ``__getitem__`` and, for most samplers, ``__len__``.
+    """The base of datasets: samples by number. Subclasses define ``__getitem__`` and, for most samplers, ``__len__``.
 
-    A subclass that can also be indexed by a slice and by a 1-d int64 tensor, giving the whole batch at once (what
-    :func:`default_collate` would make of the samples), says so by naming in ``batch_device`` the device it wants that tensor
-    on. A loader then takes a batch with one such index, and never loops over samples. PyTorch's ``__getitems__`` (a list of
-    numbers in, a list of samples out) is called as well where it is defined.
+    A subclass that can also be indexed by a slice and by a 1-d int64 tensor, and returns the whole batch then, names in
+    ``batch_device`` the device it needs that tensor on; a loader then takes a batch by one index. PyTorch's ``__getitems__`` (a
+    list of numbers in, a list of samples out) is called where it is defined.
     """
 
     @property
     def batch_device(self) -> str | None:
-        """The device of the index tensors it takes, or None where it gives one sample at a time."""
+        """The device of the index tensors it takes; None where it returns one sample at a time."""
         return None
 
     def __getitem__(self, index: Any) -> Any:
@@ -42,16 +41,16 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co]):
-    """A stream of samples. Subclasses define ``__iter__``; ``__len__`` too where the number is known."""
+    """The base of streams of samples. Subclasses define ``__iter__``, and ``__len__`` where the number is known."""
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError(f"{type(self).__name__}: an IterableDataset defines __iter__(self)")
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Rows of tensors that have the same length: sample i is the tuple of their elements i. A slice of it is a view.
+    """Tensors of equal length along the first axis: sample i is the tuple of their rows i. A slice is a tuple of views.
 
-    Raises ``ValueError`` where there is no tensor, a tensor is 0-d, or the lengths differ; ``TypeError`` on other than tensors.
+    Raises ``ValueError`` where there is no tensor, a tensor is 0-d, or the lengths differ; ``TypeError`` on other objects.
 
     >>> import adjoint as ad
     >>> data = TensorDataset(ad.tensor([[1.0], [2.0], [3.0]]), ad.tensor([0, 1, 0]))
@@ -68,7 +67,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             raise ValueError("TensorDataset: takes one or more tensors that have a first axis, the samples")
         if len({tensor.shape[0] for tensor in tensors}) > 1:
             lengths = " and ".join(str(tensor.shape[0]) for tensor in tensors)
-            raise ValueError(f"TensorDataset: the tensors have {lengths} rows; they must have as many")
+            raise ValueError(f"TensorDataset: the tensors have {lengths} rows; the numbers must be equal")
         self.tensors = tensors
 
     @property
@@ -84,9 +83,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class Subset(Dataset[Any]):
-    """The samples of ``dataset`` at ``indices``, in that order; or where ``indices`` is a mask, at its true elements.
+    """The samples of ``dataset`` at ``indices``, in that order; ``indices`` may be a mask over the samples.
 
-    Raises ``TypeError`` where the indices are not whole numbers, ``IndexError`` where a mask has not the dataset's length.
+    Raises ``TypeError`` where the indices are neither integers nor a mask, ``IndexError`` where a mask has another length.
     """
 
     @reads_numbers
@@ -122,9 +121,9 @@ class Subset(Dataset[Any]):
 
 
 class ConcatDataset(Dataset[Any]):
-    """Datasets one after the other. A batch is one index into each of those that it touches, joined.
+    """Datasets one after the other. A batch takes one index into each dataset that it has samples of.
 
-    Raises ``ValueError`` where there is none, or one is a stream.
+    Raises ``ValueError`` where there is no dataset, or one is a stream.
     """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
@@ -188,9 +187,13 @@ class ConcatDataset(Dataset[Any]):
 
 @reads_numbers
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
-    """The dataset's samples in random order, cut into subsets of the given lengths, or of fractions that add up to 1.
+    """Split a dataset at random into several subsets.
 
-    A fraction gives floor(fraction n) samples; what is left over goes one each to the first subsets.
+    Args:
+        dataset: anything with ``__getitem__`` and a length n.
+        lengths: the subsets' lengths, which add up to n, or fractions that add up to 1, of which each gives floor(fraction n)
+            samples and the remaining ones go to the first subsets, one each.
+        generator: what to draw from; the default generator by default.
 
     Raises ``ValueError`` where the lengths do not add up to the number of samples, or one is negative.
 

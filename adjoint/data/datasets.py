@@ -1,23 +1,23 @@
-"""Small real data sets by name: bundled with scikit-learn, in a folder of one's own, or downloaded once and verified."""
+"""Small real data sets by name: bundled with scikit-learn, in a local folder, or downloaded once and verified."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import NamedTuple
 
 from ..autograd import Tensor
 from ..autograd.creation import tensor
-from ..errors import FileFormatError, MissingExtra
+from ..errors import FileFormatError, MissingExtra, nearest
 from .dataset import TensorDataset
 from .idx import read_idx
-from .table import nearest
 
 _RDATASETS = "https://vincentarelbundock.github.io/Rdatasets/csv/"
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 
 class Source(NamedTuple):
-    """Where a file comes from, and the SHA-256 of its bytes."""
+    """The URL of a file, and the SHA-256 of its bytes."""
 
     url: str
     sha256: str
@@ -61,21 +61,21 @@ TABLES = tuple(name.removesuffix(".csv") for name in FILES if name.endswith(".cs
 
 
 def fetch(name: str) -> str:
-    """The path of the data file ``name`` (its ending may be left out), verified by its SHA-256.
+    """The path of the data file ``name`` (its extension may be omitted), verified by its SHA-256.
 
-    Looks in the folder that the variable ``ADJOINT_DATA`` names, then in the user's cache, and downloads it there if need be.
+    It is looked up in the folder in the variable ``ADJOINT_DATA``, then in the user's cache, else downloaded there.
 
     Raises:
-        ValueError: there is no such data set; the message names the nearest.
-        FileFormatError: the file is not the one it should be, in the folder or as downloaded.
+        ValueError: there is no such data set; the message has the most similar names.
+        FileFormatError: the file in the folder, or the download, has another SHA-256.
         MissingExtra: pooch, which downloads, is not installed.
         ConnectionError: the download failed.
     """
     stems = {file.partition(".")[0]: file for file in FILES if not file.endswith(".gz")}
     file = stems.get(name, name)
     if file not in FILES:
-        known = [*stems, *(other for other in FILES if other.endswith(".gz"))]
-        raise ValueError(f"there is no data set {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+        names = [*stems, *(other for other in FILES if other.endswith(".gz"))]
+        raise ValueError(f"there is no data set {name!r}{nearest(name, names)}; there are {', '.join(names)}")
     folder = os.environ.get("ADJOINT_DATA")
     if folder and os.path.exists(path := os.path.join(folder, file)):
         _verify(path, FILES[file].sha256)
@@ -84,21 +84,19 @@ def fetch(name: str) -> str:
 
 
 def _verify(path: str, sha256: str) -> None:
-    import hashlib
-
-    with open(path, "rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if found != sha256:
-        raise FileFormatError(f"{path}: its SHA-256 is {found}, not {sha256}; replace the file, or remove it to download it")
+    with open(path, "rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != sha256:
+        raise FileFormatError(f"{path}: its SHA-256 is {actual}, not {sha256}; replace the file, or remove it to download it")
 
 
 def _download(file: str) -> str:
     folder = os.environ.get("ADJOINT_DATA")
-    lacking = f" (ADJOINT_DATA names {folder}, which does not have it)" if folder else ""
+    hint = f" (ADJOINT_DATA names {folder}, which does not have it)" if folder else ""
     try:
         import pooch
     except ImportError as error:
-        raise MissingExtra("pooch", "data", f"downloading {file}{lacking}") from error
+        raise MissingExtra("pooch", "data", f"downloading {file}{hint}") from error
     source = FILES[file]
     try:
         path: str = pooch.retrieve(source.url, f"sha256:{source.sha256}", file, pooch.os_cache("adjoint"))
@@ -106,13 +104,22 @@ def _download(file: str) -> str:
         raise FileFormatError(f"{file}: what {source.url} gave is not the expected file ({error})") from error
     except OSError as error:
         raise ConnectionError(
-            f"{file}: the download from {source.url} failed ({error}){lacking}; or set ADJOINT_DATA to a folder that has the file"
+            f"{file}: the download from {source.url} failed ({error}){hint}; or set ADJOINT_DATA to a folder that has the file"
         ) from error
     return path
 
 
 class LabelledDataset(TensorDataset):
-    """Rows ``x`` with class numbers ``y``, and what the features and classes are called."""
+    """Samples with class numbers, and the names of features and classes.
+
+    Args:
+        x: the features, (n, ...).
+        y: the class numbers, (n,), int64.
+        feature_names: a name per feature.
+        class_names: a name per class.
+
+    Raises ``ValueError`` where the lengths differ.
+    """
 
     def __init__(self, x: Tensor, y: Tensor, feature_names: list[str], class_names: list[str]) -> None:
         super().__init__(x, y)
@@ -120,17 +127,17 @@ class LabelledDataset(TensorDataset):
 
 
 def iris() -> LabelledDataset:
-    """Fisher's iris (1936): 150 flowers, x the lengths and widths of sepal and petal in cm (150, 4), y one of 3 species.
+    """Fisher's iris (1936): x the lengths and widths of sepal and petal in cm, float32 (150, 4), y one of 3 species, int64 (150,).
 
-    scikit-learn's bundled copy. Raises :class:`MissingExtra` where it is not installed.
+    It comes with scikit-learn. Raises :class:`MissingExtra` where that is not installed.
     """
     return _bundled("iris")
 
 
 def digits() -> LabelledDataset:
-    """1,797 handwritten digits (Alpaydin and Kaynak, 1998): x the 8 by 8 pixels from 0 to 16 in a row (1797, 64), y the digit.
+    """Handwritten digits (Alpaydin and Kaynak, 1998): x the 8 x 8 pixels from 0 to 16, float32 (1797, 64), y the digit, int64.
 
-    scikit-learn's bundled copy. Raises :class:`MissingExtra` where it is not installed.
+    They come with scikit-learn. Raises :class:`MissingExtra` where that is not installed.
     """
     return _bundled("digits")
 
@@ -150,10 +157,10 @@ def _bundled(name: str) -> LabelledDataset:
 
 
 def mnist(train: bool = True) -> LabelledDataset:
-    """MNIST (LeCun, Bottou, Bengio and Haffner, 1998): 60,000 training or 10,000 test digits.
+    """MNIST (LeCun, Bottou, Bengio and Haffner, 1998): n = 60,000 training digits, or 10,000 for testing with ``train=False``.
 
-    x: the pixels from 0 to 1, float32, of shape (n, 1, 28, 28); y: the digit, int64. Raises as :func:`fetch` and
-    :func:`read_idx` do.
+    x holds the pixels from 0 to 1, float32 (n, 1, 28, 28), y the digit, int64 (n,). Raises what :func:`fetch` and :func:`read_idx`
+    raise.
     """
     part = "train" if train else "t10k"
     images, labels = read_idx(fetch(f"{part}-images-idx3-ubyte.gz")), read_idx(fetch(f"{part}-labels-idx1-ubyte.gz"))

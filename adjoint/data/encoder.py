@@ -1,4 +1,4 @@
-"""``Encoder``: from a table's rows to the tensors a model trains on, and from its predictions back to values."""
+"""``Encoder``: from the rows of a table to tensors, and from predictions back to values."""
 
 from __future__ import annotations
 
@@ -9,19 +9,35 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.creation import tensor
 from ..autograd.functions import concat, isfinite
+from ..errors import nearest
 from ..nn.functional import one_hot
-from .table import Table, nearest
+from .table import Table
 from .transforms import standardize
 
 TASKS = ("classification", "regression")
 
 
 class Encoder:
-    """Features standardized or one-hot, and a target as classes or as a standardized number, as fitted on a table.
+    """Encodes a table's features by standardization or one-hot, and its target as class numbers or a standardized number.
 
-    Numeric features become (x - mean) / std. Text features become one column a category. A feature that is constant over the
-    rows it is fitted on tells nothing and is left out, named in :attr:`dropped`. A text target makes a classification, its
-    classes sorted; a numeric one a regression; ``task`` says otherwise.
+    Numeric features become (x - mean) / std, text features one column per category. Features that are constant over the rows it is
+    fitted on are dropped.
+
+    Args:
+        target: the column to predict.
+        task: ``"classification"`` or ``"regression"``; by default a text target makes a classification, a numeric one a
+            regression.
+
+    Attributes:
+        target: the column to predict.
+        task: the task; None before :meth:`fit` where it was not given.
+        numeric: mean and standard deviation by numeric feature.
+        categories: the sorted categories by text feature.
+        dropped: the constant features.
+        classes: the sorted classes of a classification.
+        scale: mean and standard deviation of a regression's target.
+
+    Raises ``ValueError`` on another task.
 
     >>> table = Table({"size": [1, 2, 3, 4], "kind": ["a", "b", "a", "b"], "good": ["no", "no", "yes", "yes"]})
     >>> encoder = Encoder("good").fit(table)
@@ -37,37 +53,43 @@ class Encoder:
     def __init__(self, target: str, *, task: str | None = None) -> None:
         if task not in (None, *TASKS):
             raise ValueError(f"Encoder: task is 'classification' or 'regression', not {task!r}{nearest(str(task), TASKS)}")
-        self.target, self._asked = target, task
-        self.task = task  #: as it was fitted, where it was not given
-        self.numeric: dict[str, tuple[float, float]] = {}  #: mean and standard deviation of each numeric feature
-        self.categories: dict[str, list[str]] = {}  #: the sorted categories of each text feature
-        self.dropped: list[str] = []  #: the features left out as constant
-        self.classes: list[Any] = []  #: the target's sorted values, in a classification
-        self.scale: tuple[float, float] = (0.0, 1.0)  #: mean and standard deviation of the target, in a regression
+        self.target, self.task, self._requested_task = target, task, task
+        self.numeric: dict[str, tuple[float, float]] = {}
+        self.categories: dict[str, list[str]] = {}
+        self.dropped: list[str] = []
+        self.classes: list[Any] = []
+        self.scale: tuple[float, float] = (0.0, 1.0)
 
     @property
     def feature_names(self) -> list[str]:
-        """What the columns of x are: the numeric features, then ``name=category``."""
+        """The names of the columns of x: the numeric features, then ``name=category``."""
         return [*self.numeric, *(f"{name}={value}" for name, values in self.categories.items() for value in values)]
 
     @property
     def n_outputs(self) -> int:
-        """How many outputs a model needs: one a class, or 1."""
+        """The number of outputs that a model needs: one per class, or 1."""
         return len(self.classes) or 1
 
     def fit(self, table: Table, rows: Iterable[int] | None = None) -> Encoder:
-        """Learn means and scales from ``rows`` (all by default), and categories and classes from the whole table.
+        """Fit means and scales on some rows, and categories and classes on the whole table.
+
+        Args:
+            table: without missing values.
+            rows: the numbers of the rows for means and scales, from 0; all by default.
+
+        Returns:
+            The encoder itself.
 
         Raises ``ValueError`` where there is no target column, a value is missing or not finite, numbers are too large for a
         standard deviation, the target has a single class or is constant, a regression's target is text, or no feature is left.
         """
-        seen = table if rows is None else table.take(rows)
+        fitted = table if rows is None else table.take(rows)
         values = _complete(table, self.target)
-        if not len(seen):
+        if not len(fitted):
             raise ValueError(f"Encoder: there are no rows to fit on; the table has {len(table)}")
-        self.task = self._asked or ("regression" if table.is_numeric(self.target) else "classification")
+        self.task = self._requested_task or ("regression" if table.is_numeric(self.target) else "classification")
         if self.task == "regression":
-            self.classes, self.scale = [], _moments(seen, self.target, "the target")
+            self.classes, self.scale = [], _moments(fitted, self.target, "the target")
             if self.scale[1] == 0:
                 raise ValueError(f"Encoder: the target {self.target!r} is constant ({values[0]}); there is nothing to learn")
         else:
@@ -80,14 +102,14 @@ class Encoder:
         for name in table.names:
             if name == self.target:
                 continue
-            found = _complete(table, name)
+            column = _complete(table, name)
             if not table.is_numeric(name):
-                categories = sorted(set(found))
+                categories = sorted(set(column))
                 if len(categories) > 1:
                     self.categories[name] = categories
                 else:
                     self.dropped.append(name)
-            elif (moments := _moments(seen, name, "the feature"))[1] > 0:
+            elif (moments := _moments(fitted, name, "the feature"))[1] > 0:
                 self.numeric[name] = moments
             else:
                 self.dropped.append(name)
@@ -97,36 +119,40 @@ class Encoder:
         return self
 
     def features(self, table: Table, *, device: Any = None) -> Tensor:
-        """x, float32, of shape (rows, features); the table may lack the target and have other columns.
+        """x, float32, (rows, features).
 
-        Raises ``ValueError`` where a feature's column is missing, of the other kind, has a missing value or one that is too large
-        for float32, or a category was not in the table fitted on.
+        Args:
+            table: with the columns of the features; others are ignored.
+            device: of the result.
+
+        Raises ``ValueError`` where a column is missing, of the other kind, has a missing value, a number too large for float32, or
+        an unknown category.
         """
         self._check_fitted()
         parts = []
         for name, moments in self.numeric.items():
             parts.append(_scaled(table, name, moments, device))
         for name, categories in self.categories.items():
-            codes = _codes(name, [str(value) for value in _complete(table, name)], categories, "category")
+            codes = self._codes(table, name, [str(value) for value in _complete(table, name)], categories, "category")
             parts.append(one_hot(tensor(codes, dtype="int64", device=device), len(categories)).float())
         return concat(parts, 1)
 
     def targets(self, table: Table, *, device: Any = None) -> Tensor:
-        """y: class numbers, int64, of shape (rows,); in a regression standardized numbers, float32, of shape (rows, 1)."""
+        """y: class numbers, int64 (rows,), or standardized numbers, float32 (rows, 1). Raises what :meth:`features` raises."""
         self._check_fitted()
         if self.task == "classification":
             values = _complete(table, self.target)
-            if isinstance(self.classes[0], str):  # a file whose classes all look like numbers is read as numbers
+            if isinstance(self.classes[0], str):  # in another file all classes may look like numbers
                 values = [str(value) for value in values]
-            return tensor(_codes(self.target, values, self.classes, "class"), dtype="int64", device=device)
+            return tensor(self._codes(table, self.target, values, self.classes, "class"), dtype="int64", device=device)
         return _scaled(table, self.target, self.scale, device)
 
     def transform(self, table: Table, *, device: Any = None) -> tuple[Tensor, Tensor]:
-        """x and y: :meth:`features` and :meth:`targets`."""
+        """x and y: :meth:`features` and :meth:`targets`, on ``device``."""
         return self.features(table, device=device), self.targets(table, device=device)
 
     def decode(self, y: Tensor) -> list[Any]:
-        """The target's own values: classes for their numbers, numbers in their unit for standardized ones."""
+        """The target's values: classes for class numbers (rows,), or numbers in its unit for standardized ones (rows, 1)."""
         if self.task == "classification":
             return [self.classes[number] for number in y.tolist()]
         mean, std = self.scale
@@ -136,22 +162,30 @@ class Encoder:
         if not self.feature_names:
             raise ValueError("Encoder: it is not fitted; call fit(table) first")
 
-    # --- for a file beside the weights ---------------------------------------------------------------------------------------
+    @staticmethod
+    def _codes(table: Table, name: str, values: Sequence[Any], known: Sequence[Any], what: str) -> list[int]:
+        number = {value: i for i, value in enumerate(known)}
+        for row, value in zip(table._row_numbers, values, strict=True):
+            if value not in number:
+                shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+                hint = nearest(str(value), map(str, known))
+                raise ValueError(f"Encoder: row {row}: unknown {what} {value!r} in {name!r}{hint} (known: {shown})")
+        return [number[value] for value in values]
 
     def to_dict(self) -> dict[str, Any]:
-        """All that was learnt, of JSON's types only, for :meth:`from_dict`."""
+        """The fitted encoder in types that JSON holds, for :meth:`from_dict`."""
         return {name: getattr(self, name) for name in _SAVED}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Encoder:
-        """The encoder that :meth:`to_dict` described. Raises ``ValueError`` where something is missing from it."""
-        if lacking := [name for name in _SAVED if name not in saved]:
-            raise ValueError(f"Encoder: the description lacks {', '.join(lacking)}")
-        made = cls(saved["target"], task=saved["task"])
-        made.numeric = {name: (mean, std) for name, (mean, std) in saved["numeric"].items()}
-        made.categories, made.dropped, made.classes = saved["categories"], saved["dropped"], saved["classes"]
-        made.scale = (saved["scale"][0], saved["scale"][1])
-        return made
+        """The encoder that :meth:`to_dict` described. Raises ``ValueError`` where an entry is missing."""
+        if missing := [name for name in _SAVED if name not in saved]:
+            raise ValueError(f"Encoder: the description lacks {', '.join(missing)}")
+        encoder = cls(saved["target"], task=saved["task"])
+        encoder.numeric = {name: (mean, std) for name, (mean, std) in saved["numeric"].items()}
+        encoder.categories, encoder.dropped, encoder.classes = saved["categories"], saved["dropped"], saved["classes"]
+        encoder.scale = (saved["scale"][0], saved["scale"][1])
+        return encoder
 
 
 _SAVED = ("target", "task", "numeric", "categories", "dropped", "classes", "scale")
@@ -170,7 +204,7 @@ def _moments(table: Table, name: str, what: str) -> tuple[float, float]:
     if not table.is_numeric(name):
         raise ValueError(f"Encoder: {what} {name!r} is text and a regression needs numbers; use task='classification'")
     column = tensor(_finite(name, _complete(table, name)), dtype="float64")
-    with column.backend.quiet():  # an overflow is told below
+    with column.backend.quiet():  # an overflow is reported below
         _, mean, std = standardize(column)
     if not math.isfinite(std.item()):
         raise ValueError(
@@ -183,7 +217,7 @@ def _scaled(table: Table, name: str, moments: tuple[float, float], device: Any) 
     """The column (value - mean) / std, float32, of shape (rows, 1)."""
     values = _finite(name, _complete(table, name))
     column = tensor(values, dtype="float64", device=device)
-    with column.backend.quiet():  # an overflow is told below
+    with column.backend.quiet():  # an overflow is reported below
         scaled = ((column - moments[0]) / moments[1]).float().unsqueeze(1)
     if not isfinite(scaled).all():
         raise ValueError(
@@ -196,17 +230,5 @@ def _scaled(table: Table, name: str, moments: tuple[float, float], device: Any) 
 def _finite(name: str, values: Sequence[Any]) -> list[float]:
     for value in values:
         if isinstance(value, str) or not math.isfinite(value):
-            raise ValueError(f"Encoder: column {name!r} has the value {value!r}; it was fitted on finite numbers")
+            raise ValueError(f"Encoder: column {name!r} has the value {value!r}; it must be a finite number")
     return [float(value) for value in values]
-
-
-def _codes(name: str, values: Sequence[Any], known: Sequence[Any], what: str) -> list[int]:
-    number = {value: i for i, value in enumerate(known)}
-    for value in values:
-        if value not in number:
-            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
-            raise ValueError(
-                f"Encoder: column {name!r} has the {what} {value!r}, which was not in the table fitted on"
-                f"{nearest(str(value), map(str, known))}; it knows {shown}"
-            )
-    return [number[value] for value in values]

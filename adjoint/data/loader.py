@@ -1,4 +1,4 @@
-"""``DataLoader``: a dataset's batches, pass after pass, in order or shuffled, prepared ahead by workers where asked for."""
+"""``DataLoader``: the batches of a dataset, in order or shuffled, prefetched by workers where requested."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from ..autograd.random import Generator, default_generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, sample_numbers
-from .workers import Mapped, Streamed, load, start, stream, work
+from .workers import MapSource, StreamSource, load, start, stream, work
 
 
 class DataLoader:
-    """Batches of a dataset. Each pass (``for batch in loader``) shuffles anew.
+    """Batches of a dataset. Reshuffles at every epoch, which is a pass ``for batch in loader``.
 
-    A dataset that can be indexed by an array (:class:`TensorDataset`, a :class:`Subset` or :class:`ConcatDataset` of such, any
-    with a ``batch_device``) gives each batch by one index on its own device: views where the order is sequential, one gather a
-    tensor where it is not. Other datasets, and any with a ``collate_fn``, give lists of samples that are collated.
+    A dataset that can be indexed by an array (:class:`TensorDataset`, a :class:`Subset` or :class:`ConcatDataset` of such, any with
+    a ``batch_device``) gives each batch by one index on its own device: views in sequential order, else one gather per tensor.
+    Other datasets, and any with a ``collate_fn``, give lists of samples that are collated.
 
     Args:
         dataset: anything with ``__getitem__`` and ``__len__``, or an :class:`IterableDataset`.
-        batch_size: samples a batch; None hands out single samples.
-        shuffle: take the samples in random order, drawn from ``generator`` or the default device's default generator.
-        sampler: the order of the samples instead: an iterable of their numbers.
-        batch_sampler: the batches instead: an iterable of lists of numbers.
-        num_workers: how many workers prepare batches ahead; the order is the same for any number. An iterable dataset is read
-            by one worker, however many are allowed, so that nothing is read twice.
+        batch_size: samples per batch; None for single samples.
+        shuffle: draw a random order of the samples from ``generator``.
+        sampler: the order of the samples instead, an iterable of their numbers.
+        batch_sampler: the batches instead, an iterable of lists of numbers.
+        num_workers: how many workers prefetch batches, in the same order for any number. An iterable dataset is read by one worker,
+            so that nothing is read twice.
         collate_fn: makes a batch of a list of samples (:func:`default_collate`).
-        drop_last: leave out a last batch that would be shorter.
+        drop_last: drop a last batch that is shorter.
         worker_init_fn: called with the worker's number, from 0, before its first batch.
-        multiprocessing_context: None for worker threads; ``"fork"``, ``"spawn"``, ``"forkserver"`` or a context of the
-            multiprocessing module for processes, to which the dataset has to be picklable (unless forked); a process
-            that has used a GPU can not be forked.
-        generator: what shuffling draws from.
-        prefetch_factor: batches prepared ahead for each worker (2).
+        multiprocessing_context: None for threads; ``"fork"``, ``"spawn"``, ``"forkserver"`` or a context of the multiprocessing
+            module for processes. The dataset must be picklable, unless they are forked; a process that has used a GPU can not be
+            forked.
+        generator: what shuffling draws from; the default generator of the default device by default.
+        prefetch_factor: batches prefetched per worker (2).
 
-    In worker processes the default generators, Python's ``random`` and NumPy's ``numpy.random`` are seeded for each batch
-    from the generator's seed, the number of the pass (:attr:`epoch`) and of the batch, so what a dataset draws there is the
-    same for any number of workers. Threads share the generators of the main thread: draws in them come in no fixed order.
-    Workers record the graph where the caller does. What a worker raises is raised here, with the worker's traceback. Workers
-    end with the pass, also where it is abandoned.
+    Attributes:
+        epoch: the number of passes begun. Restore it when you resume a run whose worker processes draw random numbers.
+
+    Worker processes seed the default generators, Python's ``random`` and ``numpy.random`` for each batch from the generator's seed,
+    :attr:`epoch` and the batch's number, so that their draws do not depend on the number of workers. Threads share the generators
+    of the main thread and draw in no fixed order. Workers record the graph where the caller does. Their exceptions are raised here,
+    with their traceback. They end with the pass, also where it is abandoned.
 
     Raises:
-        ValueError: arguments that exclude each other, or numbers out of range.
-        TypeError: a ``multiprocessing_context`` that is no context, a ``generator`` that is none.
+        ValueError: arguments that exclude each other or are out of range.
+        TypeError: a ``multiprocessing_context`` or a ``generator`` of another kind.
 
     >>> import adjoint as ad
     >>> data = ad.data.TensorDataset(ad.arange(5))
@@ -98,10 +100,10 @@ class DataLoader:
         self.num_workers, self.collate_fn, self.drop_last = num_workers, collate_fn, drop_last
         self.worker_init_fn, self.multiprocessing_context, self.generator = worker_init_fn, multiprocessing_context, generator
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
-        self.epoch = 0  #: how many passes have begun; to be restored, where worker processes draw numbers, when a run is resumed
+        self.epoch = 0
 
     def __len__(self) -> int:
-        """How many batches a pass has. Raises ``TypeError`` where the dataset or sampler has no length."""
+        """The number of batches in a pass. Raises ``TypeError`` where the dataset or sampler has no length."""
         if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
         n = len(self.dataset)  # type: ignore[arg-type]
@@ -113,15 +115,15 @@ class DataLoader:
         self.epoch += 1
         if isinstance(self.dataset, IterableDataset):
             how = (self.dataset, self.collate_fn, self.batch_size, self.drop_last)
-            return self._ahead(Streamed(*how), repeat(None), 1, self._seeds()) if self.num_workers else stream(*how)
+            return self._ahead(StreamSource(*how), repeat(None), 1, self._seeds()) if self.num_workers else stream(*how)
         indices = self._indices()
         batched = self.batch_sampler is not None
         if self.num_workers:
-            return self._ahead(Mapped(self.dataset, self.collate_fn, batched), indices, self.num_workers, self._seeds())
+            return self._ahead(MapSource(self.dataset, self.collate_fn, batched), indices, self.num_workers, self._seeds())
         return (load(self.dataset, self.collate_fn, batched, index) for index in indices)
 
     def _indices(self) -> Iterator[Any]:
-        """What the dataset is indexed by, batch after batch; the pass's random order is drawn here."""
+        """The index of each batch of a pass, whose random order is drawn here."""
         if self.batch_sampler is None:
             assert self.sampler is not None
             return iter(self.sampler)
@@ -134,7 +136,7 @@ class DataLoader:
         return (sample_numbers("DataLoader", batch, device=device) for batch in self.batch_sampler)
 
     def _ahead(self, source: Any, indices: Iterator[Any], workers: int, seeds: Iterator[int]) -> Iterator[Any]:
-        """Batches in order, prepared by ``workers`` while the last ones are in use."""
+        """Batches in order, which ``workers`` prefetch while the previous ones are in use."""
         from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
         executor: Executor
@@ -183,11 +185,11 @@ class DataLoader:
 
 def _check_workers(num_workers: int, prefetch_factor: int | None, context: Any) -> None:
     if num_workers < 0:
-        raise ValueError(f"DataLoader: num_workers is a number from 0, not {num_workers}")
+        raise ValueError(f"DataLoader: num_workers must be >= 0, not {num_workers}")
     if num_workers == 0 and (prefetch_factor is not None or context is not None):
         raise ValueError("DataLoader: prefetch_factor and multiprocessing_context need num_workers of 1 or more")
     if prefetch_factor is not None and prefetch_factor < 1:
-        raise ValueError(f"DataLoader: prefetch_factor is a number from 1, not {prefetch_factor}")
+        raise ValueError(f"DataLoader: prefetch_factor must be >= 1, not {prefetch_factor}")
     methods: Sequence[str] = ("fork", "spawn", "forkserver")
     if isinstance(context, str) and context not in methods:
         raise ValueError(f"DataLoader: multiprocessing_context is None or one of {', '.join(methods)}, not {context!r}")

@@ -1,20 +1,31 @@
-"""Tables read from CSV files: named columns of numbers or text, in which missing values are known."""
+"""Tables read from CSV files: named columns of numbers or text, with missing values."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import nearest
+from .datasets import TABLES, fetch
+
 Value = int | float | str | None
 
-#: What stands for a missing value, in any case of letters; but ``None``, as Python writes it, only so, since "none" is a word.
+#: The strings that are missing values, in any case, except for ``None``, which is exact, since "none" is a word.
 MISSING = frozenset(["", "na", "n/a", "#na", "#n/a", "<na>", "nan", "-nan", "null", "None"])
 
 
 class Table:
     """Named columns of equal length. A column is numeric (int and float values) or text (str); None is a missing value.
+
+    Args:
+        columns: the values by column name.
+
+    Attributes:
+        row_names: the heading of the column of row names that :func:`read_csv` left out, or None.
 
     Raises ``ValueError`` where there is no column, or the columns differ in length.
 
@@ -27,12 +38,13 @@ class Table:
 
     def __init__(self, columns: Mapping[str, Sequence[Value]]) -> None:
         self._columns = {name: list(values) for name, values in columns.items()}
-        self.row_names: str | None = None  #: the heading of the column of row names that :func:`read_csv` left out
+        self.row_names: str | None = None
         if not self._columns:
             raise ValueError("Table: there is no column")
         lengths = {name: len(values) for name, values in self._columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"Table: the columns must have as many rows each, not {lengths}")
+        self._row_numbers: Sequence[int] = range(1, len(self) + 1)  # of the original table's rows, for messages
 
     @property
     def names(self) -> list[str]:
@@ -52,34 +64,41 @@ class Table:
         return self._columns[name]
 
     def is_numeric(self, name: str) -> bool:
-        """Whether the column holds numbers; one in which all is missing does."""
+        """Whether the column holds numbers, which it does where all values are missing."""
         return not any(isinstance(value, str) for value in self[name])
 
     def missing(self, name: str) -> int:
-        """How many values of the column are missing."""
+        """The number of missing values in the column."""
         return self[name].count(None)
 
     def select(self, names: Iterable[str]) -> Table:
-        """The columns ``names``, in that order."""
-        return Table({name: self[name] for name in names})
+        """The columns ``names``, in that order. Raises ``ValueError`` where there is no such column."""
+        return self._with({name: self[name] for name in names}, self._row_numbers)
 
     def without(self, names: str | Iterable[str]) -> Table:
-        """All columns but ``names``."""
-        out = [names] if isinstance(names, str) else list(names)
-        for name in out:
+        """All columns except ``names``. Raises ``ValueError`` where there is no such column."""
+        removed = [names] if isinstance(names, str) else list(names)
+        for name in removed:
             self[name]
-        return Table({name: values for name, values in self._columns.items() if name not in out})
+        return self._with({name: values for name, values in self._columns.items() if name not in removed}, self._row_numbers)
 
     def take(self, rows: Iterable[int]) -> Table:
-        """The rows of the given numbers, in that order."""
+        """The rows with the given numbers, counted from 0, in that order."""
         chosen = list(rows)
-        return Table({name: [values[row] for row in chosen] for name, values in self._columns.items()})
+        columns = {name: [values[row] for row in chosen] for name, values in self._columns.items()}
+        return self._with(columns, [self._row_numbers[row] for row in chosen])
+
+    @staticmethod
+    def _with(columns: Mapping[str, Sequence[Value]], row_numbers: Sequence[int]) -> Table:
+        table = Table(columns)
+        table._row_numbers = row_numbers
+        return table
 
     def drop_missing(self, columns: Iterable[str] | None = None) -> tuple[Table, int]:
-        """The rows in which no value of ``columns`` (of any) is missing, and how many rows were dropped."""
-        looked_at = [self[name] for name in (self.names if columns is None else columns)]
-        kept = [row for row in range(len(self)) if all(values[row] is not None for values in looked_at)]
-        return self.take(kept), len(self) - len(kept)
+        """The rows without missing values in ``columns`` (all by default), and the number of rows dropped."""
+        checked = [self[name] for name in (self.names if columns is None else columns)]
+        complete = [row for row in range(len(self)) if all(values[row] is not None for values in checked)]
+        return self.take(complete), len(self) - len(complete)
 
     def __repr__(self) -> str:
         shown = []
@@ -90,26 +109,16 @@ class Table:
         return f"Table({len(self)} rows: {', '.join(shown)}{more})"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x' or 'y'?"`` where names like ``name`` are known, else nothing."""
-    from difflib import get_close_matches
-
-    by_lower = {other.lower(): other for other in known}
-    found = [repr(by_lower[match]) for match in get_close_matches(name.lower(), by_lower, 3, 0.6)]
-    return f" (did you mean {' or '.join(found)}?)" if found else ""
-
-
 def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
-    """The table in a CSV file (UTF-8, commas, a header), or in the data set of that name (:func:`adjoint.data.fetch`).
+    """Read a CSV file (UTF-8, commas, a header), or the data set of that name (:func:`adjoint.data.fetch`).
 
-    A column is numeric where every value that is not missing is a number, else text. :data:`MISSING` values are None. A first
-    column without a name or called ``rownames`` numbers or names the rows (as R writes it); it is no feature and left out, and
-    :attr:`Table.row_names` has its heading.
+    A column is numeric where every value that is not missing is a number, else text. :data:`MISSING` values become None. A first
+    column without a name or called ``rownames``, as R writes it, is left out; :attr:`Table.row_names` has its heading.
 
     Raises:
-        FileNotFoundError: there is neither such a file nor such a data set.
+        FileNotFoundError: there is no such file or data set.
         ValueError: not UTF-8 text, an empty file, a header without rows, a column without a name, two of one name, a row with
-            more or fewer cells than the header, or a number too large for float64; the message names the file and the line.
+            more or fewer fields than the header, or a number too large for float64; the message names the file and the line.
     """
     path = _locate(path_or_name)
     rows = _rows(path)
@@ -123,7 +132,7 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
     for line, row in rows:
         lines.append(line)
         if len(row) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(row)} cells, and the header has {len(header)}")
+            raise ValueError(f"{path}: line {line} has {len(row)} field{'s' * (len(row) != 1)}, but the header has {len(header)}")
         for column, cell in zip(cells, row, strict=True):
             column.append(cell)
     if not cells[0]:
@@ -140,21 +149,16 @@ def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
 
 
 def _locate(path_or_name: str | os.PathLike[str]) -> str:
-    from .datasets import TABLES, fetch
-
     path = os.fspath(path_or_name)
     if os.path.exists(path):
         return path
     if path.removesuffix(".csv") in TABLES:
         return os.fspath(fetch(path))
-    raise FileNotFoundError(f"{path}: there is no such file, nor a data set of that name{nearest(path, TABLES)}")
+    raise FileNotFoundError(f"{path}: no such file or data set{nearest(path, TABLES)}")
 
 
 def _rows(path: str) -> Iterator[Any]:
-    """The lines' numbers and their cells, stripped; blank lines left out."""
-    import csv
-    import io
-
+    """The number and the stripped fields of each line that is not blank."""
     with open(path, "rb") as file:
         data = file.read()
     if b"\0" in data:
@@ -177,7 +181,7 @@ def _check_header(path: str, names: list[str]) -> None:
     if not names:
         raise ValueError(f"{path}, line 1: there is no column besides the row names")
     if len(names) == 1 and any(separator in names[0] for separator in ";\t"):
-        raise ValueError(f"{path}, line 1: the cells are separated by {';' if ';' in names[0] else 'tabs'}, not by commas")
+        raise ValueError(f"{path}, line 1: the fields are separated by {';' if ';' in names[0] else 'tabs'}, not by commas")
     if "" in names:
         raise ValueError(f"{path}, line 1: column {names.index('') + 1} has no name")
     if len(set(names)) < len(names):
@@ -189,16 +193,16 @@ def _typed(cells: list[str]) -> list[Value]:
     values: list[Value] = [None if cell in MISSING or cell.lower() in MISSING else cell for cell in cells]
     numbers: list[Value] = []
     for value in values:
-        found = None if value is None else number(str(value))
-        if value is not None and found is None:
+        parsed = None if value is None else number(str(value))
+        if value is not None and parsed is None:
             return values
-        numbers.append(found)
+        numbers.append(parsed)
     return numbers
 
 
 def number(cell: str) -> int | float | None:
-    """The number a cell states; None where it states none."""
-    if "_" in cell:  # Python's own digit separator, which files do not have
+    """The number that a field holds; None where it holds none."""
+    if "_" in cell:  # Python's digit separator, which CSV files do not use
         return None
     try:
         value = float(cell)

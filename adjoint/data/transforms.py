@@ -1,4 +1,4 @@
-"""Preparing tensors: standardizing, one-hot encoding, splitting into training and test rows."""
+"""Preparing tensors: standardization, one-hot encoding, and splitting into training and test rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..nn.functional import one_hot
 
 
 class Standardized(NamedTuple):
-    """What :func:`standardize` returns."""
+    """The result of :func:`standardize`: the values, and the mean and std they were computed with."""
 
     values: Tensor
     mean: Tensor
@@ -26,13 +26,18 @@ class Standardized(NamedTuple):
 @wide_inside
 @reads_numbers
 def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None, *, dim: int = 0) -> Standardized:
-    """(x - mean) / std along ``dim``, std with n in the denominator; where x is constant the std is 0 and the result is 0.
+    """(x - mean) / std along ``dim``, where std has n in its denominator; 0 where x is constant.
 
-    The mean and std returned have length 1 along ``dim``; all three are of the dtype of ``x``, computed in float32 for float16.
+    Args:
+        x: floating point; float16 is computed in float32.
+        mean: the training data's, for new data: ``standardize(test, train.mean, train.std).values``; by default that of ``x``.
+        std: the training data's; by default that of ``x``.
+        dim: the axis of the samples.
 
-    Give the training data's mean and std for new data: ``standardize(test, train.mean, train.std).values``.
+    Returns:
+        The values, mean and std, in the dtype of ``x``; the latter two have length 1 along ``dim``.
 
-    Raises ``ValueError`` where one of the two is given without the other, or there are no rows; ``TypeError`` on integers.
+    Raises ``ValueError`` where only one of mean and std is given, or there are no rows; ``TypeError`` on integers.
 
     >>> import adjoint as ad
     >>> train = standardize(ad.tensor([[1.0, 5.0], [3.0, 5.0]]))
@@ -50,7 +55,7 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
         if x.shape[dim] == 0:
             raise ValueError(f"standardize: a tensor of shape {x.shape} has no mean along axis {dim}")
         top = amax(x, dim, True)
-        constant = top == amin(x, dim, True)  # told exactly, since a rounded mean gives a std that is not quite 0
+        constant = top == amin(x, dim, True)  # exact, unlike the std, which rounding may make positive
         mean = where(constant, top, x.mean(dim, keepdim=True))
         std = where(constant, 0.0, var(x, dim, 0, True).sqrt())
     return Standardized((x - mean) / where(std == 0, 1.0, std), mean, std)
@@ -58,7 +63,10 @@ def standardize(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None
 
 @reads_numbers
 def to_categorical(x: Any, num_classes: int | None = None) -> Tensor:
-    """:func:`one_hot` in float32, of a tensor, an array or a list: Keras' name for it."""
+    """:func:`one_hot` in float32, under Keras' name: class numbers (...,) to (..., num_classes).
+
+    Raises ``TypeError`` and ``ValueError`` as :func:`one_hot` does.
+    """
     return one_hot(as_tensor(x), -1 if num_classes is None else num_classes).float()
 
 
@@ -70,17 +78,20 @@ def train_test_split(
     shuffle: bool = True,
     generator: Generator | None = None,
 ) -> list[Tensor]:
-    """Rows drawn at random for a test: train and test part of the first tensor, train and test part of the second, …
+    """Split rows at random into training and test rows.
 
     Args:
-        tensors: of equal length along the first axis; the same rows are drawn from all. Arrays and lists are made tensors.
-        test_size: a fraction of the rows (rounded up), or their number.
-        stratify: a label for each row; each label gets its share of the test rows, to within one.
-        shuffle: False leaves the rows in order and takes the last ones for the test.
-        generator: what the rows are drawn from.
+        tensors: tensors, arrays or lists of equal length along the first axis, all split alike.
+        test_size: the fraction of test rows (rounded up), or their number.
+        stratify: a label per row; each label's fraction of the test rows is that of all rows, to within one row.
+        shuffle: False keeps the rows in order, and the last ones are the test rows.
+        generator: what to draw from; the default generator by default.
 
-    Raises ``ValueError`` where the lengths differ, a part would be empty, a label has a single row, or there are more labels
-    than rows in a part; ``TypeError`` where ``test_size`` is no number.
+    Returns:
+        Training and test rows of the first tensor, training and test rows of the second, …
+
+    Raises ``ValueError`` where the lengths differ, a part would be empty, a label has a single row, or a part has fewer rows than
+    there are labels; ``TypeError`` where ``test_size`` is no number.
 
     >>> import adjoint as ad
     >>> train, test = train_test_split(ad.arange(8), test_size=0.25, shuffle=False)
@@ -121,7 +132,7 @@ def train_test_split(
 
 
 def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int) -> list[int]:
-    """``n_test`` of the rows ``order``, each label's share rounded down and the rest to the largest remainders."""
+    """``n_test`` of the rows in ``order``: each label's quota rounded down, and one more for the largest remainders."""
     labels = stratify.tolist() if isinstance(stratify, Tensor) else list(stratify)
     if len(labels) != len(order):
         raise ValueError(f"train_test_split: stratify has {len(labels)} labels for {len(order)} rows")
@@ -138,9 +149,9 @@ def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int)
             f"train_test_split: {len(rows)} labels do not fit into parts of {len(order) - n_test} and {n_test} rows; "
             "each part needs one row a label"
         )
-    shares = {label: divmod(len(own) * n_test, len(order)) for label, own in rows.items()}
-    extra = n_test - sum(whole for whole, _ in shares.values())
-    first = set(sorted(shares, key=lambda label: shares[label][1], reverse=True)[:extra])
-    taken = [row for label, own in rows.items() for row in own[: shares[label][0] + (label in first)]]
+    quotas = {label: divmod(len(own) * n_test, len(order)) for label, own in rows.items()}
+    extra = n_test - sum(whole for whole, _ in quotas.values())
+    first = set(sorted(quotas, key=lambda label: quotas[label][1], reverse=True)[:extra])
+    taken = [row for label, own in rows.items() for row in own[: quotas[label][0] + (label in first)]]
     place = {row: i for i, row in enumerate(order)}
     return sorted(taken, key=place.__getitem__)

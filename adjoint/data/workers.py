@@ -1,8 +1,11 @@
-"""What runs in a loader's workers: threads, or processes that are seeded anew for each batch."""
+"""The code that a loader's workers run: threads, or processes that are reseeded for each batch."""
 
 from __future__ import annotations
 
+import pickle
+import random
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -15,7 +18,14 @@ Collate = Callable[[Any], Any]
 
 
 def load(dataset: Any, collate_fn: Collate, batched: bool, index: Any) -> Any:
-    """The batch at ``index``: a slice or an index tensor is handed to the dataset, a list is looped over and collated."""
+    """Load a batch.
+
+    Args:
+        dataset: anything with ``__getitem__``.
+        collate_fn: makes a batch of a list of samples.
+        batched: whether ``index`` is a batch's, rather than a single sample's.
+        index: a slice or an index tensor, which the dataset is indexed by, or a list of sample numbers.
+    """
     if not batched:
         return collate_fn(dataset[index])
     if isinstance(index, list):
@@ -26,7 +36,14 @@ def load(dataset: Any, collate_fn: Collate, batched: bool, index: Any) -> Any:
 
 
 def stream(dataset: Any, collate_fn: Collate, batch_size: int | None, drop_last: bool) -> Iterator[Any]:
-    """The batches of an iterable dataset, in its order."""
+    """The batches of an iterable dataset.
+
+    Args:
+        dataset: an iterable.
+        collate_fn: makes a batch of a list of samples.
+        batch_size: None for single samples.
+        drop_last: whether to drop a last batch that is shorter.
+    """
     samples = iter(dataset)
     if batch_size is None:
         yield from map(collate_fn, samples)
@@ -37,8 +54,8 @@ def stream(dataset: Any, collate_fn: Collate, batch_size: int | None, drop_last:
         yield collate_fn(batch)
 
 
-class Mapped:
-    """Gives the batch at an index, as a tuple of one."""
+class MapSource:
+    """Called with an index: the batch there, in a tuple of one."""
 
     def __init__(self, dataset: Any, collate_fn: Collate, batched: bool) -> None:
         self.dataset, self.collate_fn, self.batched = dataset, collate_fn, batched
@@ -47,8 +64,8 @@ class Mapped:
         return (load(self.dataset, self.collate_fn, self.batched, index),)
 
 
-class Streamed:
-    """Gives the next batch of a stream, as a tuple of one; an empty tuple at its end. The stream starts in the worker."""
+class StreamSource:
+    """Called with anything: the next batch of a stream, in a tuple of one, or an empty tuple at its end."""
 
     def __init__(self, *how: Any) -> None:
         self.how = how
@@ -66,9 +83,14 @@ _worker = threading.local()
 
 
 def start(ids: Any, source: Any, init: Callable[[int], Any] | None, recording: bool, device: str | None) -> None:
-    """Begin a worker thread, or a process where ``device`` names the one that new tensors are to be made on there.
+    """Initialize a worker thread or process.
 
-    ``recording`` says whether the graph is recorded, a mode that each thread has for itself.
+    Args:
+        ids: a queue of the workers' numbers.
+        source: is called with the index of each batch.
+        init: ``worker_init_fn``.
+        recording: whether the graph is recorded, which is a mode of each thread.
+        device: the default device of a process; None for a thread.
     """
     set_grad_enabled(recording)
     _worker.id, _worker.source, _worker.init, _worker.device = ids.get(), source, init, device
@@ -77,11 +99,9 @@ def start(ids: Any, source: Any, init: Callable[[int], Any] | None, recording: b
 
 
 def work(index: Any, seed: int) -> tuple[Any, ...]:
-    """One batch. The first one of a worker calls ``worker_init_fn`` before, so that what it raises is reported as any error."""
+    """Load one batch. A worker's first one calls ``worker_init_fn`` before, whose errors are then reported like others."""
     try:
         if _worker.device is not None:
-            import random
-
             random.seed(seed)
             backends.seed_global(seed)
             manual_seed(seed)
@@ -92,15 +112,11 @@ def work(index: Any, seed: int) -> tuple[Any, ...]:
         return result
     except Exception as error:
         if _worker.device is not None and not _survives_pickling(error):
-            import traceback
-
             raise RuntimeError("".join(traceback.format_exception(error))) from None
         raise
 
 
 def _survives_pickling(error: Exception) -> bool:
-    import pickle
-
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .. import nn, optim
-from ..data.table import nearest
+from ..errors import nearest
 from ..nn import init
 from ..nn.init import _fans
 

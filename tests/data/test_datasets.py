@@ -169,7 +169,7 @@ def test_idx_files_of_every_type_and_shape_are_read(tmp_path_factory, data, name
         (lambda b: b"\1" + b[1:], "not an IDX file"),
         (lambda b: b"\0\0\7" + b[3:], "not an IDX file"),
         (lambda b: b"", "not an IDX file"),
-        (lambda b: b"\0\0\x08\x46" + b"\0\0\0\1" * 70 + b"x", "70 axes, and a tensor has 64 at most"),
+        (lambda b: b"\0\0\x08\x46" + b"\0\0\0\1" * 70 + b"x", "70 axes, but a tensor has at most 64"),
         (lambda b: gzip.compress(b)[:-9], "gzip file is truncated or corrupt"),
         (lambda b: gzip.compress(b)[:12] + b"\xff" * 30, "gzip file is truncated or corrupt"),
     ],

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ... import nn
-from ...data.table import nearest
+from ...errors import nearest
 
 Logs = Mapping[str, float]
 MOMENTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...data.table import nearest
+from ...errors import nearest
 from .base import MOMENTS, Callback
 
 
