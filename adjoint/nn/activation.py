@@ -1,4 +1,4 @@
-"""Activations as modules; their formulas are in :mod:`adjoint.nn.functional`. Output shapes are the input's."""
+"""Activations as layers; output shapes are the input's. Sources and errors: see the functions in :mod:`adjoint.nn.functional`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,140 @@ from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import full
 from . import functional
+from .layer import FunctionLayer
 from .module import Module
 from .parameter import Parameter
 
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]  # fmt: skip
 
-class ReLU(Module):
-    """max(x, 0)."""
+# --- without parameters ------------------------------------------------------------------------------------------------------
+
+
+class _Plain(FunctionLayer):
+    def forward(self, input: Tensor) -> Tensor:
+        return self._function(input)
+
+
+class Sigmoid(_Plain):
+    """1 / (1 + exp(-x))."""
+
+    _function = staticmethod(functional.sigmoid)
+
+
+class Tanh(_Plain):
+    """The hyperbolic tangent."""
+
+    _function = staticmethod(functional.tanh)
+
+
+class Tanhshrink(_Plain):
+    """x - tanh x."""
+
+    _function = staticmethod(functional.tanhshrink)
+
+
+class Softsign(_Plain):
+    """x / (1 + abs(x))."""
+
+    _function = staticmethod(functional.softsign)
+
+
+class LogSigmoid(_Plain):
+    """log sigmoid x, without underflow."""
+
+    _function = staticmethod(functional.logsigmoid)
+
+
+# --- in place on request -----------------------------------------------------------------------------------------------------
+
+
+class _InPlace(FunctionLayer):
+    _arguments = ("inplace",)
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.relu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+        return self._function(input, self.inplace)
 
 
-class LeakyReLU(Module):
-    """x where x > 0, else ``negative_slope`` x."""
+class ReLU(_InPlace):
+    """max(x, 0); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.relu)
+
+
+class ReLU6(_InPlace):
+    """min(max(x, 0), 6); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.relu6)
+
+
+class SiLU(_InPlace):
+    """x sigmoid(x); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.silu)
+
+
+class Hardsigmoid(_InPlace):
+    """min(max(x / 6 + 1/2, 0), 1); ``inplace`` overwrites the input."""
+
+    _function, _shown = staticmethod(functional.hardsigmoid), ()
+
+
+class Hardswish(_InPlace):
+    """x times :class:`Hardsigmoid` of x; ``inplace`` overwrites the input."""
+
+    _function, _shown = staticmethod(functional.hardswish), ()
+
+
+class SELU(_InPlace):
+    """1.0507 x where x > 0, else 1.0507 * 1.6733 (exp x - 1); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.selu)
+
+
+class Mish(_InPlace):
+    """x tanh(log(1 + exp x)); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.mish)
+
+
+# --- with parameters ---------------------------------------------------------------------------------------------------------
+
+
+class LeakyReLU(FunctionLayer):
+    """x where x > 0, else ``negative_slope`` x; ``inplace`` overwrites the input."""
+
+    _function, _arguments = staticmethod(functional.leaky_relu), ("negative_slope", "inplace")
 
     @reads_numbers
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -35,14 +149,11 @@ class LeakyReLU(Module):
         self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.leaky_relu(input, self.negative_slope, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
+        return self._function(input, self.negative_slope, self.inplace)
 
 
-class ELU(Module):
-    """x where x > 0, else ``alpha`` (exp x - 1)."""
+class _Alpha(FunctionLayer):
+    _arguments = ("alpha", "inplace")
 
     @reads_numbers
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -50,276 +161,104 @@ class ELU(Module):
         self.alpha, self.inplace = alpha, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.elu(input, self.alpha, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
+        return self._function(input, self.alpha, self.inplace)
 
 
-class GELU(Module):
+class ELU(_Alpha):
+    """x where x > 0, else ``alpha`` (exp x - 1); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.elu)
+
+
+class CELU(_Alpha):
+    """x where x > 0, else ``alpha`` (exp(x / ``alpha``) - 1); ``inplace`` overwrites the input."""
+
+    _function = staticmethod(functional.celu)
+
+
+class GELU(FunctionLayer):
     """x times the standard normal distribution function of x; ``approximate`` is ``"none"`` or ``"tanh"``."""
+
+    _function, _arguments = staticmethod(functional.gelu), ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
+        return self._function(input, self.approximate)
 
 
-class SiLU(Module):
-    """x sigmoid(x)."""
+class Softplus(FunctionLayer):
+    """log(1 + exp(``beta`` x)) / ``beta``; x itself where ``beta`` x > ``threshold``."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.silu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.sigmoid(input)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.tanh(input)
-
-
-class Softplus(Module):
-    """log(1 + exp(beta x)) / beta; x itself where beta x is above ``threshold``."""
+    _function, _arguments = staticmethod(functional.softplus), ("beta", "threshold")
 
     @reads_numbers
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta, self.threshold = beta, threshold
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softplus(input, self.beta, self.threshold)
 
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
+class Threshold(FunctionLayer):
+    """x where x > ``threshold``, else ``value``.
 
+    Args:
+        threshold: the bound.
+        value: replaces every x up to the bound.
+        inplace: whether to overwrite the input.
+    """
 
-class Softmax(Module):
-    """exp(x) over its sum along ``dim``."""
-
-    @reads_numbers
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class LogSoftmax(Module):
-    """The logarithm of :class:`Softmax` along ``dim``."""
-
-    @reads_numbers
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class ReLU6(Module):
-    """x limited to [0, 6]."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.relu6(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class Hardtanh(Module):
-    """x limited to [``min_val``, ``max_val``]."""
-
-    @reads_numbers
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardtanh(input, self.min_val, self.max_val, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}{', inplace=True' if self.inplace else ''}"
-
-
-class Hardsigmoid(Module):
-    """x / 6 + 1/2 limited to [0, 1]."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardsigmoid(input, self.inplace)
-
-
-class Hardswish(Module):
-    """x times :class:`Hardsigmoid` of x."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardswish(input, self.inplace)
-
-
-class Hardshrink(Module):
-    """x where abs(x) > ``lambd``, else 0."""
-
-    @reads_numbers
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardshrink(input, self.lambd)
-
-    def extra_repr(self) -> str:
-        return str(self.lambd)
-
-
-class Softshrink(Module):
-    """x moved towards 0 by ``lambd``, as far as 0."""
-
-    @reads_numbers
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softshrink(input, self.lambd)
-
-    def extra_repr(self) -> str:
-        return str(self.lambd)
-
-
-class Tanhshrink(Module):
-    """x - tanh x."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.tanhshrink(input)
-
-
-class Softsign(Module):
-    """x / (1 + abs(x))."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softsign(input)
-
-
-class LogSigmoid(Module):
-    """log sigmoid x, without underflow."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.logsigmoid(input)
-
-
-class Threshold(Module):
-    """x where it is above ``threshold``, else ``value``."""
+    _function, _arguments = staticmethod(functional.threshold), ("threshold", "value", "inplace")
 
     @reads_numbers
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
         self.threshold, self.value, self.inplace = threshold, value, inplace
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.threshold(input, self.threshold, self.value, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"threshold={self.threshold}, value={self.value}{', inplace=True' if self.inplace else ''}"
+class Hardtanh(FunctionLayer):
+    """min(max(x, ``min_val``), ``max_val``).
 
+    Args:
+        min_val, max_val: the bounds, -1 and 1 by default.
+        inplace: whether to overwrite the input.
+    """
 
-class CELU(Module):
-    """x where x > 0, else ``alpha`` (exp(x / ``alpha``) - 1)."""
-
-    @reads_numbers
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha, self.inplace = alpha, inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.celu(input, self.alpha, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
-
-
-class SELU(Module):
-    """1.0507 times x where x > 0, else 1.6733 (exp x - 1)."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.selu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class Mish(Module):
-    """x tanh(log(1 + exp x))."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.mish(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class GLU(Module):
-    """a sigmoid(b) of the input's two halves a and b along ``dim``."""
+    _function, _arguments = staticmethod(functional.hardtanh), ("min_val", "max_val", "inplace")
 
     @reads_numbers
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.dim = dim
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.glu(input, self.dim)
+
+class _Shrink(FunctionLayer):
+    _arguments = ("lambd",)
+
+    @reads_numbers
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        return str(self.lambd)
 
 
-class Softmin(Module):
-    """:class:`Softmax` of -x along ``dim``."""
+class Hardshrink(_Shrink):
+    """x where abs(x) > ``lambd``, else 0."""
+
+    _function = staticmethod(functional.hardshrink)
+
+
+class Softshrink(_Shrink):
+    """sign(x) max(abs(x) - ``lambd``, 0)."""
+
+    _function = staticmethod(functional.softshrink)
+
+
+class _AlongDim(FunctionLayer):
+    _arguments = ("dim",)
 
     @reads_numbers
     def __init__(self, dim: int | None = None) -> None:
@@ -327,14 +266,47 @@ class Softmin(Module):
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.softmin(input, self.dim)
+        return self._function(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+
+class Softmax(_AlongDim):
+    """exp(x_i) / sum_j exp(x_j) along ``dim``."""
+
+    _function = staticmethod(functional.softmax)
+
+
+class LogSoftmax(_AlongDim):
+    """The logarithm of :class:`Softmax` along ``dim``."""
+
+    _function = staticmethod(functional.log_softmax)
+
+
+class Softmin(_AlongDim):
+    """:class:`Softmax` of -x along ``dim``."""
+
+    _function = staticmethod(functional.softmin)
+
+
+class GLU(FunctionLayer):
+    """a sigmoid(b), where a and b are the input's halves along ``dim``."""
+
+    _function, _arguments = staticmethod(functional.glu), ("dim",)
+
+    @reads_numbers
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
 
 
 class PReLU(Module):
-    """x where x > 0, else a learned ``weight`` times x: one for all, or one for each of ``num_parameters`` channels, axis 1."""
+    """x where x > 0, else ``weight`` x, with a trainable weight.
+
+    Args:
+        num_parameters: the weight's length: 1 for all elements, or the number of channels, axis 1.
+        init: the weight's initial value.
+        device: where the weight is.
+        dtype: the weight's dtype.
+    """
 
     @reads_numbers
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:

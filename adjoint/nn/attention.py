@@ -19,6 +19,8 @@ from .module import Module
 from .normalization import LayerNorm
 from .parameter import Parameter
 
+__all__ = ["MultiheadAttention", "TransformerEncoder", "TransformerEncoderLayer"]
+
 
 class MultiheadAttention(Module):
     """Attention of ``num_heads`` heads at once, each in embed_dim / num_heads columns. Vaswani et al. (2017).

@@ -11,6 +11,8 @@ from ..autograd.arguments import reads_numbers
 from .module import Module, _bracketed, _indented
 from .parameter import Parameter
 
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
 
 class _Holder(Module):
     """Children of one kind: modules, or parameters."""

@@ -11,9 +11,11 @@ from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty
 from ..autograd.rules.convolution import Windows
 from . import functional, init
-from .functional.convolution import Sizes, entries, padding_of
+from .functional.convolution import Sizes, padding_of, per_axis
 from .module import Module
 from .parameter import Parameter
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Fold", "Unfold"]
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -50,10 +52,10 @@ class _Convolution(Module):
         if padding_mode not in PADDING_MODES:
             raise ValueError(f"{name}: padding_mode is one of {', '.join(PADDING_MODES)}, not {padding_mode!r}")
         self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
-        self.kernel_size = entries(name, "kernel_size", kernel_size, axes)
-        self.stride = entries(name, "stride", stride, axes)
-        self.dilation = entries(name, "dilation", dilation, axes)
-        self.output_padding = entries(name, "output_padding", output_padding, axes, 0)
+        self.kernel_size = per_axis(name, "kernel_size", kernel_size, axes)
+        self.stride = per_axis(name, "stride", stride, axes)
+        self.dilation = per_axis(name, "dilation", dilation, axes)
+        self.output_padding = per_axis(name, "output_padding", output_padding, axes, 0)
         pairs = padding_of(name, padding, Windows(self.kernel_size, self.stride, self.dilation))
         self.padding: str | tuple[int, ...] = padding if isinstance(padding, str) else tuple(before for before, _ in pairs)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)

@@ -7,6 +7,8 @@ from ..autograd.arguments import reads_numbers
 from . import functional
 from .module import Module
 
+__all__ = ["CosineSimilarity", "PairwiseDistance"]
+
 
 class CosineSimilarity(Module):
     """The cosine of the angle between two tensors' vectors along ``dim``, no length taken below ``eps``."""

@@ -7,6 +7,8 @@ from ..autograd.arguments import reads_numbers
 from . import functional
 from .module import Module
 
+__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
+
 
 class Dropout(Module):
     """In training each element is 0 with probability ``p``, else divided by 1 - p; in evaluation nothing changes.

@@ -13,6 +13,8 @@ from .functional.embedding import row_of
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Bilinear", "Embedding", "EmbeddingBag"]
+
 
 class _Table(Module):
     """What both layers share: the table, its initial values, and how its rows are limited."""

@@ -14,6 +14,8 @@ from . import functional, init
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Flatten", "Identity", "Linear", "Unflatten"]
+
 
 class Linear(Module):
     """y = x weight^T + bias: (..., in_features) to (..., out_features).

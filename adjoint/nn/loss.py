@@ -1,116 +1,156 @@
-"""Losses as modules; formulas, shapes and errors are those of the functions in :mod:`adjoint.nn.functional`.
+"""Losses as layers. Formulas, shapes, sources and errors are those of :mod:`adjoint.nn.functional`'s functions.
 
-Each takes ``reduction``: ``"mean"``, ``"sum"`` or ``"none"`` for a loss each. PyTorch's deprecated ``size_average`` and
-``reduce`` are left out, and what came after them goes by keyword.
+Every loss takes ``reduction``: ``"mean"``, ``"sum"``, or ``"none"`` for the losses of all elements. PyTorch's deprecated
+``size_average`` and ``reduce`` are not offered; parameters that follow them in PyTorch's signatures are keyword-only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from . import functional
 from .distance import PairwiseDistance
-from .functional.losses import check_reduction
+from .functional.loss import check_reduction
 from .module import Module
+
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss", "HingeEmbeddingLoss",
+    "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
+]  # fmt: skip
 
 
 class _Loss(Module):
-    def __init__(self, reduction: str = "mean") -> None:
+    """A loss declared by its function, which takes the attributes named in ``_arguments``, and ``reduction``, by keyword."""
+
+    _function: ClassVar[Callable[..., Tensor]]
+    _arguments: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return self._loss(input, target)
+
+    def _loss(self, *tensors: Any) -> Tensor:
+        return self._function(*tensors, reduction=self.reduction, **{name: getattr(self, name) for name in self._arguments})
+
 
 class _WeightedLoss(_Loss):
-    """``weight`` is a buffer: it moves with the module."""
+    """A loss with a buffer ``weight``, which moves with the module."""
 
     weight: Tensor | None
+    _arguments = ("weight",)
 
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
         self.register_buffer("weight", weight)
 
 
-class MSELoss(_Loss):
-    """(input - target)^2, averaged: :func:`~adjoint.nn.functional.mse_loss`."""
+# --- regression --------------------------------------------------------------------------------------------------------------
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+
+class MSELoss(_Loss):
+    """The mean squared error: (input - target)^2, averaged; see :func:`~adjoint.nn.functional.mse_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """abs(input - target), averaged: :func:`~adjoint.nn.functional.l1_loss`."""
-
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    """The mean absolute error: abs(input - target), averaged; see :func:`~adjoint.nn.functional.l1_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.l1_loss(input, target, reduction=self.reduction)
 
 
 class HuberLoss(_Loss):
-    """Quadratic for errors up to ``delta``, linear beyond: :func:`~adjoint.nn.functional.huber_loss`."""
+    """Quadratic for errors up to ``delta``, linear beyond; see :func:`~adjoint.nn.functional.huber_loss`."""
+
+    _function, _arguments = staticmethod(functional.huber_loss), ("delta",)
 
     @reads_numbers
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.delta = delta
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.huber_loss(input, target, self.reduction, self.delta)
 
+class SmoothL1Loss(_Loss):
+    """Quadratic for errors below ``beta``, linear beyond; see :func:`~adjoint.nn.functional.smooth_l1_loss`."""
 
-class BCELoss(_WeightedLoss):
-    """Cross entropy of probabilities of one class: :func:`~adjoint.nn.functional.binary_cross_entropy`."""
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
-
-
-class BCEWithLogitsLoss(_WeightedLoss):
-    """Cross entropy of one class's logits: :func:`~adjoint.nn.functional.binary_cross_entropy_with_logits`."""
-
-    pos_weight: Tensor | None
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
-        super().__init__(weight, reduction)
-        self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
-
-
-class NLLLoss(_WeightedLoss):
-    """-input[target] of log-probabilities: :func:`~adjoint.nn.functional.nll_loss`."""
+    _function, _arguments = staticmethod(functional.smooth_l1_loss), ("beta",)
 
     @reads_numbers
-    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
-        self.ignore_index = ignore_index
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
+        self.beta = beta
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+class PoissonNLLLoss(_Loss):
+    """Negative log likelihood of a Poisson distribution; see :func:`~adjoint.nn.functional.poisson_nll_loss`.
+
+    Args:
+        log_input: whether the input is the logarithm of the rate.
+        full: whether to add Stirling's approximation of log target!.
+        eps: added to the rate before its logarithm is taken, without ``log_input``.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+    """
+
+    _function, _arguments = staticmethod(functional.poisson_nll_loss), ("log_input", "full", "eps")
+
+    @reads_numbers
+    def __init__(self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+    def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
+        return self._loss(log_input, target)
+
+
+class GaussianNLLLoss(_Loss):
+    """Negative log likelihood of a normal distribution; see :func:`~adjoint.nn.functional.gaussian_nll_loss`.
+
+    Args:
+        full: whether to add the constant log(2 pi) / 2.
+        eps: the least variance.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+    """
+
+    _function, _arguments = staticmethod(functional.gaussian_nll_loss), ("full", "eps")
+
+    @reads_numbers
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
+        return self._loss(input, target, var)
+
+
+# --- classification ----------------------------------------------------------------------------------------------------------
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross entropy of logits, targets being class indices or probabilities: :func:`~adjoint.nn.functional.cross_entropy`."""
+    """Cross entropy of logits with class indices or probabilities; see :func:`~adjoint.nn.functional.cross_entropy`.
+
+    Args:
+        weight: a weight for each class, (C,); all 1 if None.
+        ignore_index: targets of this class index count neither in the sum nor in the mean.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        label_smoothing: the part of the target, from 0 to 1, that is spread evenly over all classes.
+    """
 
     @reads_numbers
     def __init__(
         self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction=reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -124,119 +164,187 @@ class CrossEntropyLoss(_WeightedLoss):
         )
 
 
-class SmoothL1Loss(_Loss):
-    """Quadratic for errors below ``beta``, linear beyond: :func:`~adjoint.nn.functional.smooth_l1_loss`."""
+class NLLLoss(_WeightedLoss):
+    """-input[target], the input being log-probabilities; see :func:`~adjoint.nn.functional.nll_loss`.
+
+    Args:
+        weight: a weight for each class, (C,); all 1 if None.
+        ignore_index: targets of this class index count neither in the sum nor in the mean.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+    """
+
+    _function, _arguments = staticmethod(functional.nll_loss), ("weight", "ignore_index")
 
     @reads_numbers
-    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.beta = beta
+    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction=reduction)
+        self.ignore_index = ignore_index
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+class BCELoss(_WeightedLoss):
+    """Cross entropy of probabilities of one class; see :func:`~adjoint.nn.functional.binary_cross_entropy`."""
+
+    _function = staticmethod(functional.binary_cross_entropy)
+
+
+class BCEWithLogitsLoss(_WeightedLoss):
+    """Cross entropy of one class's logits; see :func:`~adjoint.nn.functional.binary_cross_entropy_with_logits`.
+
+    Args:
+        weight: broadcasts to the elements, whose losses it multiplies; all 1 if None.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        pos_weight: broadcasts to the elements, and multiplies the term of target 1; all 1 if None.
+    """
+
+    pos_weight: Tensor | None
+    _function, _arguments = staticmethod(functional.binary_cross_entropy_with_logits), ("weight", "pos_weight")
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.register_buffer("pos_weight", pos_weight)
 
 
 class KLDivLoss(_Loss):
-    """The divergence of log-probabilities from a target: :func:`~adjoint.nn.functional.kl_div`, with its ``"batchmean"`` too."""
+    """The Kullback-Leibler divergence of log-probabilities from a target; see :func:`~adjoint.nn.functional.kl_div`.
+
+    ``reduction="batchmean"`` divides the sum by the batch size; ``log_target`` says that the target is log-probabilities too.
+    """
+
+    _function, _arguments = staticmethod(functional.kl_div), ("log_target",)
 
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__("sum" if reduction == "batchmean" else reduction)
+        super().__init__(reduction="sum" if reduction == "batchmean" else reduction)
         self.reduction, self.log_target = reduction, log_target
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
-
-
-class PoissonNLLLoss(_Loss):
-    """-log likelihood of counts: :func:`~adjoint.nn.functional.poisson_nll_loss`."""
-
-    @reads_numbers
-    def __init__(self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.log_input, self.full, self.eps = log_input, full, eps
-
-    def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
-        return functional.poisson_nll_loss(log_input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction)
-
-
-class GaussianNLLLoss(_Loss):
-    """-log likelihood of a normal distribution's mean and variance: :func:`~adjoint.nn.functional.gaussian_nll_loss`."""
-
-    @reads_numbers
-    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.full, self.eps = full, eps
-
-    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
-        return functional.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + exp(-target input)): :func:`~adjoint.nn.functional.soft_margin_loss`."""
+    """log(1 + exp(-target input)), averaged; see :func:`~adjoint.nn.functional.soft_margin_loss`."""
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.soft_margin_loss(input, target, reduction=self.reduction)
+    _function = staticmethod(functional.soft_margin_loss)
 
 
-class HingeEmbeddingLoss(_Loss):
-    """A distance, small for target 1, beyond ``margin`` for -1: :func:`~adjoint.nn.functional.hinge_embedding_loss`."""
+class MultiMarginLoss(_WeightedLoss):
+    """The target class's score exceeds all others by ``margin``; see :func:`~adjoint.nn.functional.multi_margin_loss`.
+
+    Args:
+        p: the exponent of what lacks to the margin, 1 or 2.
+        margin: the margin.
+        weight: a weight for each class, (C,); all 1 if None.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Raises ``ValueError`` on another ``p``.
+    """
+
+    _function, _arguments = staticmethod(functional.multi_margin_loss), ("p", "margin", "weight")
+
+    @reads_numbers
+    def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction=reduction)
+        if p not in (1, 2):
+            raise ValueError(f"MultiMarginLoss: p must be 1 or 2, not {p}")
+        self.p, self.margin = p, margin
+
+
+class MultiLabelMarginLoss(_Loss):
+    """The target classes' scores exceed all others by 1; see :func:`~adjoint.nn.functional.multilabel_margin_loss`."""
+
+    _function = staticmethod(functional.multilabel_margin_loss)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """Binary cross entropy of each class's logits; see :func:`~adjoint.nn.functional.multilabel_soft_margin_loss`."""
+
+    _function = staticmethod(functional.multilabel_soft_margin_loss)
+
+
+# --- distances ---------------------------------------------------------------------------------------------------------------
+
+
+class _MarginLoss(_Loss):
+    _arguments = ("margin",)
+
+    @reads_numbers
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.margin = margin
+
+
+class HingeEmbeddingLoss(_MarginLoss):
+    """Distances small for target 1, beyond ``margin`` for -1; see :func:`~adjoint.nn.functional.hinge_embedding_loss`."""
+
+    _function = staticmethod(functional.hinge_embedding_loss)
 
     @reads_numbers
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.margin = margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.hinge_embedding_loss(input, target, self.margin, reduction=self.reduction)
+        super().__init__(margin, reduction=reduction)
 
 
-class MarginRankingLoss(_Loss):
-    """How far two inputs are from the order the target tells: :func:`~adjoint.nn.functional.margin_ranking_loss`."""
+class MarginRankingLoss(_MarginLoss):
+    """Input 1 above input 2 for target 1, below for -1; see :func:`~adjoint.nn.functional.margin_ranking_loss`."""
 
-    @reads_numbers
-    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.margin = margin
+    _function = staticmethod(functional.margin_ranking_loss)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return functional.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
+        return self._loss(input1, input2, target)
 
 
-class CosineEmbeddingLoss(_Loss):
-    """Vectors that point the same way for target 1, apart for -1: :func:`~adjoint.nn.functional.cosine_embedding_loss`."""
+class CosineEmbeddingLoss(_MarginLoss):
+    """Vectors of equal direction for target 1, others for -1; see :func:`~adjoint.nn.functional.cosine_embedding_loss`."""
 
-    @reads_numbers
-    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.margin = margin
+    _function = staticmethod(functional.cosine_embedding_loss)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return functional.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
+        return self._loss(input1, input2, target)
 
 
-class TripletMarginLoss(_Loss):
-    """The positive nearer to the anchor than the negative, by the p-norm: :func:`~adjoint.nn.functional.triplet_margin_loss`."""
+class _TripletLoss(_MarginLoss):
+    @reads_numbers
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(margin, reduction=reduction)
+        if margin <= 0:
+            raise ValueError(f"{type(self).__name__}: margin must be above 0, not {margin}")
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return self._loss(anchor, positive, negative)
+
+
+class TripletMarginLoss(_TripletLoss):
+    """The positive nearer to the anchor than the negative, by the p-norm; see :func:`~adjoint.nn.functional.triplet_margin_loss`.
+
+    Args:
+        margin: by how much it must be nearer, above 0.
+        p: the norm's order.
+        eps: added to each difference.
+        swap: whether the nearer of anchor and positive to the negative counts.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Raises ``ValueError`` if ``margin`` is not above 0.
+    """
+
+    _function, _arguments = staticmethod(functional.triplet_margin_loss), ("margin", "p", "eps", "swap")
 
     @reads_numbers
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
     ) -> None:
-        super().__init__(reduction)
-        if margin <= 0:
-            raise ValueError(f"TripletMarginLoss: margin is above 0, not {margin}")
-        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return functional.triplet_margin_loss(
-            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction
-        )
+        super().__init__(margin, reduction=reduction)
+        self.p, self.eps, self.swap = p, eps, swap
 
 
-class TripletMarginWithDistanceLoss(_Loss):
-    """The same by any distance: :func:`~adjoint.nn.functional.triplet_margin_with_distance_loss`."""
+class TripletMarginWithDistanceLoss(_TripletLoss):
+    """:class:`TripletMarginLoss` by any distance; see :func:`~adjoint.nn.functional.triplet_margin_with_distance_loss`.
+
+    Args:
+        distance_function: takes two tensors (N, D), gives (N,); :class:`PairwiseDistance` if None.
+        margin: by how much the positive must be nearer, above 0.
+        swap: whether the nearer of anchor and positive to the negative counts.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Raises ``ValueError`` if ``margin`` is not above 0.
+    """
+
+    _function = staticmethod(functional.triplet_margin_with_distance_loss)
+    _arguments = ("distance_function", "margin", "swap")
 
     @reads_numbers
     def __init__(
@@ -247,53 +355,6 @@ class TripletMarginWithDistanceLoss(_Loss):
         swap: bool = False,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(reduction)
-        if margin <= 0:
-            raise ValueError(f"TripletMarginWithDistanceLoss: margin is above 0, not {margin}")
+        super().__init__(margin, reduction=reduction)
         self.distance_function: Any = PairwiseDistance() if distance_function is None else distance_function
-        self.margin, self.swap = margin, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return functional.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
-
-
-class MultiMarginLoss(_WeightedLoss):
-    """One class's score above every other's by ``margin``: :func:`~adjoint.nn.functional.multi_margin_loss`."""
-
-    @reads_numbers
-    def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
-        if p not in (1, 2):
-            raise ValueError(f"MultiMarginLoss: p is 1 or 2, not {p}")
-        self.p, self.margin = p, margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
-
-
-class MultiLabelMarginLoss(_Loss):
-    """Several classes' scores above all others' by 1: :func:`~adjoint.nn.functional.multilabel_margin_loss`."""
-
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.multilabel_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """Cross entropy of each class by itself: :func:`~adjoint.nn.functional.multilabel_soft_margin_loss`."""
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
+        self.swap = swap

@@ -19,6 +19,8 @@ from ..backends import as_dtype
 from ..capture.recording import watch
 from .parameter import Parameter
 
+__all__ = ["Module"]
+
 #: Methods that a package above this one gives to all modules, which is imported when one of them is first asked for.
 ADDED = {
     "adjoint.train": (

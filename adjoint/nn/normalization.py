@@ -12,6 +12,11 @@ from . import functional, init
 from .module import Module
 from .parameter import Parameter
 
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    "LayerNorm", "LocalResponseNorm", "RMSNorm",
+]  # fmt: skip
+
 
 class _Channelwise(Module):
     """Normalization of (N, C, …) with running statistics of C channels, and a weight and bias for each."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..autograd import Tensor
 
+__all__ = ["Parameter"]
+
 
 class Parameter(Tensor):
     """A tensor that a :class:`~adjoint.nn.Module` lists among its parameters when it is one of its attributes.

@@ -8,9 +8,15 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from . import functional
-from .functional.convolution import Sizes, entries
+from .functional.convolution import Sizes, per_axis
 from .functional.pooling import OptionalSizes
 from .module import Module
+
+__all__ = [
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d", "MaxPool2d",
+    "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
+]  # fmt: skip
 
 
 class _MaxPool(Module):
@@ -76,9 +82,9 @@ class _MaxUnpool(Module):
     def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
         name = type(self).__name__
-        self.kernel_size = entries(name, "kernel_size", kernel_size, self.axes)
-        self.stride = self.kernel_size if stride is None else entries(name, "stride", stride, self.axes)
-        self.padding = entries(name, "padding", padding, self.axes, 0)
+        self.kernel_size = per_axis(name, "kernel_size", kernel_size, self.axes)
+        self.stride = self.kernel_size if stride is None else per_axis(name, "stride", stride, self.axes)
+        self.padding = per_axis(name, "padding", padding, self.axes, 0)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Any:
         unpool = getattr(functional, f"max_unpool{self.axes}d")
@@ -148,9 +154,9 @@ class AvgPool1d(_AvgPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        window = entries("AvgPool1d", "kernel_size", kernel_size, 1)
-        step = window if stride is None else entries("AvgPool1d", "stride", stride, 1)
-        super().__init__(window, step, entries("AvgPool1d", "padding", padding, 1, 0), ceil_mode, count_include_pad)
+        window = per_axis("AvgPool1d", "kernel_size", kernel_size, 1)
+        step = window if stride is None else per_axis("AvgPool1d", "stride", stride, 1)
+        super().__init__(window, step, per_axis("AvgPool1d", "padding", padding, 1, 0), ceil_mode, count_include_pad)
 
 
 class AvgPool2d(_AvgPool):

@@ -16,6 +16,8 @@ from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence, cut
 
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+
 
 class _Weights(Module):
     """What layers and cells share: weights that start evenly within ±1/sqrt(hidden_size), and checks."""

@@ -9,6 +9,8 @@ from ..autograd.arguments import reads_numbers
 from . import functional
 from .module import Module
 
+__all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
+
 
 class Upsample(Module):
     """(N, C, d1, …) in another size: :func:`~adjoint.nn.functional.interpolate`, whose arguments these are.

@@ -187,7 +187,11 @@ def test_attention_refuses_what_does_not_fit() -> None:
     x, module = ad.ones(2, 3, 4), nn.MultiheadAttention(4, 2, batch_first=True)
     for act, kind, match in (
         (lambda: F.scaled_dot_product_attention(x, ad.ones(2, 3, 5), x), ValueError, r"\(2, 3, 5\).*\(…, S, E\)"),
-        (lambda: F.scaled_dot_product_attention(x, x, x, ad.ones(3, 3, dtype=bool), is_causal=True), ValueError, "both given"),
+        (
+            lambda: F.scaled_dot_product_attention(x, x, x, ad.ones(3, 3, dtype=bool), is_causal=True),
+            ValueError,
+            "exclude each other",
+        ),
         (lambda: F.scaled_dot_product_attention(x, x, x, ad.ones(3, 3, dtype=int)), TypeError, "mask is .*int64"),
         (lambda: F.scaled_dot_product_attention(ad.ones(3, 2, 4), x, x, enable_gqa=True), ValueError, "must divide"),
         (lambda: nn.MultiheadAttention(5, 2), ValueError, "must divide them"),

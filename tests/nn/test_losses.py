@@ -243,7 +243,7 @@ def test_the_mean_loss_of_no_elements_is_nan_as_in_pytorch(loss: str) -> None:
 
 
 def test_options_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="probabilities are from 0 to 1"):
+    with pytest.raises(ValueError, match="probabilities must be from 0 to 1"):
         F.binary_cross_entropy(ad.tensor([0.5, 1.5]), ad.ones(2))
     with pytest.raises(ValueError, match="delta"):
         F.huber_loss(ad.ones(2), ad.ones(2), delta=0.0)
@@ -347,7 +347,7 @@ def test_margins_between_classes_refuse_what_does_not_fit() -> None:
         (lambda: F.multi_margin_loss(x, ad.tensor([0, 3])), IndexError, "multi_margin_loss: the indices are from 0 to 3"),
         (lambda: F.multi_margin_loss(x, ad.tensor([0])), ValueError, r"\(2, 3\).*\(1,\)"),
         (lambda: F.multi_margin_loss(x, ad.tensor([0, 1]), weight=ad.ones(2)), ValueError, "each of 3 classes"),
-        (lambda: nn.MultiMarginLoss(3), ValueError, "p is 1 or 2"),
+        (lambda: nn.MultiMarginLoss(3), ValueError, "p must be 1 or 2"),
         (lambda: F.multilabel_margin_loss(x, ad.tensor([[0, 3, -1]] * 2)), IndexError, "multilabel_margin_loss"),
         (lambda: F.multilabel_margin_loss(x, ad.tensor([0, 1])), ValueError, r"both must be \(N, C\)"),
         (lambda: F.multilabel_soft_margin_loss(x, ad.zeros(3)), ValueError, "multilabel_soft_margin_loss"),

@@ -66,14 +66,14 @@ def test_padding_on_every_backend(backend: ad.backends.Backend) -> None:
 
 X = ad.ones(1, 3, 3)
 MISTAKES = {
-    "mode": (lambda: F.pad(X, (1, 1), "mirror"), "mode is 'constant', 'reflect', 'replicate' or 'circular', not 'mirror'"),
-    "half a pair": (lambda: F.pad(X, (1, 1, 1)), r"two numbers an axis"),
-    "too many pairs": (lambda: F.pad(X, (1,) * 8), r"two numbers an axis"),
-    "nothing left": (lambda: F.pad(X, (-2, -2)), r"cuts more off the shape \(1, 3, 3\)"),
-    "a value to reflect": (lambda: F.pad(X, (1, 1), "reflect", 1.0), "value=1.0 is for mode='constant'"),
-    "too few axes": (lambda: F.pad(ad.ones(1, 1, 3, 3), (1, 1), "reflect"), r"all axes of \(C, \*size\)"),
+    "mode": (lambda: F.pad(X, (1, 1), "mirror"), "mode must be 'constant', 'reflect', 'replicate' or 'circular', not 'mirror'"),
+    "half a pair": (lambda: F.pad(X, (1, 1, 1)), r"two numbers per axis"),
+    "too many pairs": (lambda: F.pad(X, (1,) * 8), r"two numbers per axis"),
+    "nothing left": (lambda: F.pad(X, (-2, -2)), r"crops more than there is of the shape \(1, 3, 3\)"),
+    "a value to reflect": (lambda: F.pad(X, (1, 1), "reflect", 1.0), "value=1.0 needs mode='constant'"),
+    "too few axes": (lambda: F.pad(ad.ones(1, 1, 3, 3), (1, 1), "reflect"), r"all axes of size in \(C, \*size\)"),
     "too little to reflect": (lambda: F.pad(X, (3, 0), "reflect"), "axis 2 of length 3"),
-    "too little to wrap": (lambda: F.pad(X, (4, 0), "circular"), "wraps around once"),
+    "too little to wrap": (lambda: F.pad(X, (4, 0), "circular"), "only to an axis at least as long"),
     "a layer's numbers": (lambda: nn.ZeroPad2d((1, 1)), "ZeroPad2d: padding is one number or 4"),
 }
 

@@ -8,6 +8,8 @@ from ...autograd.arguments import reads_numbers
 from ...autograd.rules import activations
 from .dropout import dropout
 
+__all__ = ["scaled_dot_product_attention"]
+
 NEVER = float("-inf")
 
 
@@ -22,19 +24,20 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(``scale`` query key^T + mask) value: (…, L, E), (…, S, E), (…, S, V) to (…, L, V), batch axes broadcast.
-
-    Vaswani et al., "Attention Is All You Need" (2017).
+    """softmax(``scale`` query key^T + mask) value. Vaswani et al., "Attention Is All You Need" (2017).
 
     Args:
-        attn_mask: broadcasts to (…, L, S); booleans, True where a query attends to a key, or numbers that are added to the scores.
-            A query that attends to no key gives 0.
-        dropout_p: each weight is dropped with this probability, in evaluation too: give 0 there.
-        is_causal: query i attends to the keys 0 to i; without ``attn_mask``.
-        scale: 1 / sqrt(E) where it is None.
-        enable_gqa: key and value may have fewer heads, axis -3, each shared by as many of the query's.
+        query: (…, L, E). The leading axes of all inputs broadcast.
+        key: (…, S, E).
+        value: (…, S, V).
+        attn_mask: broadcasts to (…, L, S): booleans, True where a query attends to a key, or numbers added to the scores. A query
+            that attends to no key gives 0.
+        dropout_p: the probability of dropping each weight, in evaluation too: pass 0 there.
+        is_causal: whether query i attends only to keys 0 to i; not with ``attn_mask``.
+        scale: 1 / sqrt(E) if None.
+        enable_gqa: whether key and value may have fewer heads, axis -3, each shared by equally many of the query's.
 
-    Raises ``ValueError`` where shapes do not fit, ``TypeError`` on a mask of integers.
+    Returns (…, L, V). Raises ``ValueError`` if shapes do not match, ``TypeError`` on an integer mask.
 
     >>> import adjoint as ad
     >>> x = ad.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -53,14 +56,19 @@ def scaled_dot_product_attention(
             raise ValueError(f"{name}: {query.shape} has heads, axis -3, that those of {key.shape} and {value.shape} must divide")
         key, value = (f.repeat_interleave(x, query.shape[-3] // x.shape[-3], -3) for x in (key, value))
     if is_causal and attn_mask is not None:
-        raise ValueError(f"{name}: attn_mask and is_causal are both given; leave one out")
+        raise ValueError(f"{name}: attn_mask and is_causal exclude each other; pass one of them")
     return dropout(attention_weights(query, key, attn_mask, scale, is_causal), dropout_p) @ value
 
 
 def attention_weights(
     query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None, is_causal: bool = False
 ) -> Tensor:
-    """softmax(``scale`` query key^T + mask); 0 of a query that the mask keeps from every key."""
+    """softmax(``scale`` query key^T + mask), (…, L, S); 0 for a query that attends to no key.
+
+    Args:
+        query, key: (…, L, E) and (…, S, E).
+        mask, scale, is_causal: as :func:`scaled_dot_product_attention` takes them.
+    """
     if scale is None:
         scale = query.shape[-1] ** -0.5 if query.shape[-1] else 1.0
     if not (query.shape[-2] and key.shape[-2]):
@@ -70,9 +78,9 @@ def attention_weights(
 
 
 def additive(mask: Tensor, like: Tensor, attends: bool) -> Tensor:
-    """A mask as numbers to be added to scores, where its booleans, if it has these, say ``attends`` of a query and a key."""
+    """A mask as numbers to add to scores; a boolean one is ``attends`` where a query attends to a key."""
     if mask.dtype.kind == "float":
         return mask
     if mask.dtype.kind != "bool":
-        raise TypeError(f"attention: the mask is {mask.dtype}; it must be of booleans, or of numbers that are added to the scores")
+        raise TypeError(f"attention: the mask is {mask.dtype}; it must be boolean, or floating-point numbers to add to the scores")
     return f.where(mask, *((0.0, NEVER) if attends else (NEVER, 0.0))).to(like.dtype)

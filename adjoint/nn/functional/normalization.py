@@ -14,6 +14,8 @@ from ...autograd.precision import wide, wide_inside
 from ...autograd.rules import normalization, reductions
 from ...backends import dtypes
 
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
+
 
 @reads_numbers
 def batch_norm(

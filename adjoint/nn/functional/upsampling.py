@@ -1,4 +1,4 @@
-"""Images and sequences in another size, and channels rearranged into pixels and back, as functions."""
+"""Interpolation of images and sequences to another size, and channels rearranged into pixels and back, as functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from ...autograd.creation import tensor
 from ...autograd.precision import wide_inside
 from ...autograd.rules import indexing, reductions
 
-#: How many axes an input of each mode may have.
+__all__ = ["channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle"]
+
+#: The numbers of axes that each mode takes.
 AXES = {"nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "area": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,),
         "trilinear": (5,)}  # fmt: skip
 SMOOTH = ("linear", "bilinear", "bicubic", "trilinear")
@@ -35,33 +37,32 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:
-    """(N, C, d1, …) in another size of the axes after the channels.
+    """Interpolate the axes after the channels to another size. Bicubic: Keys, "Cubic convolution interpolation" (1981).
 
     Args:
-        size: the new lengths; a number for all of them.
-        scale_factor: or what the lengths are multiplied by.
-        mode: ``"nearest"``, ``"nearest-exact"`` (which takes the middle of a pixel for where it is), ``"linear"`` of 3 axes,
-            ``"bilinear"`` and ``"bicubic"`` of 4, ``"trilinear"`` of 5, or ``"area"``, the mean of what a new pixel covers.
-        align_corners: whether the first and last pixels' middles, rather than their outer edges, stay where they are.
-        recompute_scale_factor: go by the quotient of the lengths, rounded as they are, instead of ``scale_factor``.
+        input: (N, C, d1, …).
+        size: the new lengths; an integer for all of them.
+        scale_factor: the factor of each length, instead of ``size``.
+        mode: ``"nearest"``; ``"nearest-exact"``, nearest to the pixel's centre; ``"linear"`` for 3 axes, ``"bilinear"`` and
+            ``"bicubic"`` for 4, ``"trilinear"`` for 5; or ``"area"``, the mean over what a new pixel covers.
+        align_corners: whether the centres of the corner pixels, rather than their outer edges, coincide; False if None.
+        recompute_scale_factor: whether to use the quotient of the rounded lengths instead of ``scale_factor``.
         antialias: not offered.
 
-    But for the nearest modes a NaN spreads along its row and column. Keys, "Cubic convolution interpolation for digital image
-    processing" (1981).
-
-    Raises ``ValueError`` on arguments that do not fit each other or the input, ``TypeError`` on integers but for the nearest modes.
+    Returns (N, C, *size). In all but the nearest modes, a NaN spreads along its row and column. Raises ``ValueError`` on arguments
+    that do not match each other or the input, ``TypeError`` on integers in all but the nearest modes.
 
     >>> import adjoint as ad
     >>> interpolate(ad.tensor([[[0.0, 1.0]]]), scale_factor=2, mode="linear")
     tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
     if mode not in AXES or input.ndim not in AXES[mode]:
-        wanted = f"{' or '.join(map(str, AXES[mode]))} axes for mode {mode!r}" if mode in AXES else f"a mode of {', '.join(AXES)}"
-        raise ValueError(f"interpolate: the input has shape {input.shape} and the mode is {mode!r}; it takes {wanted}")
+        fix = f"it takes {' or '.join(map(str, AXES[mode]))} axes" if mode in AXES else f"the modes are {', '.join(AXES)}"
+        raise ValueError(f"interpolate: the input has shape {input.shape} and the mode is {mode!r}; {fix}")
     if antialias:
-        raise ValueError("interpolate: antialias is not offered; leave it out, or use mode='area' to make an image smaller")
+        raise ValueError("interpolate: antialias is not offered; leave it out, or use mode='area' to shrink an image")
     if align_corners is not None and mode not in SMOOTH:
-        raise ValueError(f"interpolate: align_corners is for the modes {', '.join(SMOOTH)}, not for {mode!r}")
+        raise ValueError(f"interpolate: align_corners needs one of the modes {', '.join(SMOOTH)}, not {mode!r}")
     if input.dtype.kind != "float" and not mode.startswith("nearest"):
         raise TypeError(f"interpolate: the input is {input.dtype}; mode {mode!r} takes floats, convert it with .float()")
     old = input.shape[2:]
@@ -75,15 +76,15 @@ def interpolate(
 def _lengths(
     old: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
-    """The new lengths, and the factors where positions go by these."""
+    """The new lengths, and the factors if positions are computed from them."""
     if (size is None) == (scale_factor is None):
-        raise ValueError("interpolate: give either size or scale_factor")
-    given = size if scale_factor is None else scale_factor
-    each = tuple(given) if isinstance(given, Sequence) else (given,) * len(old)
+        raise ValueError("interpolate: pass either size or scale_factor")
+    target = size if scale_factor is None else scale_factor
+    each = tuple(target) if isinstance(target, Sequence) else (target,) * len(old)
     if len(each) != len(old):
-        raise ValueError(f"interpolate: {given} is not one number for each of the axes {old} after the channels")
+        raise ValueError(f"interpolate: {target} must have one number for each of the axes {old} after the channels")
     if recompute and scale_factor is None:
-        raise ValueError("interpolate: recompute_scale_factor is for scale_factor, and size is given")
+        raise ValueError("interpolate: recompute_scale_factor needs scale_factor instead of size")
     new = each if scale_factor is None else tuple(floor(n * factor) for n, factor in zip(old, each, strict=True))
     if min(old + new) < 1:
         raise ValueError(f"interpolate: lengths must be at least 1, not {old} to {new}")
@@ -91,14 +92,14 @@ def _lengths(
 
 
 def _along(x: Tensor, axis: int, kind: str, n: int, m: int, factor: float | None, align: bool) -> Tensor:
-    """``x`` with axis ``axis`` of length n brought to length m."""
-    if n == m and kind != "bicubic":  # whatever the factor
+    """Resize axis ``axis`` from length n to m."""
+    if n == m and kind != "bicubic":  # whatever the factor is
         return x
-    if kind == "area" and n % m == 0:  # the means of whole pixels
+    if kind == "area" and n % m == 0:  # means of whole pixels
         return reductions.mean(f.unflatten(x, axis, (m, n // m)), axis=axis + 1)
     if kind.startswith("nearest"):
         nearest = _nearest(n, m, factor, kind == "nearest-exact", x.dtype.name == "float64")
-        if nearest == [i * n // m for i in range(m)] and m % n == 0:  # whole pixels repeated, whose gradient is a plain sum
+        if nearest == [i * n // m for i in range(m)] and m % n == 0:  # repeats whole pixels: the gradient is a sum
             return f.repeat_interleave(x, m // n, axis)
         return indexing.getitem(x, index=index_at(axis, tensor(nearest, device=x.backend)._array))
     matrix = _matrix(x, _taps(kind, n, m, factor, align), n)
@@ -109,28 +110,28 @@ def _along(x: Tensor, axis: int, kind: str, n: int, m: int, factor: float | None
 
 
 def _matrix(x: Tensor, taps: Taps, n: int) -> Tensor:
-    """The taps as a matrix (m, n): a product with it takes no longer than to gather them, and its transpose's far less."""
+    """The taps as a matrix (m, n): its product takes no longer than gathering, and its transpose's much less."""
     index, weights = tensor(taps[0], device=x.backend), tensor(taps[1], dtype=x.dtype, device=x.backend)
     xp, m = x.backend.xp, index.shape[1]
     return Tensor(xp.scatter_add(weights._array, (xp.arange(m), index._array), (m, n)), x.backend)
 
 
 def _single(x: float) -> float:
-    """The nearest float32: which pixel is the nearest hangs on how positions were rounded."""
+    """Round to float32, as PyTorch does: the nearest pixel depends on rounding."""
     rounded: float = struct.unpack("f", struct.pack("f", x))[0]
     return rounded
 
 
 @lru_cache
-def _nearest(n: int, m: int, factor: float | None, middle: bool, double: bool) -> list[int]:
+def _nearest(n: int, m: int, factor: float | None, centre: bool, double: bool) -> list[int]:
     step = n / m if factor is None else 1 / factor
     step = step if double else _single(step)
-    return [min(floor(_single((i + 0.5 * middle) * step)), n - 1) for i in range(m)]
+    return [min(floor(_single((i + 0.5 * centre) * step)), n - 1) for i in range(m)]
 
 
 @lru_cache
 def _taps(kind: str, n: int, m: int, factor: float | None, align: bool) -> Taps:
-    """Which of n elements go into each of m, and with what weights: both of shape (taps, m)."""
+    """The indices among n elements that contribute to each of m, and their weights: both of shape (taps, m)."""
     if kind == "area":
         bounds = [(i * n // m, ceil((i + 1) * n / m)) for i in range(m)]
         longest = max(stop - start for start, stop in bounds)
@@ -138,16 +139,16 @@ def _taps(kind: str, n: int, m: int, factor: float | None, align: bool) -> Taps:
         return index, [[(start + k < stop) / (stop - start) for start, stop in bounds] for k in range(longest)]
     if align:
         step = (n - 1) / (m - 1) if m > 1 else 0.0
-        places = [i * step for i in range(m)]
+        positions = [i * step for i in range(m)]
     else:
         step = n / m if factor is None else 1 / factor
-        places = [(i + 0.5) * step - 0.5 for i in range(m)]
+        positions = [(i + 0.5) * step - 0.5 for i in range(m)]
     if kind == "linear":
-        places = [min(max(x, 0.0), n - 1.0) for x in places]
+        positions = [min(max(x, 0.0), n - 1.0) for x in positions]
     weigh: Callable[[float], tuple[float, ...]] = _linear if kind == "linear" else _cubic
     first = 0 if kind == "linear" else -1
-    weights = [weigh(x - floor(x)) for x in places]
-    index = [[min(max(floor(x) + first + k, 0), n - 1) for x in places] for k in range(len(weights[0]))]
+    weights = [weigh(x - floor(x)) for x in positions]
+    index = [[min(max(floor(x) + first + k, 0), n - 1) for x in positions] for k in range(len(weights[0]))]
     return index, [list(tap) for tap in zip(*weights, strict=True)]
 
 
@@ -170,9 +171,9 @@ def _cubic(t: float) -> tuple[float, ...]:
 
 @reads_numbers
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """(…, C r^2, H, W) to (…, C, H r, W r), r = ``upscale_factor``: channels become pixels. Shi et al. (2016).
+    """Rearrange channels into pixels: (…, C r^2, H, W) to (…, C, H r, W r), r = ``upscale_factor``. Shi et al. (2016).
 
-    Raises ``ValueError`` on fewer than 3 axes, or where r^2 does not divide the channels.
+    Raises ``ValueError`` on fewer than 3 axes, or if r^2 does not divide the channels.
     """
     r = upscale_factor
     lead, (channels, height, width) = _image("pixel_shuffle", input)
@@ -186,9 +187,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 @reads_numbers
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """(…, C, H r, W r) to (…, C r^2, H, W), r = ``downscale_factor``: :func:`pixel_shuffle` undone.
+    """Rearrange pixels into channels, the inverse of :func:`pixel_shuffle`: (…, C, H r, W r) to (…, C r^2, H, W).
 
-    Raises ``ValueError`` on fewer than 3 axes, or where r does not divide height and width.
+    r is ``downscale_factor``. Raises ``ValueError`` on fewer than 3 axes, or if r does not divide height and width.
     """
     r = downscale_factor
     lead, (channels, height, width) = _image("pixel_unshuffle", input)
@@ -208,11 +209,11 @@ def _image(name: str, input: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @reads_numbers
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """(N, C, …) with its channels, as a matrix of ``groups`` rows, transposed: channel 0 of each group, channel 1 of each, …
+    """Interleave the channels of ``groups`` groups of (N, C, …): channel 0 of each group, then channel 1 of each, …
 
-    Zhang et al., "ShuffleNet" (2018). Raises ``ValueError`` on fewer than 3 axes, or where ``groups`` does not divide C.
+    Zhang et al., "ShuffleNet" (2018). Raises ``ValueError`` on fewer than 3 axes, or if ``groups`` does not divide C.
     """
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
-        raise ValueError(f"channel_shuffle: groups {groups} must divide the channels, axis 1 of at least 3, of shape {input.shape}")
+        raise ValueError(f"channel_shuffle: groups={groups} must divide the channels, axis 1 of at least 3, of shape {input.shape}")
     n, channels, *rest = input.shape
     return f.reshape(f.transpose(f.reshape(input, n, groups, channels // groups, *rest), 1, 2), input.shape)
