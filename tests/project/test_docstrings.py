@@ -83,11 +83,13 @@ def public_names() -> Iterator[tuple[str, Any]]:
 
 
 def exported(module: ModuleType) -> list[str]:
+    """The module's own names, and those that it gathers from its files."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
     return [
         name for name in dir(module)
-        if not name.startswith("_") and (module is ad or getattr(getattr(module, name), "__module__", None) == module.__name__)
+        if not name.startswith("_")
+        and (module is ad or str(getattr(getattr(module, name), "__module__", "")).startswith(module.__name__))
     ]  # fmt: skip
 
 
