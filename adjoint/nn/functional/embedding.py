@@ -30,9 +30,9 @@ def embedding(
         input: row indices from 0 to V - 1: integers of any shape (…).
         weight: the table, (V, D).
         padding_idx: a row that gets no gradient; negative counts from the end.
-        max_norm: rows that are looked up are first scaled down to this norm, in ``weight`` itself and without recording it.
+        max_norm: rows looked up are first scaled down to this norm, in ``weight`` itself and without recording it.
         norm_type: the order of that norm.
-        scale_grad_by_freq: whether to divide a row's gradient by the number of times it is looked up.
+        scale_grad_by_freq: whether to divide a row's gradient by the number of its look-ups.
 
     Returns (…, D).
 
@@ -108,9 +108,9 @@ def embedding_bag(
         input: row indices: one bag in each row of (B, N), or all bags concatenated, (N,).
         weight: the table, (V, D).
         offsets: where each bag of a vector starts, (B,), the first at 0; with ``include_last_offset`` also where the last one ends.
-        max_norm: rows that are looked up are first scaled down to this norm, in ``weight`` itself and without recording it.
+        max_norm: rows looked up are first scaled down to this norm, in ``weight`` itself and without recording it.
         norm_type: the order of that norm.
-        scale_grad_by_freq: whether to divide a row's gradient by the number of times it is looked up.
+        scale_grad_by_freq: whether to divide a row's gradient by the number of its look-ups.
         mode: ``"sum"``, ``"mean"`` or ``"max"``. An empty bag gives 0.
         per_sample_weights: factors of the rows, of the input's shape; with ``"sum"`` only.
         include_last_offset: whether ``offsets`` ends with the end of the last bag.
