@@ -1,4 +1,4 @@
-"""Weights in files: named tensors saved as safetensors, whole or not at all, and loaded without running anything."""
+"""Files: named tensors in the safetensors format, never pickled, and the atomic write behind every save."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from .autograd import Tensor
 from .autograd.creation import tensor
 from .backends.dtypes import ALL
-from .errors import FileFormatError, MissingExtra
+from .errors import FileFormatError
+from .lazy import import_extra
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-#: Endings that say another format than the one written.
+#: File extensions of other formats.
 _FOREIGN = (".pt", ".pth", ".pkl", ".pickle", ".npz", ".npy", ".h5", ".hdf5")
 
-#: From the format's names of element types to ours.
+#: Dtypes by their names in the format.
 _DTYPES = {f"{dtype.kind[0].upper()}{dtype.bits}": dtype.name for dtype in ALL if dtype.kind != "bool"} | {"BOOL": "bool"}
 
-
-#: What other files begin with, and what they are.
+#: Descriptions of other formats by their first bytes.
 _KINDS = {bytes((0x80, protocol)): "is a pickle, which is never read" for protocol in (2, 3, 4, 5)} | {
     b"PK\3\4": "is a zip archive, of pickles as PyTorch writes it or of arrays as NumPy does",
     b"\x93NUMPY": "is an array in NumPy's format",
@@ -31,11 +31,19 @@ _KINDS = {bytes((0x80, protocol)): "is a pickle, which is never read" for protoc
 
 @contextmanager
 def atomic_write(path: PathLike) -> Iterator[str]:
-    """The name of a temporary file, beside ``path`` and with its ending, to write to; it takes the place of ``path`` at the end.
+    """Save a file atomically: write to a temporary file beside ``path``, which replaces ``path`` when the block ends.
 
-    Where the block raises, or is interrupted, the temporary file is removed and what was at ``path`` stays as it was. The new
-    file has the permissions of the one it replaces; a symbolic link stays, and what it points to is replaced. Where ``path`` is a
-    device or a pipe there is nothing to replace: its own name is given, and written to. An ``OSError`` of the write names ``path``.
+    Where the block raises, or is interrupted, the temporary file is removed and ``path`` is unchanged. The file keeps its
+    permissions; of a symbolic link the target is replaced. A device or a pipe is written to directly.
+
+    Args:
+        path: the file to write.
+
+    Returns:
+        A context manager that gives the name of the temporary file, with the extension of ``path``.
+
+    Raises ``FileNotFoundError`` where the folder is missing, ``IsADirectoryError`` where ``path`` is a folder, and another
+    ``OSError``, which names ``path``, where it can not be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,20 +80,17 @@ def atomic_write(path: PathLike) -> Iterator[str]:
 
 
 def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
-    """Write named tensors, such as a module's ``state_dict()``, to a safetensors file, from any device and in any layout.
-
-    The write is atomic: a file of that name is replaced by the whole new one or not at all.
-
-    What is no tensor goes beside them as text: ``metadata={"optimizer": json.dumps(...)}``.
+    """Write named tensors, such as a module's ``state_dict()``, atomically to a safetensors file.
 
     Args:
-        metadata: text to keep beside them, for :func:`load_metadata`.
+        tensors: tensors by name, on any device and in any layout.
+        path: the file, whose name should end in ``.safetensors``.
+        metadata: strings by name to store beside them, such as ``{"optimizer": json.dumps(...)}``; see :func:`load_metadata`.
 
     Raises:
-        TypeError: a name or metadata that is not text, or a value that is not a tensor.
-        ValueError: a tensor is named ``__metadata__``, which the format keeps for itself; or the file's name ends as those of
-            another format do.
-        FileNotFoundError: there is no such folder; another ``OSError``: it can not be written there.
+        TypeError: a name or metadata that is not a string, or a value that is not a tensor.
+        ValueError: a tensor is named ``__metadata__``, which the format reserves; or the extension is that of another format.
+        OSError: the file can not be written; ``FileNotFoundError`` where the folder is missing.
         MissingExtra: safetensors is not installed.
     """
     safetensors = _safetensors()
@@ -94,33 +99,40 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise TypeError(
-                f"save: takes tensors by name, and {name!r} is a {type(value).__name__}; give nested tensors names such as "
-                "'state.0.exp_avg', and the rest as JSON text in metadata"
+                f"save: takes a flat dict of tensors, and {name!r} is a {type(value).__name__}; save a model with its optimizer by "
+                "train.save_checkpoint, and other values as JSON in metadata"
             )
         if name == "__metadata__":
-            raise ValueError("save: the format keeps the name '__metadata__' for itself; give the tensor another")
+            raise ValueError("save: the name '__metadata__' is reserved by the format; give the tensor another")
     for key, text in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(text, str):
-            raise TypeError(f"save: metadata is text by name, and {key!r} is a {type(text).__name__}")
+            raise TypeError(f"save: metadata is a dict of strings, and {key!r} is a {type(text).__name__}")
     if (ending := os.path.splitext(os.fsdecode(path))[1].lower()) in _FOREIGN:
-        raise ValueError(f"save: {os.fsdecode(path)}: what is written is safetensors, not {ending}; end the name in .safetensors")
-    arrays = {name: _in_rows(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
+        raise ValueError(f"save: {os.fsdecode(path)}: the format is safetensors, not {ending}; end the name in .safetensors")
+    arrays = {name: _row_major(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
     content = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
 
 
-def _in_rows(array: Any) -> Any:
-    """The NumPy array in row-major order, which is what the format writes whatever the strides say."""
+def _row_major(array: Any) -> Any:
+    """The NumPy array in row-major order, since the format ignores strides."""
     return array if array.flags.c_contiguous else array.copy()
 
 
 def load(path: PathLike, device: Any = None) -> dict[str, Tensor]:
-    """The tensors in a safetensors file by name, on ``device`` (the default one).
+    """Read the tensors in a safetensors file.
+
+    Args:
+        path: the file.
+        device: of the tensors; the default one by default.
+
+    Returns:
+        The tensors by name.
 
     Raises:
         FileNotFoundError: there is no such file.
-        FileFormatError: it is truncated, corrupt, of another format, or has a tensor of a dtype that there is none for here.
+        FileFormatError: it is truncated, corrupt, of another format, or has a tensor of an unsupported dtype.
         MissingExtra: safetensors is not installed.
     """
     path = os.fsdecode(path)
@@ -129,36 +141,32 @@ def load(path: PathLike, device: Any = None) -> dict[str, Tensor]:
         for name in names:
             if (dtype := file.get_slice(name).get_dtype()) not in _DTYPES:
                 raise FileFormatError(
-                    f"{path}: tensor {name!r} is {dtype}, which tensors can not hold; convert it where it was written"
+                    f"{path}: tensor {name!r} is {dtype}, which is not supported; convert it where it was written"
                 )
         return {name: tensor(file.get_tensor(name), device=device) for name in names}
 
 
 def load_metadata(path: PathLike) -> dict[str, str]:
-    """The text kept in a safetensors file beside its tensors; raises as :func:`load` does."""
+    """The strings stored beside the tensors of a safetensors file, by name. Raises what :func:`load` raises."""
     with _opened(path) as file:
         return dict(file.metadata() or {})
 
 
 def _safetensors() -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingExtra("safetensors", "files", "saving and loading weights") from error
-    return safetensors
+    import_extra("safetensors.numpy", "files", "saving and loading weights")
+    return import_extra("safetensors", "files", "saving and loading weights")
 
 
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Any]:
-    """The file, opened by safetensors, whose own errors are turned into ours."""
+    """The file, opened by safetensors, whose errors become :class:`FileFormatError`."""
     safetensors = _safetensors()
     path = os.fsdecode(path)
     with open(path, "rb") as file:
-        begin = file.read(9)
-    if begin[8:] != b"{":
-        kind = next((kind for start, kind in _KINDS.items() if begin.startswith(start)), "is of another format")
-        raise FileFormatError(f"{path}: not a safetensors file, it {kind if begin else 'is empty'}")
+        head = file.read(9)
+    if head[8:] != b"{":
+        kind = next((kind for start, kind in _KINDS.items() if head.startswith(start)), "is of another format")
+        raise FileFormatError(f"{path}: not a safetensors file, it {kind if head else 'is empty'}")
     try:
         with safetensors.safe_open(path, framework="np") as opened:
             yield opened

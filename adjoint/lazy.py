@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from .errors import MissingExtra
+
 
 def attach(module: dict[str, Any], sources: dict[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for a module whose names in ``sources`` are imported when they are first asked for.
@@ -50,3 +52,22 @@ class LazyModule:
         value = getattr(import_module(self._name, self._package), attribute)
         setattr(self, attribute, value)
         return value
+
+
+def import_extra(module: str, extra: str, purpose: str, package: str | None = None) -> Any:
+    """Import a module of an optional dependency.
+
+    Args:
+        module: its full name.
+        extra: the extra of this package that installs it.
+        purpose: what needs it, for the message.
+        package: the dependency's name on PyPI; by default the module's top level.
+
+    Raises :class:`~adjoint.errors.MissingExtra` where it is not installed.
+    """
+    top = module.partition(".")[0]
+    try:
+        import_module(top)
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtra(package or top, extra, purpose) from error

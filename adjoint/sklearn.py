@@ -1,14 +1,14 @@
-"""``MLPClassifier`` and ``MLPRegressor``: multilayer perceptrons as scikit-learn's estimators, for its pipelines and searches."""
+"""``MLPClassifier`` and ``MLPRegressor``: multilayer perceptrons as scikit-learn estimators, for its pipelines and searches."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from numbers import Integral
 from typing import Any
 
 from . import nn, train
+from .autograd.arguments import integers
 from .autograd.random import fork_rng, manual_seed
 from .backends import use_backend
 from .errors import MissingExtra
@@ -26,7 +26,7 @@ except ImportError as error:
 
 
 class _MLP(BaseEstimator):  # type: ignore[misc]
-    """What both share: building the network, training it, and its output for samples."""
+    """The base of both estimators: building the network, training it, and its output for samples."""
 
     def __init__(
         self,
@@ -63,15 +63,15 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _network(self, inputs: int, outputs: int) -> nn.Sequential:
-        given: Any = self.hidden_units
-        hidden = [given] if isinstance(given, Integral) else [] if isinstance(given, str) else list(given)
-        if not hidden or not all(isinstance(units, Integral) for units in hidden):
-            raise TypeError(f"hidden_units is a whole number, or several, not {given!r}")
-        return train.mlp(inputs, [int(units) for units in hidden], outputs, self.activation, self.dropout, self.penalty)
+        hidden = integers(type(self).__name__, "hidden_units", self.hidden_units)
+        widths = hidden if isinstance(hidden, tuple) else (hidden,)
+        if not widths:
+            raise TypeError(f"{type(self).__name__}: hidden_units must be an integer or several, not {self.hidden_units!r}")
+        return train.mlp(inputs, widths, outputs, self.activation, self.dropout, self.penalty)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """On the estimator's backend, with random numbers that no other thread draws from."""
+    def _environment(self) -> Iterator[None]:
+        """Use the estimator's backend, and default generators that no other thread draws from."""
         with use_backend(self.backend) if self.backend else nullcontext(), fork_rng():
             yield
 
@@ -83,7 +83,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
                 x, y, test_size=self.validation_fraction, random_state=random.randint(2**31 - 1), stratify=classes
             )
             held_out = (x_held, y_held)
-        with self._place():
+        with self._environment():
             manual_seed(int(random.randint(2**31 - 1)))
             model = self._network(x.shape[1], outputs)
             rule, settings = lookup("optimizer", self.optimizer, OPTIMIZERS)
@@ -96,15 +96,15 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
                 capture=self.capture, verbose=self.verbose,
             )  # fmt: skip
             if history.interrupted:
-                warnings.warn("the training was interrupted by Ctrl-C; the weights are those of then", stacklevel=3)
+                warnings.warn("the training was interrupted by Ctrl-C; the weights are those at that point", stacklevel=3)
             self.weights_ = model.get_weights()
         self.history_, self.n_iter_, self.n_outputs_ = history.history, len(history.epoch), outputs
 
     def _output(self, x: Any, *last: nn.Module) -> Any:
-        """The network's output in float64: to within rounding the same for a sample whichever others are given with it."""
+        """The network's output in float64, which does not depend on the other samples but for rounding."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype="float64")
-        with self._place():
+        with self._environment():
             model = self._network(x.shape[1], self.n_outputs_).double()
             model.set_weights(self.weights_)
             model.extend(last)
@@ -113,32 +113,37 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
 
 PARAMETERS = """
     Args:
-        hidden_units: how many units the hidden layer has, or each of several.
-        activation: a name in :data:`adjoint.train.names.ACTIVATIONS`.
-        penalty: by what the squares of the weights, but for biases, are added to the loss (L2).
-        dropout: the share of the hidden units that is left out at random in each step.
+        hidden_units: units of the hidden layer, or of each of several.
+        activation: a name in :data:`adjoint.train.registry.ACTIVATIONS`.
+        penalty: L2 penalty coefficient (biases excluded).
+        dropout: the probability of zeroing a hidden unit in each step.
         epochs: passes over the samples.
-        batch_size: samples a step.
-        learning_rate: None for the optimizer's own.
-        optimizer: a name in :data:`adjoint.train.names.OPTIMIZERS`, with Keras' defaults.
-        validation_fraction: the share that is held out, with ``early_stopping``.
-        early_stopping: stop when the held-out loss has not become smaller for ``patience`` epochs, and take the best weights.
-        random_state: a number, a RandomState or None, for weights, order, dropout and what is held out.
-        backend: where it is computed, ``"numpy"`` or ``"cupy"``; None is the default backend.
-        capture: record a step once and replay it, for the same numbers sooner.
-        verbose: as in ``fit`` (:func:`adjoint.train.trainer.fit`).
+        batch_size: samples per step.
+        learning_rate: None for the optimizer's default.
+        optimizer: a name in :data:`adjoint.train.registry.OPTIMIZERS`, with Keras' defaults.
+        validation_fraction: the fraction of samples to hold out, with ``early_stopping``.
+        early_stopping: stop when the held-out loss has not improved for ``patience`` epochs, and restore the best weights.
+        patience: epochs without improvement to wait, with ``early_stopping``.
+        random_state: a seed, a RandomState or None, for the weights, the shuffling, the dropout and the held-out samples.
+        backend: ``"numpy"`` or ``"cupy"``; None for the default backend.
+        capture: record a step once and replay it: same results, faster.
+        verbose: 0, 1, 2 or ``"auto"``, as in ``fit`` (:func:`adjoint.train.trainer.fit`).
 
     Attributes:
-        weights_: the weights as NumPy arrays; history_: the loss of each epoch; n_iter_: how many epochs there were;
-        n_features_in_, feature_names_in_: as scikit-learn has it.
+        weights_: the weights as NumPy arrays.
+        history_: loss and validation loss of each epoch.
+        n_iter_: the number of epochs.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+
+    ``fit`` raises ``ValueError`` and ``TypeError`` on unknown names and arguments out of range.
 """
 
 
 class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
-    """A multilayer perceptron that tells classes, trained on their cross entropy."""
+    """A multilayer perceptron for classification, trained on the cross entropy."""
 
     def fit(self, X: Any, y: Any) -> MLPClassifier:
-        """Learn from samples (N, features), numbers, and a class for each, (N,)."""
+        """Fit to samples X, (N, features), and their classes y, (N,), of any type; returns the estimator."""
         X, y = validate_data(self, X, y, dtype="float32")
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
@@ -148,23 +153,23 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> Any:
-        """The probability of each class, (N, classes), in the order of ``classes_``."""
+        """The class probabilities of samples X, (N, features): float64 (N, classes), in the order of ``classes_``."""
         return self._output(X, nn.Softmax(dim=-1))
 
     def predict_log_proba(self, X: Any) -> Any:
-        """The logarithm of :meth:`predict_proba`, exact also where a probability is too small for a number."""
+        """The logarithm of :meth:`predict_proba`, finite also where a probability underflows."""
         return self._output(X, nn.LogSoftmax(dim=-1))
 
     def predict(self, X: Any) -> Any:
-        """The most probable class of each sample, (N,)."""
+        """The most probable class of each sample of X, (N, features): (N,)."""
         numbers = self._output(X).argmax(axis=1)
         return self.classes_[numbers]
 
 
 class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
-    """A multilayer perceptron that tells numbers, trained on the mean squared error.
+    """A multilayer perceptron for regression, trained on the mean squared error.
 
-    Targets far from 0 and 1 are learned sooner when they are scaled: ``sklearn.compose.TransformedTargetRegressor``.
+    Scale targets whose mean and deviation are far from 0 and 1, by ``sklearn.compose.TransformedTargetRegressor``.
     """
 
     def __sklearn_tags__(self) -> Any:
@@ -173,16 +178,16 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
         return tags
 
     def fit(self, X: Any, y: Any) -> MLPRegressor:
-        """Learn from samples (N, features) and a number, or several, for each: (N,) or (N, outputs)."""
+        """Fit to samples X, (N, features), and targets y, (N,) or (N, outputs); returns the estimator."""
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype="float32")
-        self._flat = y.ndim == 1
+        self._one_dimensional = y.ndim == 1
         self._train(X, y.reshape(len(y), -1).astype("float32"), 1 if y.ndim == 1 else y.shape[1], "mse")
         return self
 
     def predict(self, X: Any) -> Any:
-        """The number, or the numbers, of each sample: (N,) or (N, outputs)."""
+        """The predictions for samples X, (N, features): float64 (N,) or (N, outputs), as y in :meth:`fit`."""
         output = self._output(X)
-        return output[:, 0] if self._flat else output
+        return output[:, 0] if self._one_dimensional else output
 
 
 for _estimator in (MLPClassifier, MLPRegressor):

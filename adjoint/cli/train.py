@@ -20,6 +20,7 @@ from ..autograd.random import manual_seed
 from ..backends import default, use_backend
 from ..errors import MissingExtra
 from ..files import atomic_write, save
+from ..lazy import import_extra
 from ..optim.lr_scheduler import CosineAnnealingLR
 from ..train import Callback, History, LearningRateScheduler, Metric, mlp
 from ..train.callbacks import Logs, progress
@@ -223,10 +224,7 @@ def split(table: data.Table, encoder: data.Encoder, options: argparse.Namespace)
 
 def linear_error(encoder: data.Encoder, rows: Rows, held_out: Rows) -> float:
     """The held-out mean absolute error, in the target's units, of ordinary least squares on the same features."""
-    try:
-        from sklearn.linear_model import LinearRegression
-    except ImportError:
-        raise MissingExtra("scikit-learn", "data", "the linear model to compare with") from None
+    linear_model = import_extra("sklearn.linear_model", "data", "the linear model to compare with", "scikit-learn")
     x, y, x_test, y_test = (t.cpu().numpy() for t in (*rows, *held_out))
-    predicted = LinearRegression().fit(x, y).predict(x_test)
+    predicted = linear_model.LinearRegression().fit(x, y).predict(x_test)
     return float(abs(predicted - y_test).mean()) * encoder.scale[1]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ..autograd import Tensor
 from ..autograd.creation import tensor
-from ..errors import FileFormatError, MissingExtra, nearest
+from ..errors import FileFormatError, nearest
+from ..lazy import import_extra
 from .dataset import TensorDataset
 from .idx import read_idx
 
@@ -93,10 +94,7 @@ def _verify(path: str, sha256: str) -> None:
 def _download(file: str) -> str:
     folder = os.environ.get("ADJOINT_DATA")
     hint = f" (ADJOINT_DATA names {folder}, which does not have it)" if folder else ""
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtra("pooch", "data", f"downloading {file}{hint}") from error
+    pooch = import_extra("pooch", "data", f"downloading {file}{hint}")
     source = FILES[file]
     try:
         path: str = pooch.retrieve(source.url, f"sha256:{source.sha256}", file, pooch.os_cache("adjoint"))
@@ -143,11 +141,7 @@ def digits() -> LabelledDataset:
 
 
 def _bundled(name: str) -> LabelledDataset:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "data", f"the data set {name}") from error
-    bunch = getattr(datasets, f"load_{name}")()
+    bunch = getattr(import_extra("sklearn.datasets", "data", f"the data set {name}", "scikit-learn"), f"load_{name}")()
     return LabelledDataset(
         tensor(bunch.data, dtype="float32"),
         tensor(bunch.target, dtype="int64"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from ..errors import MissingExtra
+from ..lazy import import_extra
 
 
 class History:
@@ -60,10 +60,7 @@ class History:
         """
         if not self.epoch:
             raise ValueError("History.plot: no epoch has ended yet")
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise MissingExtra("matplotlib", "plot", "the learning curve") from error
+        Figure: Any = import_extra("matplotlib.figure", "plot", "the learning curve").Figure
         names = [name for name in self.history if not name.startswith("val_") or name[4:] not in self.history]
 
         class Picture(Figure):

@@ -9,7 +9,7 @@ from .. import nn
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import as_tensor, linspace
 from ..autograd.functions import meshgrid, stack
-from ..errors import MissingExtra
+from ..lazy import import_extra
 from .compiled import threshold as threshold_of
 
 MARGIN = 0.1  #: around the samples, as a fraction of their extent
@@ -44,10 +44,7 @@ def plot_decision(
     >>> figure = train.plot_decision(nn.Linear(2, 3), [[0.0, 0.0], [1.0, 1.0]], [0, 2])
     >>> figure.savefig("classes.png")  # doctest: +SKIP
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plot", "the picture of a decision") from error
+    matplotlib_figure = import_extra("matplotlib.figure", "plot", "the plot of a decision surface")
     samples, classes = (as_tensor(part.to_numpy() if hasattr(part, "to_numpy") else part).detach() for part in (x, y))
     if samples.ndim != 2 or samples.shape[1] != 2 or not len(samples):
         raise ValueError(f"plot_decision: x has the shape {tuple(samples.shape)}; the samples have two numbers each, (N, 2)")
@@ -63,7 +60,7 @@ def plot_decision(
             f"plot_decision: the model gave the shape {tuple(output.shape)} for {len(plane)} samples; it must give (N,) or (N, C)"
         )
 
-    figure = Figure(figsize=(4.5, 3.6), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=(4.5, 3.6), layout="constrained")
     axes = figure.subplots()
     axis_values: list[Any] = [t.numpy(force=True) for t in (x1, x2)]
     if output.ndim == 2 and output.shape[1] > 1:

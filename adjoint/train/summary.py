@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .. import nn
 from ..autograd import Tensor, no_grad
 from ..autograd.creation import zeros
-from ..errors import MissingExtra
+from ..lazy import import_extra
 from .data_adapter import device_and_dtype, eval_mode, keeps_integers
 
 
@@ -80,9 +80,6 @@ def summary(self: nn.Module, input_shape: tuple[int, ...] | int | None = None) -
 
     Raises ``MissingExtra`` without rich.
     """
-    try:
-        from rich.console import Console
-    except ImportError as error:
-        raise MissingExtra("rich", "cli", "the table of layers") from error
+    console = import_extra("rich.console", "cli", "the table of layers").Console(markup=False, highlight=False)
     shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-    Console(markup=False, highlight=False).print(layer_table(self, shape))
+    console.print(layer_table(self, shape))

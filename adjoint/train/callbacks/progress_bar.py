@@ -64,7 +64,7 @@ class ProgressBar(Callback):
     def on_train_begin(self, logs: Logs) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"))
         self._bar: Any = Progress(*columns, TimeElapsedColumn(), console=self.console)
         total = self.params["epochs"] if self.per_epoch else self.params["steps"]
         self._task = self._bar.add_task("epoch", total=total, numbers="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ...errors import MissingExtra
+from ...lazy import import_extra
 from .base import Callback, Logs
 
 
@@ -23,11 +23,8 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Logs) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise MissingExtra("tensorboardX", "tensorboard", "logs for TensorBoard") from error
-        self._writers = {part: SummaryWriter(os.path.join(self.log_dir, part)) for part in ("train", "validation")}
+        library = import_extra("tensorboardX", "tensorboard", "logs for TensorBoard")
+        self._writers = {part: library.SummaryWriter(os.path.join(self.log_dir, part)) for part in ("train", "validation")}
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         for name, value in logs.items():
