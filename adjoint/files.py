@@ -15,6 +15,8 @@ from .lazy import import_extra
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
+PURPOSE = "saving and loading weights"
+
 #: File extensions of other formats.
 _FOREIGN = (".pt", ".pth", ".pkl", ".pickle", ".npz", ".npy", ".h5", ".hdf5")
 
@@ -93,7 +95,7 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
         OSError: the file can not be written; ``FileNotFoundError`` where the folder is missing.
         MissingExtra: safetensors is not installed.
     """
-    safetensors = _safetensors()
+    safetensors = import_extra("safetensors.numpy", "files", PURPOSE)
     if not isinstance(tensors, Mapping):
         raise TypeError(f"save: takes a dict of named tensors such as model.state_dict(), not a {type(tensors).__name__}")
     for name, value in tensors.items():
@@ -110,7 +112,7 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
     if (ending := os.path.splitext(os.fsdecode(path))[1].lower()) in _FOREIGN:
         raise ValueError(f"save: {os.fsdecode(path)}: the format is safetensors, not {ending}; end the name in .safetensors")
     arrays = {name: _row_major(value.backend.to_numpy(value._array)) for name, value in tensors.items()}
-    content = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
+    content = safetensors.save(arrays, dict(metadata) if metadata else None)
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
 
@@ -152,15 +154,10 @@ def load_metadata(path: PathLike) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
-def _safetensors() -> Any:
-    import_extra("safetensors.numpy", "files", "saving and loading weights")
-    return import_extra("safetensors", "files", "saving and loading weights")
-
-
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Any]:
     """The file, opened by safetensors, whose errors become :class:`FileFormatError`."""
-    safetensors = _safetensors()
+    safetensors = import_extra("safetensors", "files", PURPOSE)
     path = os.fsdecode(path)
     with open(path, "rb") as file:
         head = file.read(9)
