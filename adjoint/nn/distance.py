@@ -1,4 +1,4 @@
-"""Distances and cosines between vectors as modules."""
+"""Distances and angles between vectors as layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle between two tensors' vectors along ``dim``, no length taken below ``eps``."""
+    """The cosine of the angle between vectors along ``dim``, whose lengths count as at least ``eps``."""
 
     @reads_numbers
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
@@ -23,7 +23,7 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """The p-norm of x1 - x2 + ``eps`` along the last axis."""
+    """The p-norm of x1 - x2 + ``eps`` along the last axis; see :func:`~adjoint.nn.functional.pairwise_distance`."""
 
     @reads_numbers
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Padding as layers, for one, two or three axes of size behind (N, C) or (C)."""
+"""Padding as layers, over the last one, two or three axes of (N, C, *size) or (C, *size); see :func:`functional.pad`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .module import Module
 
 __all__ = [
     "CircularPad1d", "CircularPad2d", "CircularPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "ReflectionPad1d",
-    "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "ZeroPad1d",
-    "ZeroPad2d", "ZeroPad3d",
+    "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "ZeroPad1d", "ZeroPad2d",
+    "ZeroPad3d",
 ]  # fmt: skip
 
 
 class _Pad(Module):
-    """``padding`` at each end of the last ``axes`` axes: one number for all, or a pair an axis, the last axis first."""
+    """A layer declared by the number of axes that it pads, and the mode of :func:`functional.pad`."""
 
     axes: int
     mode: str
@@ -27,7 +27,7 @@ class _Pad(Module):
         super().__init__()
         self.padding = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
         if len(self.padding) != 2 * self.axes:
-            raise ValueError(f"{type(self).__name__}: padding is one number or {2 * self.axes}, not {self.padding}")
+            raise ValueError(f"{type(self).__name__}: padding must be one integer or {2 * self.axes}, not {self.padding}")
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.pad(input, self.padding, self.mode)
@@ -50,13 +50,13 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """``value`` at both ends of the last axis."""
+    """Pad the last axis with ``value``; ``padding`` is an integer or (before, after), negative to crop."""
 
     axes = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    """``value`` around the last two axes.
+    """Pad the last two axes with ``value``; ``padding`` is an integer or (left, right, top, bottom), negative to crop.
 
     >>> import adjoint as ad
     >>> ConstantPad2d((1, 0, 0, 1), 7.0)(ad.zeros(1, 1, 2))
@@ -68,94 +68,78 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """``value`` around the last three axes."""
+    """Pad the last three axes with ``value``; ``padding`` is an integer or a pair per axis, the last axis first."""
 
     axes = 3
 
 
-class _ZeroPad(_Pad):
-    mode = "constant"
+class ZeroPad1d(_Pad):
+    """Pad the last axis with zeros; ``padding`` is :class:`ConstantPad1d`'s."""
+
+    axes, mode = 1, "constant"
 
 
-class ZeroPad1d(_ZeroPad):
-    """Zeros at both ends of the last axis."""
+class ZeroPad2d(_Pad):
+    """Pad the last two axes with zeros; ``padding`` is :class:`ConstantPad2d`'s."""
 
-    axes = 1
-
-
-class ZeroPad2d(_ZeroPad):
-    """Zeros around the last two axes."""
-
-    axes = 2
+    axes, mode = 2, "constant"
 
 
-class ZeroPad3d(_ZeroPad):
-    """Zeros around the last three axes."""
+class ZeroPad3d(_Pad):
+    """Pad the last three axes with zeros; ``padding`` is :class:`ConstantPad3d`'s."""
 
-    axes = 3
-
-
-class _ReflectionPad(_Pad):
-    mode = "reflect"
+    axes, mode = 3, "constant"
 
 
-class ReflectionPad1d(_ReflectionPad):
-    """What lies inside, mirrored at the last axis' ends."""
+class ReflectionPad1d(_Pad):
+    """Pad the last axis with elements mirrored at its ends; ``padding`` is :class:`ConstantPad1d`'s."""
 
-    axes = 1
-
-
-class ReflectionPad2d(_ReflectionPad):
-    """What lies inside, mirrored at the last two axes' ends."""
-
-    axes = 2
+    axes, mode = 1, "reflect"
 
 
-class ReflectionPad3d(_ReflectionPad):
-    """What lies inside, mirrored at the last three axes' ends."""
+class ReflectionPad2d(_Pad):
+    """Pad the last two axes with elements mirrored at their ends; ``padding`` is :class:`ConstantPad2d`'s."""
 
-    axes = 3
-
-
-class _ReplicationPad(_Pad):
-    mode = "replicate"
+    axes, mode = 2, "reflect"
 
 
-class ReplicationPad1d(_ReplicationPad):
-    """The last axis' end elements, repeated."""
+class ReflectionPad3d(_Pad):
+    """Pad the last three axes with elements mirrored at their ends; ``padding`` is :class:`ConstantPad3d`'s."""
 
-    axes = 1
-
-
-class ReplicationPad2d(_ReplicationPad):
-    """The last two axes' end elements, repeated."""
-
-    axes = 2
+    axes, mode = 3, "reflect"
 
 
-class ReplicationPad3d(_ReplicationPad):
-    """The last three axes' end elements, repeated."""
+class ReplicationPad1d(_Pad):
+    """Pad the last axis with its end elements; ``padding`` is :class:`ConstantPad1d`'s."""
 
-    axes = 3
-
-
-class _CircularPad(_Pad):
-    mode = "circular"
+    axes, mode = 1, "replicate"
 
 
-class CircularPad1d(_CircularPad):
-    """What lies at the other end of the last axis."""
+class ReplicationPad2d(_Pad):
+    """Pad the last two axes with their end elements; ``padding`` is :class:`ConstantPad2d`'s."""
 
-    axes = 1
-
-
-class CircularPad2d(_CircularPad):
-    """What lies at the other ends of the last two axes."""
-
-    axes = 2
+    axes, mode = 2, "replicate"
 
 
-class CircularPad3d(_CircularPad):
-    """What lies at the other ends of the last three axes."""
+class ReplicationPad3d(_Pad):
+    """Pad the last three axes with their end elements; ``padding`` is :class:`ConstantPad3d`'s."""
 
-    axes = 3
+    axes, mode = 3, "replicate"
+
+
+class CircularPad1d(_Pad):
+    """Pad the last axis with elements from its other end; ``padding`` is :class:`ConstantPad1d`'s."""
+
+    axes, mode = 1, "circular"
+
+
+class CircularPad2d(_Pad):
+    """Pad the last two axes with elements from their other ends; ``padding`` is :class:`ConstantPad2d`'s."""
+
+    axes, mode = 2, "circular"
+
+
+class CircularPad3d(_Pad):
+    """Pad the last three axes with elements from their other ends; ``padding`` is :class:`ConstantPad3d`'s."""
+
+    axes, mode = 3, "circular"

@@ -1,4 +1,7 @@
-"""Pooling as layers, for one, two or three axes of size behind (N, C) or (C)."""
+"""Pooling as layers, over the last one, two or three axes of (N, C, *size) or (C, *size).
+
+Arguments, shapes and errors are those of the functions.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,20 @@ from ..autograd.arguments import reads_numbers
 from . import functional
 from .functional.convolution import Sizes, per_axis
 from .functional.pooling import OptionalSizes
-from .module import Module
+from .layer import FunctionLayer
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d", "MaxPool2d",
-    "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+    "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d",
+    "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
 ]  # fmt: skip
 
+# --- windows of a given size -------------------------------------------------------------------------------------------------
 
-class _MaxPool(Module):
-    """What :func:`functional.max_pool1d` and its like compute; see there."""
 
-    axes: int
+class _MaxPool(FunctionLayer):
+    _arguments = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+    _shown = _arguments[:-1]
 
     @reads_numbers
     def __init__(
@@ -38,25 +42,18 @@ class _MaxPool(Module):
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.return_indices, self.ceil_mode = padding, dilation, return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
-        pool = getattr(functional, f"max_pool{self.axes}d")
-        return pool(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
+    def forward(self, input: Tensor) -> Any:  # a pair with return_indices
+        return super().forward(input)
 
 
 class MaxPool1d(_MaxPool):
-    """The largest element of every window: (N, C, L) or (C, L) to (N, C, count) or (C, count)."""
+    """The maximum of every window of (N, C, L) or (C, L); see :func:`~adjoint.nn.functional.max_pool1d`."""
 
-    axes = 1
+    _function = staticmethod(functional.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
-    """The largest element of every window: (N, C, H, W) or (C, H, W) to (N, C, *count) or (C, *count).
+    """The maximum of every window of (N, C, H, W) or (C, H, W); see :func:`~adjoint.nn.functional.max_pool2d`.
 
     >>> import adjoint as ad
     >>> MaxPool2d(2)(ad.arange(16.0).reshape(1, 4, 4))
@@ -64,58 +61,18 @@ class MaxPool2d(_MaxPool):
              [13., 15.]]])
     """
 
-    axes = 2
+    _function = staticmethod(functional.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
-    """The largest element of every window: (N, C, D, H, W) or (C, D, H, W) to (N, C, *count) or (C, *count)."""
+    """The maximum of every window of (N, C, D, H, W) or (C, D, H, W); see :func:`~adjoint.nn.functional.max_pool3d`."""
 
-    axes = 3
-
-
-class _MaxUnpool(Module):
-    """What :func:`functional.max_unpool1d` and its like compute; see there."""
-
-    axes: int
-
-    @reads_numbers
-    def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
-        super().__init__()
-        name = type(self).__name__
-        self.kernel_size = per_axis(name, "kernel_size", kernel_size, self.axes)
-        self.stride = self.kernel_size if stride is None else per_axis(name, "stride", stride, self.axes)
-        self.padding = per_axis(name, "padding", padding, self.axes, 0)
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Any:
-        unpool = getattr(functional, f"max_unpool{self.axes}d")
-        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    _function = staticmethod(functional.max_pool3d)
 
 
-class MaxUnpool1d(_MaxUnpool):
-    """Maxima put back to where :class:`MaxPool1d` found them, among zeros."""
-
-    axes = 1
-
-
-class MaxUnpool2d(_MaxUnpool):
-    """Maxima put back to where :class:`MaxPool2d` found them, among zeros."""
-
-    axes = 2
-
-
-class MaxUnpool3d(_MaxUnpool):
-    """Maxima put back to where :class:`MaxPool3d` found them, among zeros."""
-
-    axes = 3
-
-
-class _AvgPool(Module):
-    """What :func:`functional.avg_pool2d` and its like compute; see there."""
-
-    axes: int
+class _AvgPool(FunctionLayer):
+    _arguments = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
+    _shown = _arguments[:3]
 
     @reads_numbers
     def __init__(
@@ -131,19 +88,11 @@ class _AvgPool(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
         self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
-    def forward(self, input: Tensor) -> Any:
-        pool = getattr(functional, f"avg_pool{self.axes}d")
-        how = (self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-        return pool(input, *how, self.divisor_override)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 class AvgPool1d(_AvgPool):
-    """The mean of every window: (N, C, L) or (C, L) to (N, C, count) or (C, count)."""
+    """The mean of every window of (N, C, L) or (C, L); see :func:`~adjoint.nn.functional.avg_pool1d`."""
 
-    axes = 1
+    _function = staticmethod(functional.avg_pool1d)
 
     @reads_numbers
     def __init__(
@@ -160,118 +109,136 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of every window: (N, C, H, W) or (C, H, W) to (N, C, *count) or (C, *count)."""
+    """The mean of every window of (N, C, H, W) or (C, H, W); see :func:`~adjoint.nn.functional.avg_pool2d`."""
 
-    axes = 2
+    _function = staticmethod(functional.avg_pool2d)
 
 
 class AvgPool3d(_AvgPool):
-    """The mean of every window: (N, C, D, H, W) or (C, D, H, W) to (N, C, *count) or (C, *count)."""
+    """The mean of every window of (N, C, D, H, W) or (C, D, H, W); see :func:`~adjoint.nn.functional.avg_pool3d`."""
 
-    axes = 3
+    _function = staticmethod(functional.avg_pool3d)
 
 
-class _LPPool(Module):
-    """What :func:`functional.lp_pool1d` and its like compute; see there."""
-
-    axes: int
+class _LPPool(FunctionLayer):
+    _arguments = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     @reads_numbers
     def __init__(self, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False) -> None:
         super().__init__()
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
-        pool = getattr(functional, f"lp_pool{self.axes}d")
-        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
-
-    def extra_repr(self) -> str:
-        return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
-
 
 class LPPool1d(_LPPool):
-    """(sum of x^p)^(1/p) of every window, p being ``norm_type``: (N, C, L) or (C, L) to (N, C, count) or (C, count)."""
+    """The p-norm of every window of (N, C, L) or (C, L); see :func:`~adjoint.nn.functional.lp_pool1d`."""
 
-    axes = 1
+    _function = staticmethod(functional.lp_pool1d)
 
 
 class LPPool2d(_LPPool):
-    """(sum of x^p)^(1/p) of every window, p being ``norm_type``: (N, C, H, W) or (C, H, W) to (N, C, *count) or (C, *count)."""
+    """The p-norm of every window of (N, C, H, W) or (C, H, W); see :func:`~adjoint.nn.functional.lp_pool2d`."""
 
-    axes = 2
+    _function = staticmethod(functional.lp_pool2d)
 
 
 class LPPool3d(_LPPool):
-    """(sum of x^p)^(1/p) of every window, p being ``norm_type``, over the last three axes."""
+    """The p-norm of every window of (N, C, D, H, W) or (C, D, H, W); see :func:`~adjoint.nn.functional.lp_pool3d`."""
 
-    axes = 3
+    _function = staticmethod(functional.lp_pool3d)
 
 
-class _AdaptiveAvgPool(Module):
-    """What :func:`functional.adaptive_avg_pool1d` and its like compute; see there."""
+# --- to a given size ---------------------------------------------------------------------------------------------------------
 
-    axes: int
+
+class _AdaptiveAvgPool(FunctionLayer):
+    _arguments = ("output_size",)
 
     @reads_numbers
     def __init__(self, output_size: OptionalSizes) -> None:
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, input: Tensor) -> Any:
-        return getattr(functional, f"adaptive_avg_pool{self.axes}d")(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
-
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """The means of ``output_size`` windows that cover the last axis."""
+    """The means of ``output_size`` windows that cover L; see :func:`~adjoint.nn.functional.adaptive_avg_pool1d`."""
 
-    axes = 1
+    _function = staticmethod(functional.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """The means of windows that cover the last two axes, as many as ``output_size`` says; None keeps an axis as it is."""
+    """The means of ``output_size`` windows that cover (H, W); see :func:`~adjoint.nn.functional.adaptive_avg_pool2d`."""
 
-    axes = 2
+    _function = staticmethod(functional.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """The means of windows that cover the last three axes, as many as ``output_size`` says; None keeps an axis as it is."""
+    """The means of ``output_size`` windows that cover (D, H, W); see :func:`~adjoint.nn.functional.adaptive_avg_pool3d`."""
 
-    axes = 3
+    _function = staticmethod(functional.adaptive_avg_pool3d)
 
 
-class _AdaptiveMaxPool(Module):
-    """What :func:`functional.adaptive_max_pool1d` and its like compute; see there."""
-
-    axes: int
+class _AdaptiveMaxPool(FunctionLayer):
+    _arguments, _shown = ("output_size", "return_indices"), ("output_size",)
 
     @reads_numbers
     def __init__(self, output_size: OptionalSizes, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, input: Tensor) -> Any:
-        return getattr(functional, f"adaptive_max_pool{self.axes}d")(input, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+    def forward(self, input: Tensor) -> Any:  # a pair with return_indices
+        return super().forward(input)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """The maxima of ``output_size`` windows that cover the last axis."""
+    """The maxima of ``output_size`` windows that cover L; see :func:`~adjoint.nn.functional.adaptive_max_pool1d`."""
 
-    axes = 1
+    _function = staticmethod(functional.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """The maxima of windows that cover the last two axes, as many as ``output_size`` says; None keeps an axis as it is."""
+    """The maxima of ``output_size`` windows that cover (H, W); see :func:`~adjoint.nn.functional.adaptive_max_pool2d`."""
 
-    axes = 2
+    _function = staticmethod(functional.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """The maxima of windows that cover the last three axes, as many as ``output_size`` says; None keeps an axis as it is."""
+    """The maxima of ``output_size`` windows that cover (D, H, W); see :func:`~adjoint.nn.functional.adaptive_max_pool3d`."""
 
-    axes = 3
+    _function = staticmethod(functional.adaptive_max_pool3d)
+
+
+# --- unpooling ---------------------------------------------------------------------------------------------------------------
+
+
+class _MaxUnpool(FunctionLayer):
+    _arguments = ("kernel_size", "stride", "padding")
+    _axes: int
+
+    @reads_numbers
+    def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
+        super().__init__()
+        name, axes = type(self).__name__, self._axes
+        self.kernel_size = per_axis(name, "kernel_size", kernel_size, axes)
+        self.stride = self.kernel_size if stride is None else per_axis(name, "stride", stride, axes)
+        self.padding = per_axis(name, "padding", padding, axes, 0)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Any:
+        return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """Maxima at their positions before :class:`MaxPool1d`, among zeros; see :func:`~adjoint.nn.functional.max_unpool1d`."""
+
+    _function, _axes = staticmethod(functional.max_unpool1d), 1
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """Maxima at their positions before :class:`MaxPool2d`, among zeros; see :func:`~adjoint.nn.functional.max_unpool2d`."""
+
+    _function, _axes = staticmethod(functional.max_unpool2d), 2
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """Maxima at their positions before :class:`MaxPool3d`, among zeros; see :func:`~adjoint.nn.functional.max_unpool3d`."""
+
+    _function, _axes = staticmethod(functional.max_unpool3d), 3

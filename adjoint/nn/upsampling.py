@@ -1,4 +1,4 @@
-"""Layers that change an image's size, or rearrange channels into pixels and back."""
+"""Layers that resize images and sequences, or rearrange channels into pixels and back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from . import functional
+from .layer import FunctionLayer
 from .module import Module
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 
 
 class Upsample(Module):
-    """(N, C, d1, …) in another size: :func:`~adjoint.nn.functional.interpolate`, whose arguments these are.
+    """Interpolate (N, C, d1, …) to another size; arguments are those of :func:`~adjoint.nn.functional.interpolate`.
 
     >>> Upsample(scale_factor=2, mode="bilinear")
     Upsample(scale_factor=2.0, mode='bilinear')
@@ -43,12 +44,12 @@ class Upsample(Module):
         )
 
     def extra_repr(self) -> str:
-        given = f"size={self.size!r}" if self.scale_factor is None else f"scale_factor={self.scale_factor!r}"
-        return f"{given}, mode={self.mode!r}"
+        target = f"size={self.size!r}" if self.scale_factor is None else f"scale_factor={self.scale_factor!r}"
+        return f"{target}, mode={self.mode!r}"
 
 
 class UpsamplingNearest2d(Upsample):
-    """:class:`Upsample` of images by the nearest pixel."""
+    """:class:`Upsample` of images to ``size`` or by ``scale_factor``, nearest."""
 
     @reads_numbers
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None) -> None:
@@ -56,53 +57,41 @@ class UpsamplingNearest2d(Upsample):
 
 
 class UpsamplingBilinear2d(Upsample):
-    """:class:`Upsample` of images, bilinear, with the corners' middles where they were."""
+    """:class:`Upsample` of images to ``size`` or by ``scale_factor``, bilinear with aligned corners."""
 
     @reads_numbers
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None) -> None:
         super().__init__(size, scale_factor, "bilinear", align_corners=True)
 
 
-class PixelShuffle(Module):
-    """(…, C r^2, H, W) to (…, C, H r, W r): :func:`~adjoint.nn.functional.pixel_shuffle`."""
+class PixelShuffle(FunctionLayer):
+    """(…, C r^2, H, W) to (…, C, H r, W r), r = ``upscale_factor``; see :func:`~adjoint.nn.functional.pixel_shuffle`."""
+
+    _function, _arguments = staticmethod(functional.pixel_shuffle), ("upscale_factor",)
 
     @reads_numbers
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
         self.upscale_factor = upscale_factor
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.pixel_shuffle(input, self.upscale_factor)
 
-    def extra_repr(self) -> str:
-        return f"upscale_factor={self.upscale_factor}"
+class PixelUnshuffle(FunctionLayer):
+    """(…, C, H r, W r) to (…, C r^2, H, W), r = ``downscale_factor``; see :func:`~adjoint.nn.functional.pixel_unshuffle`."""
 
-
-class PixelUnshuffle(Module):
-    """(…, C, H r, W r) to (…, C r^2, H, W): :func:`~adjoint.nn.functional.pixel_unshuffle`."""
+    _function, _arguments = staticmethod(functional.pixel_unshuffle), ("downscale_factor",)
 
     @reads_numbers
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
         self.downscale_factor = downscale_factor
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.pixel_unshuffle(input, self.downscale_factor)
 
-    def extra_repr(self) -> str:
-        return f"downscale_factor={self.downscale_factor}"
+class ChannelShuffle(FunctionLayer):
+    """(N, C, …) with the channels of its ``groups`` interleaved; see :func:`~adjoint.nn.functional.channel_shuffle`."""
 
-
-class ChannelShuffle(Module):
-    """(N, C, …) with the channels of its groups interleaved: :func:`~adjoint.nn.functional.channel_shuffle`."""
+    _function, _arguments = staticmethod(functional.channel_shuffle), ("groups",)
 
     @reads_numbers
     def __init__(self, groups: int) -> None:
         super().__init__()
         self.groups = groups
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.channel_shuffle(input, self.groups)
-
-    def extra_repr(self) -> str:
-        return f"groups={self.groups}"

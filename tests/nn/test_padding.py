@@ -74,7 +74,7 @@ MISTAKES = {
     "too few axes": (lambda: F.pad(ad.ones(1, 1, 3, 3), (1, 1), "reflect"), r"all axes of size in \(C, \*size\)"),
     "too little to reflect": (lambda: F.pad(X, (3, 0), "reflect"), "axis 2 of length 3"),
     "too little to wrap": (lambda: F.pad(X, (4, 0), "circular"), "only to an axis at least as long"),
-    "a layer's numbers": (lambda: nn.ZeroPad2d((1, 1)), "ZeroPad2d: padding is one number or 4"),
+    "a layer's numbers": (lambda: nn.ZeroPad2d((1, 1)), "ZeroPad2d: padding must be one integer or 4"),
 }
 
 
