@@ -57,6 +57,6 @@ class AlphaDropout(Dropout):
 
 
 class FeatureAlphaDropout(Dropout):
-    """:class:`AlphaDropout` of whole channels of (N, C, …)."""
+    """:class:`AlphaDropout` of whole channels of (N, C, …), each with probability ``p``."""
 
     _function = staticmethod(functional.feature_alpha_dropout)
