@@ -32,6 +32,21 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    """A path from the root, as in ``adjoint/nn/``, or a file of the folder that is named before it in the same line."""
+    missing = []
+    for line in re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL).splitlines():
+        folder: Path | None = None
+        for path in re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.txt|\.ipynb))`", line):
+            inside = ROOT if re.match(r"(adjoint|tests|docs|benchmarks|notebooks)/", path) else folder
+            if inside is not None and not (inside / path).exists():
+                missing.append(path)
+            if inside is ROOT and path.endswith("/"):
+                folder = ROOT / path
+    assert not missing
+
+
 def test_the_report_of_operations_is_as_the_source_is() -> None:
     report = runpy.run_path(str(ROOT / "docs" / "op_report.py"))
     written = report["PAGE"].read_text(encoding="utf-8")
