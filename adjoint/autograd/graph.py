@@ -162,7 +162,7 @@ def pull_back(
             cotangents[edge] = g
             if isinstance(edge, Node):
                 heappush(pending, (-edge.time, edge))
-    with roots[0][0].backend.quiet(), enable_grad() if create_graph else _NOTHING:
+    with roots[0][0].backend.suppress_warnings(), enable_grad() if create_graph else _NOTHING:
         while pending:
             node = heappop(pending)[1]  # nodes computed from it are later, so its cotangent is complete
             g = cotangents.pop(node)

@@ -248,7 +248,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise ValueError("multinomial: the weights are finite numbers from 0")
     fewest = (weights > 0).sum(-1).min()
     if not backend.truth((fewest >= (1 if replacement else num_samples))._array):
-        found = backend.told(fewest._array)
+        found = backend.scalar_for_message(fewest._array)
         raise ValueError(f"multinomial: only {found} weights of a row are above 0, to draw {num_samples} from")
     rows, n = weights.shape
     if replacement:

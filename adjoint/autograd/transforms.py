@@ -177,7 +177,7 @@ class _Call:
 
     def _check_linear(self, code: str, along: list[tuple[Tensor, Tensor]], pushed: list[Tensor]) -> None:
         """Raise ``GraphError`` unless u^T J t, at u = 1, is the same by u^T J and by J t: ``code`` may have left the graph."""
-        with no_grad(), pushed[0].backend.quiet():
+        with no_grad(), pushed[0].backend.suppress_warnings():
             terms = [g * t.to(g.dtype) for g, t in along]
             by_rows, by_columns = (
                 f.stack([f.stack([x.double().sum(), x.double().abs().sum()]).to(device=pushed[0].backend) for x in parts]).sum(0)

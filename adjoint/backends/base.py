@@ -63,10 +63,10 @@ class Extras(Protocol):
 
     block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
 
-    def lanes(self, function: Callable[[list[Any]], Any], parts: list[Any]) -> list[Any]:
-        """``function`` of the first half of the parts and of the others, or of all; what each gives, in order.
+    def run_parallel(self, function: Callable[[list[Any]], Any], parts: list[Any]) -> list[Any]:
+        """``[function(first half), function(second half)]`` of ``parts``; ``[function(parts)]`` if there are fewer than two.
 
-        They may be done at the same time, so that none may read what the other writes.
+        The two branches may run at the same time: neither may read what the other writes.
         """
 
     def sliding_windows(self, x: Array, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
@@ -156,8 +156,8 @@ class Backend(Protocol):
     def truth(self, condition: Array) -> bool:
         """The truth of a 0-d array, to choose a way by: on a GPU it waits for it."""
 
-    def told(self, array: Array) -> int | float:
-        """A single number, for a message: nothing that is computed may depend on it."""
+    def scalar_for_message(self, array: Array) -> int | float:
+        """The value of a 0-d array, for error messages only."""
 
     def random(self, seed: int) -> RandomState:
         """A new stream that starts from ``seed``."""
@@ -168,8 +168,8 @@ class Backend(Protocol):
     def synchronize(self) -> None:
         """Return when all work issued so far is done."""
 
-    def quiet(self) -> AbstractContextManager[Any]:
-        """A context in which division by zero, overflow and the like give inf and NaN without a warning."""
+    def suppress_warnings(self) -> AbstractContextManager[Any]:
+        """A context in which division by zero, overflow and invalid operations give inf and NaN without a warning."""
 
     def memory(self) -> dict[str, int]:
         """Bytes in use and reserved, where the library can tell: ``{"used": …, "reserved": …}``."""

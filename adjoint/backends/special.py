@@ -289,12 +289,12 @@ def overlap_add(xp: Any, x: Any, shape: Any, stride: Any, dilation: Any) -> Any:
     return x
 
 
-def halves(parts: Sequence[Any]) -> list[Sequence[Any]]:
-    """The first half and the second; all in one, where there are no two."""
+def split_in_half(parts: Sequence[Any]) -> list[Sequence[Any]]:
+    """The first half and the second half; one list if there are fewer than two parts."""
     half = (len(parts) + 1) // 2
     return [parts[:half], parts[half:]] if len(parts) > 1 else [parts]
 
 
-def lanes(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """One half after the other."""
-    return [function(some) for some in halves(parts)]
+def run_parallel(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+    """``xp.run_parallel`` on a single thread."""
+    return [function(some) for some in split_in_half(parts)]

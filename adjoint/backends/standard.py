@@ -26,7 +26,7 @@ CREATION = "zeros ones full empty arange linspace eye asarray from_dlpack".split
 #: What a backend supplies beyond the standard. Signatures and meaning are in :class:`adjoint.backends.base.Extras`.
 EXTRAS = (
     "astype contiguous getitem setitem index_put last_writes scatter_add diagonal are_indices erf normal_cdf sigmoid "
-    "root_mean_square block_bytes lanes sliding_windows overlap_add cholesky eigh inv qr slogdet solve svd"
+    "root_mean_square block_bytes run_parallel sliding_windows overlap_add cholesky eigh inv qr slogdet solve svd"
 ).split()
 
 STANDARD = UNARY + BINARY + REDUCTIONS + SHAPES + OTHERS

@@ -83,7 +83,7 @@ def namespace() -> Namespace:
     xp.index_put, xp.last_writes = partial(special.index_put, xp), partial(special.last_writes, xp)
     xp.root_mean_square = silently(partial(special.root_mean_square, xp))
     vars(xp).update(factorizations(xp, strict.linalg))
-    xp.block_bytes, xp.lanes = 1024, special.lanes  # so that there are several parts in the smallest test
+    xp.block_bytes, xp.run_parallel = 1024, special.run_parallel  # so that there are several parts in the smallest test
     xp.sliding_windows, xp.overlap_add = windows, partial(special.overlap_add, xp)
     return xp
 

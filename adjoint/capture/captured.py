@@ -87,7 +87,7 @@ class Replay:
             if holds is False:
                 return _MISSED
             self._check_names()
-        if not self.run.ahead(arrays):
+        if not self.run.prologue(arrays):
             return _MISSED
         try:
             if self.has_early_effects and self.scalars(False) is None:  # foreseen, before anything is done
@@ -100,7 +100,7 @@ class Replay:
             ) from None
         if numbers is None:
             return _MISSED
-        with self.backend.quiet():
+        with self.backend.suppress_warnings():
             outputs = self.run.body(numbers)
         self.stamp()
         for instance, name, value in self.assigned:
@@ -296,7 +296,7 @@ class Captured:
             outputs: list[Tensor] = []
             template = _emptied(result, outputs)
             for tensor in outputs:
-                if type(tensor._array) is Recorded and tensor._array.value.kind != "outside":
+                if type(tensor._array) is Recorded and tensor._array.value.kind != "external":
                     tensor.detach_()  # the graph goes, and what only it held
             del result
             recording.keep_assigned()
@@ -309,15 +309,15 @@ class Captured:
                 "would not change it; return it, or write it into a tensor that was there before"
             )
         for held in made:
-            if not held.value.memory.outside:  # the tensors that a graph knew it by are gone
+            if not held.value.buffer.external:  # the tensors that a graph knew it by are gone
                 writes.forget(backend, held.array)
         copy = backend.xp.asarray
         given_again = _filled(
-            template, [Tensor(copy(held.array, copy=True) if held.value.memory.outside else held.array, backend) for held in made]
+            template, [Tensor(copy(held.array, copy=True) if held.value.buffer.external else held.array, backend) for held in made]
         )
         recorder = recording.recorder
         program = recorder.program([held.value for held in made])
-        stamp = writes.stamp(backend, program.written_outside(), self.title)
+        stamp = writes.stamp(backend, program.external_writes(), self.title)
         stamp()
         if any(tensor._array is not array for tensor, array, _ in recording.tensors.values()):
             return given_again  # an optimizer has taken parameters into its memory: the next call finds them there
@@ -337,7 +337,7 @@ class Captured:
                 )
             return given_again
         known.changed.clear()
-        passes.improve(program)
+        passes.optimize(program)
         replay = Replay(recording, program, template, (args, kwargs), stamp)
         known.append(replay)
         self.recordings += 1

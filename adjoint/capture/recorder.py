@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.special import halves
+from ..backends.special import split_in_half
 from ..errors import CaptureError
-from ..replay.program import Check, Lane, Memory, Op, Program, Value, is_basic
+from ..replay.program import Branch, Buffer, Guard, Op, Program, Value, is_basic
 from .expressions import Expression, ScalarProgram, SymbolicNumber
 from .refusals import refused
 from .strides import laid_out
@@ -82,7 +82,7 @@ def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) 
         recorder, before = self.recorder, self.value
         function(self.array, recorder.real(other))
         if recorder.is_alone(self, other):  # as good as a new array, which is easier to tell about
-            self.value = Value("made", self.array)
+            self.value = Value("computed", self.array)
             recorder.log(Op(name, new, (before, recorder.valued(other)), {}, self.value))
         else:
             recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
@@ -115,19 +115,19 @@ class Recorder:
         self.backend, self.thread, self.paused = backend, threading.get_ident(), False
         self.plain = backend.xp
         self.ops: list[Op] = []
-        self.checks: list[Check] = []
+        self.guards: list[Guard] = []
         self.scalars = ScalarProgram()
         self.arguments: list[Value] = []
         self._outside: dict[int, Recorded] = {}
-        self._memories: dict[int, Memory] = {}
-        self._stretches: list[tuple[int, int, Memory]] = []
+        self._buffers: dict[int, Buffer] = {}
+        self._stretches: list[tuple[int, int, Buffer]] = []
         self._owners: list[Any] = []  # kept, so that their identities stay theirs
         self._numbers: dict[Expression, Value] = {}
-        self._viewed: set[Memory] = set()
-        self._of_arguments: set[Memory] = set()
-        self._picks: dict[Memory, tuple[Memory, int]] = {}  # of x[i], i a 0-d tensor: the memory of x, and its writes until then
-        self._writes: Counter[Memory] = Counter()
-        self._lane: Lane | None = None
+        self._viewed: set[Buffer] = set()
+        self._of_arguments: set[Buffer] = set()
+        self._picks: dict[Buffer, tuple[Buffer, int]] = {}  # of x[i], i a 0-d tensor: the memory of x, and its writes until then
+        self._writes: Counter[Buffer] = Counter()
+        self._branch: Branch | None = None
         self._regions = 0
         self.xp: Any = self._namespace()
 
@@ -153,7 +153,7 @@ class Recorder:
                 setattr(made, name, partial(self.call_named, name, member))
             else:
                 setattr(made, name, member)
-        made.getitem, made.setitem, made.lanes = self.getitem, self.setitem, self.lanes
+        made.getitem, made.setitem, made.run_parallel = self.getitem, self.setitem, self.run_parallel
         return made
 
     # --- arrays in and out ---------------------------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ class Recorder:
         if kind is SymbolicNumber:
             return self._number(part)
         if isinstance(part, self.backend.array_types) and hasattr(part, "__setitem__"):
-            return self.outside(part).value
+            return self.external(part).value
         return part
 
     def check_current(self, held: Recorded) -> None:
         """Raise :class:`CaptureError` on x[i], i a 0-d tensor, if x was written to since."""
-        memory = held.value.memory
+        memory = held.value.buffer
         while memory in self._picks:
             memory, writes = self._picks[memory]
             if self._writes[memory] != writes:
@@ -198,34 +198,34 @@ class Recorder:
             value.expression = number.expression
         return self._numbers[number.expression]
 
-    def outside(self, array: Array) -> Recorded:
+    def external(self, array: Array) -> Recorded:
         """What stands for an array that was there before the call."""
         held = self._outside.get(id(array))
         if held is None:
-            value = Value("outside", array, self._memory_of(array))
+            value = Value("external", array, self._buffer_of(array))
             value.array, value.extent = array, self.backend.extent(array)
             held = self._outside[id(array)] = Recorded(array, value, self)
         return held
 
     def knows(self, array: Array) -> bool:
         """Whether memory of this array, from outside, was an operand."""
-        return isinstance(array, self.backend.array_types) and id(self.backend.owner(array)) in self._memories
+        return isinstance(array, self.backend.array_types) and id(self.backend.owner(array)) in self._buffers
 
-    def _memory_of(self, array: Array) -> Memory:
+    def _buffer_of(self, array: Array) -> Buffer:
         """The memory of an array from outside: its owner's. :meth:`program` joins that of other owners of the same bytes."""
         owner: Any = self.backend.owner(array)
-        if id(owner) not in self._memories:
+        if id(owner) not in self._buffers:
             low, high = self.backend.extent(owner if isinstance(owner, self.backend.array_types) else array)
-            memory = self._memories[id(owner)] = Memory(True, owner)
+            memory = self._buffers[id(owner)] = Buffer(True, owner)
             self._stretches.append((low, high, memory))
             self._owners.append(owner)
-        return self._memories[id(owner)]
+        return self._buffers[id(owner)]
 
     def program(self, outputs: list[Value]) -> Program:
         """The program that was recorded. Outside arrays that share bytes share one memory in it, whoever owns them."""
-        program = Program(self.backend, self.ops, self.arguments, outputs, self.checks)
-        joined: dict[Memory, Memory] = {}
-        behind, last = 0, Memory()
+        program = Program(self.backend, self.ops, self.arguments, outputs, self.guards)
+        joined: dict[Buffer, Buffer] = {}
+        behind, last = 0, Buffer()
         for low, high, memory in sorted(self._stretches, key=lambda stretch: stretch[:2]):
             if low < behind and low < high:
                 joined[memory] = last
@@ -234,21 +234,21 @@ class Recorder:
             behind = max(behind, high)
         if joined:
             for value in program.values():
-                value.memory = joined.get(value.memory, value.memory)
+                value.buffer = joined.get(value.buffer, value.buffer)
         return program
 
     def argument(self, array: Array) -> Recorded:
         """What stands for an array that is given anew at each call."""
         value = Value("argument", array)
         self.arguments.append(value)
-        self._of_arguments.add(value.memory)
+        self._of_arguments.add(value.buffer)
         return Recorded(array, value, self)
 
     def keep(self, held: Recorded) -> None:
         """Have the array of ``held``, which the call made, be where each later call leaves its own."""
         value = held.value
-        if value.kind == "made" and not value.memory.outside:
-            value.memory.outside, value.memory.owner = True, self.backend.owner(held.array)
+        if value.kind == "computed" and not value.buffer.external:
+            value.buffer.external, value.buffer.owner = True, self.backend.owner(held.array)
             value.array = held.array
 
     # --- what is done ----------------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ class Recorder:
         if not hasattr(out, "__setitem__"):  # a single number
             out = self.plain.asarray(out)
         inputs = self.valued(args)
-        value = Value("made", out)
+        value = Value("computed", out)
         if self.backend.is_view(out):
             owner = self.backend.owner(out)
             for part in args:
@@ -282,8 +282,8 @@ class Recorder:
                     if self._is_same(part.array, out):
                         return part
                     value.is_view_of(part.value)
-                    self._viewed.add(value.memory)
-                    if value.memory.outside:
+                    self._viewed.add(value.buffer)
+                    if value.buffer.external:
                         value.extent = self.backend.extent(out)
         op = Op(name, function, inputs, {key: self.valued(part) for key, part in kwargs.items()}, value)
         op.draws = draws
@@ -297,13 +297,15 @@ class Recorder:
         places = [part for part in parts if type(part) is Recorded]
         if type(x) is not Recorded or type(picked) is not Recorded or not places or any(place.shape != () for place in places):
             return picked
-        integers = tuple([type(self.backend).told(self.backend, part.array) if type(part) is Recorded else part for part in parts])
+        integers = tuple(
+            [type(self.backend).scalar_for_message(self.backend, part.array) if type(part) is Recorded else part for part in parts]
+        )
         if not is_basic(integers):
             return picked
         if picked.size:
             picked = laid_out(self.xp, picked, *self._strides(self.plain.getitem(x.array, integers)))
-        self._picks[picked.value.memory] = x.value.memory, self._writes[x.value.memory]
-        self._viewed |= {picked.value.memory, x.value.memory}
+        self._picks[picked.value.buffer] = x.value.buffer, self._writes[x.value.buffer]
+        self._viewed |= {picked.value.buffer, x.value.buffer}
         return picked
 
     def _strides(self, array: Any) -> tuple[list[int], int]:
@@ -328,7 +330,7 @@ class Recorder:
     def is_alone(self, held: Recorded, other: Any) -> bool:
         """Whether what is written to ``held`` is seen through it alone, and has the form that a new result would have."""
         value = held.value
-        if value.kind != "made" or value.base is not None or value.memory.outside or value.memory in self._viewed:
+        if value.kind != "computed" or value.base is not None or value.buffer.external or value.buffer in self._viewed:
             return False
         return type(other) in (int, float, SymbolicNumber) or (type(other) is Recorded and other.dtype == held.dtype)
 
@@ -345,36 +347,36 @@ class Recorder:
 
     def write(self, op: Op) -> None:
         """Write down an operation that changes an array in place."""
-        if op.writes is not None and op.writes.memory in self._of_arguments:
+        if op.writes is not None and op.writes.buffer in self._of_arguments:
             raise CaptureError(
                 f"capture: '{op.name}' writes to an argument of the captured function in place; close over the tensor instead"
             )
         if op.writes is not None:
-            if op.writes.memory in self._picks:
+            if op.writes.buffer in self._picks:
                 raise CaptureError(
                     "capture: x[i], of a 0-d tensor i, is a copy while the function is recorded, so a write to it would not reach "
                     "x; write x[i] = value (x[i] = x[i] + 1 for x[i] += 1), use index_copy_, or index by a Python integer"
                 )
-            self._writes[op.writes.memory] += 1
+            self._writes[op.writes.buffer] += 1
         self.log(op)
 
     def log(self, op: Op) -> None:
-        op.lane = self._lane
+        op.branch = self._branch
         self.ops.append(op)
 
-    def lanes(self, function: Callable[[Any], Any], parts: Any) -> Any:
-        """``xp.lanes``, one after the other, and each operation told whose it is."""
-        some = halves(parts)
-        if len(some) < 2 or self._lane is not None or not self.here:
+    def run_parallel(self, function: Callable[[Any], Any], parts: Any) -> Any:
+        """``xp.run_parallel``, one after the other, and each operation told whose it is."""
+        some = split_in_half(parts)
+        if len(some) < 2 or self._branch is not None or not self.here:
             return [function(part) for part in some]
         self._regions += 1
         found = []
         try:
             for number, part in enumerate(some):
-                self._lane = Lane(self._regions, number)
+                self._branch = Branch(self._regions, number)
                 found.append(function(part))
         finally:
-            self._lane = None
+            self._branch = None
         return found
 
     def widen(self, begun: int, part: slice, whole: slice) -> None:
@@ -393,5 +395,5 @@ class Recorder:
         outcome = bool(type(self.backend).truth(self.backend, self.real(condition)))
         if not self.here or type(condition) is not Recorded:
             return outcome
-        self.checks.append(Check(condition.value, outcome))
+        self.guards.append(Guard(condition.value, outcome))
         return outcome

@@ -85,7 +85,9 @@ class Recording:
         backend: Any = self.backend
         plain_numpy = backend.to_numpy
         self._set(backend, xp=self.recorder.xp, asarray=self._asarray, to_numpy=self._to_numpy)
-        self._set(backend, truth=self.recorder.truth, told=lambda array: plain_numpy(self.recorder.real(array)).item())
+        self._set(
+            backend, truth=self.recorder.truth, scalar_for_message=lambda array: plain_numpy(self.recorder.real(array)).item()
+        )
         for name in ("is_view", "owner", "extent"):
             self._set(backend, **{name: self._of_real(getattr(backend, name))})
         self._slot: Any = vars(Tensor)["_array"]
@@ -152,11 +154,11 @@ class Recording:
             self.tensors[id(tensor)] = tensor, array, tensor._requires_grad
             for hook in tensor._hooks or ():
                 self.guards.reach(hook, "a hook")
-        return self.recorder.outside(array)
+        return self.recorder.external(array)
 
     def _put_array(self, tensor: Tensor, array: Any) -> None:
         if type(array) is Recorded and self.recorder.here:
-            if array.value.kind != "outside":
+            if array.value.kind != "external":
                 self._made.append(weakref.ref(tensor))
             else:
                 array = array.array
@@ -213,7 +215,7 @@ class Recording:
         found = self._recorded.get(id(tensor))
         if found is not None:
             self.recorder.check_current(found)
-        return self.recorder.outside(self._slot.__get__(tensor)) if found is None else found
+        return self.recorder.external(self._slot.__get__(tensor)) if found is None else found
 
     def close(self) -> None:
         """Let go of the arrays, and of what would keep this alive."""
@@ -225,7 +227,7 @@ class Recording:
 
     def leaked(self, known: set[int]) -> list[Tensor]:
         """The tensors that the call made and that are still held, but for those whose identity is known."""
-        return [t for t in self._still_held if id(t) not in known and not self._recorded[id(t)].value.memory.outside]
+        return [t for t in self._still_held if id(t) not in known and not self._recorded[id(t)].value.buffer.external]
 
     # --- the backend ---------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def predict(options: argparse.Namespace) -> None:
     """
     path = Path(options.model)
     path = path / WEIGHTS if path.is_dir() else path
-    with use_backend(options.backend or default()) as backend, backend.quiet():
+    with use_backend(options.backend or default()) as backend, backend.suppress_warnings():
         model, encoder = restore(path)
         table = find(options.data)
         needed = [*encoder.numeric, *encoder.categories]

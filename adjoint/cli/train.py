@@ -80,7 +80,7 @@ def train(options: argparse.Namespace) -> None:
     check_packages()
     check_folder(folder)
     screen = report.console()
-    with use_backend(options.backend or default()) as backend, backend.quiet():
+    with use_backend(options.backend or default()) as backend, backend.suppress_warnings():
         manual_seed(options.seed)
         table, target, task = read(options.data, options.target, options.task)
         for note in notes(table, target, task):

@@ -204,7 +204,7 @@ def _moments(table: Table, name: str, what: str) -> tuple[float, float]:
     if not table.is_numeric(name):
         raise ValueError(f"Encoder: {what} {name!r} is text and a regression needs numbers; use task='classification'")
     column = tensor(_finite(name, _complete(table, name)), dtype="float64")
-    with column.backend.quiet():  # an overflow is reported below
+    with column.backend.suppress_warnings():  # an overflow is reported below
         _, mean, std = standardize(column)
     if not math.isfinite(std.item()):
         raise ValueError(
@@ -217,7 +217,7 @@ def _scaled(table: Table, name: str, moments: tuple[float, float], device: Any) 
     """The column (value - mean) / std, float32, of shape (rows, 1)."""
     values = _finite(name, _complete(table, name))
     column = tensor(values, dtype="float64", device=device)
-    with column.backend.quiet():  # an overflow is reported below
+    with column.backend.suppress_warnings():  # an overflow is reported below
         scaled = ((column - moments[0]) / moments[1]).float().unsqueeze(1)
     if not isfinite(scaled).all():
         raise ValueError(

@@ -184,7 +184,7 @@ class _Recurrent(_Weights):
     def _through(self, x: Tensor, states: tuple[Tensor, ...], one: Callable[..., Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers and directions, each a call of ``one``."""
         after: list[tuple[Tensor, ...]] = []
-        with x.backend.quiet():  # a gate's exponential may overflow, and then the gate is 0
+        with x.backend.suppress_warnings():  # a gate's exponential may overflow, and then the gate is 0
             for layer in range(self.num_layers):
                 if layer:
                     x = functional.dropout(x, self.dropout, self.training)
@@ -401,7 +401,7 @@ class _Cell(_Weights):
                 self._check_state(what, state, shape if batched else shape[1:])
             states = given if batched else tuple(f.unsqueeze(state, 0) for state in given)
         bias = [_no_bias(self.weight_ih)] * 2 if self.bias_ih is None else [self.bias_ih, self.bias_hh]
-        with input.backend.quiet():
+        with input.backend.suppress_warnings():
             _, after = type(self)._walk(f.unsqueeze(x, 0), states, [self.weight_ih, self.weight_hh], bias, self._relu, False)
         after = tuple(f.squeeze(state, 0) for state in after)
         return after if batched else tuple(f.squeeze(state, 0) for state in after)

@@ -164,7 +164,7 @@ class ParameterBuffer:
             values, gradients = self.values._array, self.gradients._array
             arrays = {name: buffer._array for name, buffer in states.items()}
             parts = {name: array[part] for name, array in arrays.items()}
-            with self.backend.quiet():
+            with self.backend.suppress_warnings():
                 values[part], new = rule(self.backend.xp, values[part], gradients[part], **parts, **numbers)
                 for name, array in new.items():
                     arrays[name][part] = array

@@ -1,63 +1,58 @@
-"""Replaying a program on any backend: its operations one after another, each in memory of its own."""
+"""Replaying a program on any backend, as a loop over its operations: the model of what ``Backend.compile`` returns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .program import Check, Op, Program, Value, mapped
+from .program import Guard, Op, Program, Value, mapped
 
 
-class Plain:
-    """A program as a loop over its operations. The model of what a backend's own ``compile`` returns.
+class Loop:
+    """A program that is replayed operation by operation, each with memory of its own.
 
     Attributes:
-        calls, buffers, bytes: how many calls a replay makes, and how much memory it works in, where that is laid out before.
-        reason: why the backend replays a program like this, where it has a quicker way for others.
+        calls, buffers, bytes: how many calls a replay makes, and how many buffers of how many bytes it works in, if planned.
+        reason: why the backend replays this program as a loop, if it has a faster way for others.
     """
 
-    def __init__(self, program: Program, numbers: list[Value]) -> None:
-        self.program, self.numbers = program, numbers
+    def __init__(self, program: Program, numbers: list[Value], reason: str = "") -> None:
+        self.program, self.numbers, self.reason = program, numbers, reason
         self.calls, self.buffers, self.bytes = len(program.ops), 0, 0
-        self.reason = ""
         self._arrays: dict[Value, Any] = {}
-        self._late: dict[Value, list[Check]] = {}
-        for check in program.checks:
-            if check.late:
-                self._late.setdefault(check.condition, []).append(check)
+        self._deferred: dict[Value, list[Guard]] = program.deferred_guards()
 
-    def ahead(self, arrays: list[Any]) -> bool:
-        """Take the arguments' arrays, and tell whether the program holds for them."""
+    def prologue(self, arrays: list[Any]) -> bool:
+        """Take the arguments' arrays, run the guard prologue, and return whether all guards hold that are not deferred."""
         self._arrays = dict(zip(self.program.arguments, arrays, strict=True))
-        self._do(self.program.ops[: self.program.ahead])
+        self._run(self.program.ops[: self.program.prologue])
         truth = self.program.backend.truth
-        return all(truth(self._of(check.condition)) is check.outcome for check in self.program.checks if not check.late)
+        return all(truth(self._of(guard.condition)) is guard.outcome for guard in self.program.guards if not guard.deferred)
 
     def body(self, numbers: tuple[float, ...]) -> list[Any]:
-        """Do the rest, with these numbers, and give the outputs as arrays of their own."""
+        """Run the rest with these numbers, and return the outputs as new arrays. Raises ``CaptureError`` if a guard fails."""
         self._arrays.update(zip(self.numbers, numbers, strict=True))
-        self._do(self.program.ops[self.program.ahead :])
+        self._run(self.program.ops[self.program.prologue :])
         copy = self.program.backend.xp.asarray
         outputs = [copy(self._of(value), copy=True) for value in self.program.outputs]
         self._arrays = {}
         return outputs
 
     def _of(self, value: Value) -> Any:
-        found = self._arrays.get(value)
-        return value.array if found is None else found
+        array = self._arrays.get(value)
+        return value.array if array is None else array
 
-    def _do(self, ops: list[Op]) -> None:
+    def _run(self, ops: list[Op]) -> None:
         for op in ops:
-            kwargs = {name: mapped(part, self._of) for name, part in op.kwargs.items()}
-            found = op.function(*mapped(op.args, self._of), **kwargs)
-            if op.out is not None and op.out.array is not None:  # memory that stays
-                self.program.backend.xp.setitem(op.out.array, found, ...)
+            result = op.function(*mapped(op.args, self._of), **{name: mapped(part, self._of) for name, part in op.kwargs.items()})
+            if op.out is not None and op.out.array is not None:  # memory that users hold
+                self.program.backend.xp.setitem(op.out.array, result, ...)
             elif op.out is not None:
-                self._arrays[op.out] = found
-                for check in self._late.get(op.out, ()):
-                    if self.program.backend.truth(found) is not check.outcome:
-                        raise check.failed()
+                self._arrays[op.out] = result
+                for guard in self._deferred.get(op.out, ()):
+                    if self.program.backend.truth(result) is not guard.outcome:
+                        raise guard.failed()
 
 
-def compile(program: Program, numbers: list[Value]) -> Plain:
-    """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call."""
-    return Plain(program, numbers)
+def compile(program: Program, numbers: list[Value]) -> Loop:
+    """The program ready to be replayed; ``numbers`` are its symbolic numbers, which each call of ``body`` is given."""
+    return Loop(program, numbers)

@@ -1,4 +1,4 @@
-"""Memory layout of a program: one piece of memory, in which blocks that are needed at different times may share a place."""
+"""Buffer layout of a program: one piece of memory, in which blocks that are needed at different times may share a place."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ class Block:
     """Bytes that are needed from one operation to another, both given by number and included.
 
     Attributes:
-        lane: the parallel branch that alone uses it, or None; nothing of another branch of the same region may lie there.
+        branch: the parallel branch that alone uses it, or None; nothing of another branch of the same region may lie there.
         region: the first and the last operation of that branch's region.
         offset: where it begins, set by :func:`arrange`.
     """
 
-    __slots__ = ("end", "lane", "offset", "region", "size", "start")
+    __slots__ = ("branch", "end", "offset", "region", "size", "start")
 
-    def __init__(self, size: int, start: float, end: float, lane: object = None, region: tuple[float, float] | None = None) -> None:
-        self.size, self.start, self.end, self.lane, self.region, self.offset = size, start, end, lane, region, 0
+    def __init__(
+        self, size: int, start: float, end: float, branch: object = None, region: tuple[float, float] | None = None
+    ) -> None:
+        self.size, self.start, self.end, self.branch, self.region, self.offset = size, start, end, branch, region, 0
 
 
 class _Gaps:
@@ -66,16 +68,16 @@ def arrange(blocks: Sequence[Block], alignment: int = 64) -> int:
 
     Blocks of one parallel branch are arranged among themselves, and the result is one block for the length of the region.
     """
-    lanes: dict[object, list[Block]] = {}
+    branches: dict[object, list[Block]] = {}
     for block in blocks:
-        lanes.setdefault(block.lane, []).append(block)
-    top = lanes.pop(None, [])
+        branches.setdefault(block.branch, []).append(block)
+    top = branches.pop(None, [])
     wholes = []
-    for members in lanes.values():
+    for members in branches.values():
         assert members[0].region is not None
         wholes.append(Block(_place(members, alignment), *members[0].region))
     total = _place([*top, *wholes], alignment)
-    for whole, members in zip(wholes, lanes.values(), strict=True):
+    for whole, members in zip(wholes, branches.values(), strict=True):
         for block in members:
             block.offset += whole.offset
     return total

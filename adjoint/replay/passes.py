@@ -1,149 +1,144 @@
-"""What is done to a program before it is replayed: the same results by fewer operations."""
+"""Passes over a recorded program, so that fewer operations give the same results."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .program import Memory, Op, Program, Value
+from .program import Buffer, Op, Program, Value, mapped
 
-#: What gives new arrays of no values, or of none that are foreseen.
-_NEW = {"empty", "empty_like"}
-#: What copies, or computes next to nothing. More than so many elements are sooner made again than kept until they are needed again.
+#: Operations whose results hold no values yet.
+_UNINITIALIZED = {"empty", "empty_like"}
+#: Copies and cheap arithmetic: results of more than :data:`LARGE` elements are cheaper to recompute than to keep.
 _CHEAP = {"reshape", "asarray", "astype", "contiguous", "concat", "permute_dims", "add", "subtract", "multiply", "negative"}
 LARGE = 1 << 16
 
 
-def improve(program: Program) -> None:
-    """All passes, in their order."""
-    fold(program)
-    share(program)
-    drop(program)
-    check_first(program)
+def optimize(program: Program) -> None:
+    """Run all passes, in place, in their order."""
+    fold_constants(program)
+    eliminate_common_subexpressions(program)
+    eliminate_dead_code(program)
+    hoist_guards(program)
 
 
-def fold(program: Program) -> None:
-    """Compute now what depends on constants alone."""
+def fold_constants(program: Program) -> None:
+    """Compute operations whose operands are all constant, and drop guards on constants, which always hold."""
     written = program.written()
-    kept = []
+    ops = []
     for op in program.ops:
         out = op.out
-        constant = out is not None and not (op.draws or op.writes or op.name in _NEW or out.memory in written or out.memory.outside)
-        if constant and all(value.kind == "constant" for value in op.values()):
-            assert out is not None
-            arrays = {value: value.array for value in op.values()}
-            out.array = op.function(*_arrays(op.args, arrays), **{k: _arrays(v, arrays) for k, v in op.kwargs.items()})
-            if not hasattr(out.array, "__setitem__"):
-                out.array = program.backend.xp.asarray(out.array)
-            out.kind, out.base = "constant", None
-        else:
-            kept.append(op)
-    program.ops = kept
-    program.checks = [check for check in program.checks if check.condition.kind != "constant"]  # which come out the same each time
+        impure = op.draws or op.writes or op.name in _UNINITIALIZED
+        if out is None or impure or out.buffer in written or out.buffer.external or any(v.kind != "constant" for v in op.values()):
+            ops.append(op)
+            continue
+        arrays = {value: value.array for value in op.values()}
+        out.array = op.function(*mapped(op.args, arrays), **{name: mapped(part, arrays) for name, part in op.kwargs.items()})
+        if not hasattr(out.array, "__setitem__"):
+            out.array = program.backend.xp.asarray(out.array)
+        out.kind, out.base = "constant", None
+    program.ops = ops
+    program.guards = [guard for guard in program.guards if guard.condition.kind != "constant"]
 
 
-def _arrays(part: Any, arrays: dict[Value, Any]) -> Any:
-    if isinstance(part, Value):
-        return arrays[part]
-    return type(part)(_arrays(inner, arrays) for inner in part) if isinstance(part, (tuple, list)) else part
-
-
-def share(program: Program) -> None:
-    """Compute once what was computed twice from the same."""
+def eliminate_common_subexpressions(program: Program) -> None:
+    """Reuse the result of an earlier operation of the same name and operands, if none of these was written to in between."""
     written = program.written()
-    versions: dict[Memory, int] = {}
-    found: dict[Any, Op] = {}
-    same: dict[Value, Value] = {}
-    kept = []
+    versions: dict[Buffer, int] = {}  # how often each buffer was written to so far
+    available: dict[Any, Op] = {}
+    replaced: dict[Value, Value] = {}
+    ops = []
     for op in program.ops:
-        op.replace(same)
-        if op.is_view:  # in program order, so what it is a view of has its final memory
-            base = op.made.base
+        op.replace(replaced)
+        if op.is_view:  # in program order, so the base already has its final buffer
+            base = op.result.base
             assert base is not None
-            op.made.is_view_of(same.get(base, base))
+            op.result.is_view_of(replaced.get(base, base))
         if op.writes is not None:
-            versions[op.writes.memory] = versions.get(op.writes.memory, 0) + 1
-        if op.out is None or op.draws or op.name in _NEW or op.out.memory.outside or (op.out.memory in written and not op.is_view):
-            kept.append(op)
+            versions[op.writes.buffer] = versions.get(op.writes.buffer, 0) + 1
+        out = op.out
+        if (
+            out is None
+            or op.draws
+            or op.name in _UNINITIALIZED
+            or out.buffer.external
+            or (out.buffer in written and not op.is_view)
+        ):
+            ops.append(op)
             continue
-        if op.name in _CHEAP and not op.is_view and op.out.size > LARGE:
-            kept.append(op)
+        if op.name in _CHEAP and not op.is_view and out.size > LARGE:
+            ops.append(op)
             continue
-        state = tuple(versions.get(value.memory, 0) for value in op.values())
-        key = (op.name, _told(op.args), tuple((name, _told(part)) for name, part in op.kwargs.items()), state)
-        before = found.get(key)
-        if before is not None and not _at_once(before, op):
-            same[op.out] = before.made
+        state = tuple(versions.get(value.buffer, 0) for value in op.values())
+        key = (op.name, _key(op.args), tuple((name, _key(part)) for name, part in op.kwargs.items()), state)
+        earlier = available.get(key)
+        if earlier is not None and not _may_run_in_parallel(earlier, op):
+            replaced[out] = earlier.result
         else:
-            found[key] = op
-            kept.append(op)
-    program.ops = kept
-    program.outputs = [same.get(value, value) for value in program.outputs]
-    for check in program.checks:
-        check.condition = same.get(check.condition, check.condition)
+            available[key] = op
+            ops.append(op)
+    program.ops = ops
+    program.outputs = [replaced.get(value, value) for value in program.outputs]
+    for guard in program.guards:
+        guard.condition = replaced.get(guard.condition, guard.condition)
 
 
-def _at_once(a: Op, b: Op) -> bool:
-    """Whether the two may be done at the same time."""
-    return a.lane is not None and b.lane is not None and a.lane.region == b.lane.region and a.lane != b.lane
+def _may_run_in_parallel(a: Op, b: Op) -> bool:
+    return a.branch is not None and b.branch is not None and a.branch.region == b.branch.region and a.branch != b.branch
 
 
-def _told(part: Any) -> Any:
-    """An argument as something that can be looked up, numbers of different kinds and signs apart."""
+def _key(part: Any) -> Any:
+    """A hashable form of an argument, in which 1, 1.0, True and 0.0, -0.0 differ."""
     if isinstance(part, Value):
         return part
     if isinstance(part, (tuple, list)):
-        return tuple(map(_told, part))
+        return tuple(map(_key, part))
     if isinstance(part, slice):
         return "slice", part.start, part.stop, part.step
-    return (
-        (type(part), repr(part))
-        if isinstance(part, (int, float, str, bool, type(None), type(Ellipsis)))
-        else (type(part), id(part))
-    )
+    return type(part), repr(part) if isinstance(part, (int, float, str, bool, type(None), type(Ellipsis))) else id(part)
 
 
-def drop(program: Program) -> None:
-    """Leave out what nobody reads."""
-    needed = {*program.outputs, *(check.condition for check in program.checks)}
-    memories = {value.memory for value in needed}
-    kept = []
+def eliminate_dead_code(program: Program) -> None:
+    """Drop operations whose results nobody reads. Random draws and writes to external buffers stay."""
+    live = {*program.outputs, *(guard.condition for guard in program.guards)}
+    buffers = {value.buffer for value in live}
+    ops = []
     for op in reversed(program.ops):
-        writes = op.writes is not None and (op.writes.memory.outside or op.writes.memory in memories)
-        makes = op.out is not None and (op.out in needed or (op.out.memory.outside and op.out.array is not None))
-        if op.draws or writes or makes:
-            kept.append(op)
-            read = list(op.values())
-            needed.update(read)
-            memories.update(value.memory for value in read)
-    program.ops = kept[::-1]
+        writes = op.writes is not None and (op.writes.buffer.external or op.writes.buffer in buffers)
+        is_read = op.out is not None and (op.out in live or (op.out.buffer.external and op.out.array is not None))
+        if op.draws or writes or is_read:
+            ops.append(op)
+            operands = list(op.values())
+            live.update(operands)
+            buffers.update(value.buffer for value in operands)
+    program.ops = ops[::-1]
 
 
-def check_first(program: Program) -> None:
-    """Move what the checks are computed from to the front, so that nothing has happened where one fails.
+def hoist_guards(program: Program) -> None:
+    """Move the operations that guards depend on to the front, so that a failing guard leaves everything unchanged.
 
-    One that depends on what the call changes or draws stays where it is, and is late.
+    A guard that depends on a draw, or on a buffer that the program writes to, is deferred: it is checked where it stands.
     """
-    if not program.checks:
+    if not program.guards:
         return
     makers: dict[Value, int] = {op.out: i for i, op in enumerate(program.ops) if op.out is not None}
     written = program.written()
-    late: set[Value] = set()  # what depends on such things
+    changing: set[Value] = set()
     for op in program.ops:
         if op.out is not None:
-            read = list(op.values())
-            changing = op.draws or op.out.memory in written or any(value.memory in written for value in read)
-            if changing or any(value.kind == "number" or value in late for value in read):
-                late.add(op.out)
-    ahead: set[int] = set()
+            operands = list(op.values())
+            changes = op.draws or op.out.buffer in written or any(value.buffer in written for value in operands)
+            if changes or any(value.kind == "number" or value in changing for value in operands):
+                changing.add(op.out)
+    prologue: set[int] = set()
     stack = []
-    for check in program.checks:
-        check.late = check.condition in late
-        if not check.late:
-            stack.append(check.condition)
+    for guard in program.guards:
+        guard.deferred = guard.condition in changing
+        if not guard.deferred:
+            stack.append(guard.condition)
     while stack:
         i = makers.get(stack.pop())
-        if i is not None and i not in ahead:
-            ahead.add(i)
+        if i is not None and i not in prologue:
+            prologue.add(i)
             stack.extend(program.ops[i].values())
-    program.ops = [program.ops[i] for i in sorted(ahead)] + [op for i, op in enumerate(program.ops) if i not in ahead]
-    program.ahead = len(ahead)
+    program.ops = [program.ops[i] for i in sorted(prologue)] + [op for i, op in enumerate(program.ops) if i not in prologue]
+    program.prologue = len(prologue)

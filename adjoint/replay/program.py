@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 from ..backends.base import Array, Backend
 from ..errors import CaptureError
 
 
-class Memory:
-    """What arrays that share bytes have in common. It is ``outside`` where it was there before the call and stays after it."""
+class Buffer:
+    """Memory that one array and its views share; ``external`` if it outlives the call: a parameter, a data set."""
 
-    __slots__ = ("outside", "owner")
+    __slots__ = ("external", "owner")
 
-    def __init__(self, outside: bool = False, owner: object = None) -> None:
-        self.outside, self.owner = outside, owner
+    def __init__(self, external: bool = False, owner: object = None) -> None:
+        self.external, self.owner = external, owner
 
 
 class Value:
-    """One array of a program: its form, where it comes from, and the memory it lies in.
+    """One array of a program: its form, where it comes from, and its buffer.
 
     Attributes:
-        kind: ``"argument"``, ``"outside"`` (there before the call: a parameter, a data set), ``"constant"``, ``"number"`` (a
-            Python number that is computed anew at each call) or ``"made"`` by an operation.
-        array: the array itself, of what is outside or constant; the first call's, of an argument.
-        extent: the addresses of the first byte of what is outside and of that behind its last.
-        expression: how a number is computed.
+        kind: ``"argument"``, ``"external"``, ``"constant"``, ``"number"`` (a symbolic number, evaluated at each call) or
+            ``"computed"`` by an operation.
+        array: the array of an external or constant value; an argument's array at the first call.
+        base: the value that this one is a view of, or None.
+        extent: addresses of an external value's first byte and of the byte after its last.
+        expression: how a symbolic number is computed.
     """
 
-    __slots__ = ("_root", "array", "base", "dtype", "expression", "extent", "kind", "label", "memory", "shape", "strides")
+    __slots__ = ("_root", "array", "base", "buffer", "dtype", "expression", "extent", "kind", "label", "shape", "strides")
 
-    def __init__(self, kind: str, array: Any, memory: Memory | None = None) -> None:
-        self.kind, self.memory = kind, memory or Memory()
+    def __init__(self, kind: str, array: Any, buffer: Buffer | None = None) -> None:
+        self.kind, self.buffer = kind, buffer or Buffer()
         self.shape, self.dtype, self.strides = array.shape, array.dtype, getattr(array, "strides", None)
         self.array: Any = None
-        self.base: Value | None = None  #: what it is a view of
+        self.base: Value | None = None
         self._root: Value | None = None
         self.extent: tuple[int, int] | None = None
         self.expression: Any = None
@@ -43,85 +45,91 @@ class Value:
 
     @property
     def root(self) -> Value:
-        """The value at the end of its chain of bases: itself, if it is not a view."""
+        """The end of the chain of bases: the value itself if it is no view."""
         return self if self.base is None or self._root is None else self._root
 
     def is_view_of(self, base: Value) -> None:
-        """Make it a view of ``base``, in the memory of ``base``."""
-        self.base, self.memory, self._root = base, base.memory, base.root
+        """Make this value a view of ``base``, in its buffer."""
+        self.base, self.buffer, self._root = base, base.buffer, base.root
 
     @property
     def size(self) -> int:
-        size = 1
-        for n in self.shape:
-            size *= n
-        return size
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * int(self.dtype.itemsize)
+
+    @property
+    def layout(self) -> tuple[Any, Any, Any]:
+        """Shape, dtype and strides: values of one layout can lie in one place."""
+        return self.shape, self.dtype, self.strides
 
     def __repr__(self) -> str:
         return self.label or f"<{self.kind} {self.shape}>"
 
 
-class Lane(NamedTuple):
-    """Operations of one region, which stand together, may be done at the same time where their numbers differ."""
+class Branch(NamedTuple):
+    """One of the parallel branches of a region: operations of different branches of a region may run at the same time."""
 
     region: int
     number: int
 
 
 class Op:
-    """One operation: a function of arrays, and the array it makes or the one it writes to.
+    """One operation: a function of arrays, and the value that it computes or writes to.
 
     Attributes:
-        name: the standard's name of the function.
-        args, kwargs: as it was called, a :class:`Value` for each array, in nested tuples and lists too.
-        out: what it makes, or None.
-        writes: what it changes in place, or None. It has then the name of the function whose result is written.
-        draws: whether it draws random numbers, so that it must happen, and in this order.
-        lane: which of those that may be done at the same time it belongs to, if to one.
+        name: the standard's name of the function. An operation in place has the name of the function whose result it writes.
+        args, kwargs: the call's arguments, a :class:`Value` for each array, in nested tuples and lists too.
+        out: the result, or None.
+        writes: the value changed in place, or None.
+        draws: whether it draws random numbers, so that it must run, in program order.
+        branch: the parallel branch that it belongs to, or None.
     """
 
-    __slots__ = ("args", "draws", "function", "kwargs", "lane", "name", "out", "writes")
+    __slots__ = ("args", "branch", "draws", "function", "kwargs", "name", "out", "writes")
 
     def __init__(
         self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, out: Value | None = None, writes: Value | None = None
     ) -> None:
         self.name, self.function, self.args, self.kwargs = name, function, args, kwargs
         self.out, self.writes, self.draws = out, writes, False
-        self.lane: Lane | None = None
+        self.branch: Branch | None = None
 
     def values(self) -> Iterator[Value]:
-        """The arrays it reads or is told of, those it writes to among them."""
+        """The values among its arguments, the one it writes to included."""
         yield from values_in(self.args)
         yield from values_in(tuple(self.kwargs.values()))
 
     def replace(self, changed: dict[Value, Value]) -> None:
-        """Read other arrays instead of those that are keys of ``changed``."""
+        """Replace operands: each key of ``changed`` by its value."""
         self.args = mapped(self.args, changed)
         self.kwargs = {name: mapped(part, changed) for name, part in self.kwargs.items()}
         if self.writes is not None:
             self.writes = changed.get(self.writes, self.writes)
 
     @property
-    def made(self) -> Value:
-        """What it makes, of an operation that makes something."""
+    def result(self) -> Value:
+        """The result, of an operation that has one."""
         assert self.out is not None
         return self.out
 
     @property
     def target(self) -> Value:
-        """What it makes or writes to."""
-        found = self.out if self.out is not None else self.writes
-        assert found is not None
-        return found
+        """The result, or else the value written to."""
+        target = self.out if self.out is not None else self.writes
+        assert target is not None
+        return target
 
     @property
     def is_view(self) -> bool:
-        """Whether what it makes shares the memory of what it reads, so that nothing is computed."""
+        """Whether the result is a view of an operand, so that nothing is computed."""
         return self.out is not None and self.out.base is not None
 
 
 def values_in(part: Any) -> Iterator[Value]:
-    """The values in nested tuples, lists and slices."""
+    """The values in nested tuples and lists."""
     if isinstance(part, Value):
         yield part
     elif isinstance(part, (tuple, list)):
@@ -130,7 +138,7 @@ def values_in(part: Any) -> Iterator[Value]:
 
 
 def mapped(part: Any, changed: Any) -> Any:
-    """Nested tuples and lists with each :class:`Value` replaced by what ``changed`` has, or makes, of it."""
+    """Nested tuples and lists with each :class:`Value` replaced: by its entry in the dict ``changed``, or by what that returns."""
     if isinstance(part, Value):
         return changed.get(part, part) if isinstance(changed, dict) else changed(part)
     if isinstance(part, (tuple, list)):
@@ -138,22 +146,22 @@ def mapped(part: Any, changed: Any) -> Any:
     return part
 
 
-class Check:
-    """A truth that decided which way the call went: the same program holds only where it is the same again.
+class Guard:
+    """A condition on which the recorded control flow depends: the program is valid only if it has the same outcome again.
 
-    Where it is ``late``, it depends on what the call itself changes or draws, and is known only on the way.
+    A ``deferred`` guard depends on what the call itself writes or draws, so it is checked where it stands, not beforehand.
     """
 
-    __slots__ = ("condition", "late", "outcome")
+    __slots__ = ("condition", "deferred", "outcome")
 
     def __init__(self, condition: Value, outcome: bool) -> None:
-        self.condition, self.outcome, self.late = condition, outcome, False
+        self.condition, self.outcome, self.deferred = condition, outcome, False
 
     def failed(self) -> CaptureError:
-        """What to raise where a late one does not come out as it did."""
+        """The error to raise when a deferred guard fails."""
         return CaptureError(
-            "capture: the function would go another way here than when it was recorded, for values that it drew or changed itself; "
-            "what it changed until then stays changed. Check such values before the call"
+            "capture: the function would take another branch here than when it was recorded, because of values that it drew or "
+            "changed itself; its writes up to this point stay. Test such values before the call"
         )
 
 
@@ -161,15 +169,16 @@ class Program:
     """Operations in order, on one backend, from arguments to outputs.
 
     Attributes:
-        arguments, outputs: their values; outputs may also be among the arguments or outside.
-        checks: what has to hold, computed from the first :attr:`ahead` operations alone unless it is late.
+        arguments, outputs: their values; outputs may also be arguments or external.
+        guards: conditions that must hold; all that are not deferred depend on the guard prologue alone.
         ops: the operations.
-        recorded: how many operations were recorded, before any pass.
+        prologue: the number of operations in the guard prologue, which come first and change nothing.
+        recorded: the number of operations before all passes.
     """
 
-    def __init__(self, backend: Backend, ops: list[Op], arguments: list[Value], outputs: list[Value], checks: list[Check]) -> None:
-        self.backend, self.ops, self.arguments, self.outputs, self.checks = backend, ops, arguments, outputs, checks
-        self.recorded, self.ahead = len(ops), 0
+    def __init__(self, backend: Backend, ops: list[Op], arguments: list[Value], outputs: list[Value], guards: list[Guard]) -> None:
+        self.backend, self.ops, self.arguments, self.outputs, self.guards = backend, ops, arguments, outputs, guards
+        self.recorded, self.prologue = len(ops), 0
 
     def values(self) -> Iterator[Value]:
         """Every value once, in the order of their first appearance."""
@@ -178,36 +187,44 @@ class Program:
             seen.update(dict.fromkeys(op.values()))
             if op.out is not None:
                 seen[op.out] = None
-        seen.update(dict.fromkeys([*self.outputs, *(check.condition for check in self.checks)]))
+        seen.update(dict.fromkeys([*self.outputs, *(guard.condition for guard in self.guards)]))
         return iter(seen)
 
-    def lifetimes(self) -> dict[Memory, float]:
-        """The number of the last operation that needs each memory; what is looked at when all is over is needed to the end."""
+    def lifetimes(self) -> dict[Buffer, float]:
+        """For each buffer, the number of the last operation that uses it; outputs and guards live to the end, ``len(ops)``."""
         end = len(self.ops)
-        last: dict[Memory, float] = {v.memory: end for v in [*self.outputs, *(check.condition for check in self.checks)]}
+        last: dict[Buffer, float] = {v.buffer: end for v in [*self.outputs, *(guard.condition for guard in self.guards)]}
         for i, op in enumerate(self.ops):
             for value in [*op.values(), *([op.out] if op.out else []), *([op.writes] if op.writes else [])]:
-                last[value.memory] = max(i, last.get(value.memory, 0))
+                last[value.buffer] = max(i, last.get(value.buffer, 0))
         return last
 
-    def written(self) -> set[Memory]:
-        """The memories that some operation writes to in place."""
-        return {op.writes.memory for op in self.ops if op.writes is not None}
+    def written(self) -> set[Buffer]:
+        """The buffers that some operation writes to in place."""
+        return {op.writes.buffer for op in self.ops if op.writes is not None}
 
-    def written_outside(self) -> list[tuple[Array, tuple[int, int]]]:
-        """What is changed of what was there before: arrays, and between which addresses each is written to."""
-        extent, found = self.backend.extent, []
+    def deferred_guards(self) -> dict[Value, list[Guard]]:
+        """The deferred guards by their condition."""
+        guards: dict[Value, list[Guard]] = {}
+        for guard in self.guards:
+            if guard.deferred:
+                guards.setdefault(guard.condition, []).append(guard)
+        return guards
+
+    def external_writes(self) -> list[tuple[Array, tuple[int, int]]]:
+        """External arrays that the program writes to, each with the addresses between which it is written."""
+        extent, writes = self.backend.extent, []
         for op in self.ops:
-            if op.writes is not None and op.writes.memory.outside:
-                array, stretch = op.writes.root.array, op.writes.extent
+            if op.writes is not None and op.writes.buffer.external:
+                array, byte_range = op.writes.root.array, op.writes.extent
                 if op.name == "setitem" and op.writes.base is None and is_basic(op.args[2]):
-                    stretch = extent(array[kept_an_array(op.args[2])])
-                found.append((array, stretch or extent(array)))
-        return found
+                    byte_range = extent(array[keeping_array(op.args[2])])
+                writes.append((array, byte_range or extent(array)))
+        return writes
 
     def labelled(self) -> Program:
-        """Itself, with a name for every value: ``a0`` for arguments, ``w0`` for what is outside, ``v0`` for what is made, …"""
-        letters = {"argument": "a", "outside": "w", "constant": "c", "number": "n", "made": "v"}
+        """Itself, with a label for each value: ``a0`` for arguments, ``w0`` for external, ``v0`` for computed values, …"""
+        letters = {"argument": "a", "external": "w", "constant": "c", "number": "n", "computed": "v"}
         counts = dict.fromkeys(letters, 0)
         for value in self.values():
             value.label = f"{letters[value.kind]}{counts[value.kind]}"
@@ -215,19 +232,19 @@ class Program:
         return self
 
     def __str__(self) -> str:
-        """One line an operation: what it makes, from what, and in which form."""
+        """One line an operation: its result, the call, and the result's dtype and shape."""
         self.labelled()
         lines = []
         for value in self.values():
-            if value.kind in ("argument", "outside"):
+            if value.kind in ("argument", "external"):
                 lines.append(f"{value.label}: {value.kind} {self._form(value)}")
             elif value.kind == "number":
                 lines.append(f"{value.label}: number {value.expression}")
-        checks = {check.condition: check.outcome for check in self.checks}
+        guards = {guard.condition: guard.outcome for guard in self.guards}
         for i, op in enumerate(self.ops):
-            if self.ahead and i == self.ahead:
-                lines.append("# from here on the call is known to go this way")
-            parts = [shown(a) for a in op.args] + [f"{k}={shown(v)}" for k, v in op.kwargs.items()]
+            if self.prologue and i == self.prologue:
+                lines.append("# end of the guard prologue")
+            parts = [_shown(a) for a in op.args] + [f"{k}={_shown(v)}" for k, v in op.kwargs.items()]
             call = f"{op.name}({', '.join(parts)})"
             if op.out is not None:
                 line = f"{op.out.label} = {call}"
@@ -235,11 +252,11 @@ class Program:
                 if op.writes is not None:
                     line += f" in {op.writes.label}"
             elif op.name == "setitem":
-                line = f"{op.writes}[{shown(op.args[2])}] = {shown(op.args[1])}"
+                line = f"{op.writes}[{_shown(op.args[2])}] = {_shown(op.args[1])}"
             else:
                 line = f"{op.writes}[...] = {call}"
-            if op.out in checks:
-                line += f", must be {checks[op.out]}"
+            if op.out in guards:
+                line += f", must be {guards[op.out]}"
             lines.append(line)
         lines.append(f"return {', '.join(value.label for value in self.outputs)}")
         return "\n".join(lines)
@@ -249,29 +266,29 @@ class Program:
 
 
 def is_basic(index: Any) -> bool:
-    """Whether what the index picks is a view."""
+    """Whether indexing by ``index`` gives a view: it has integers, slices, ``None`` and ``...`` only."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
 
 
-def kept_an_array(index: Any) -> Any:
-    """The index such that what it picks is an array, of no axes too, and not a single number."""
+def keeping_array(index: Any) -> Any:
+    """The same index, which picks a 0-d array instead of a scalar."""
     parts = index if isinstance(index, tuple) else (index,)
     return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
 
 
-def shown(part: Any) -> str:
-    """An argument of an operation, as :meth:`Program.__str__` prints it."""
+def _shown(part: Any) -> str:
+    """An argument as :meth:`Program.__str__` prints it."""
     if isinstance(part, (tuple, list)):
-        return f"({', '.join(map(shown, part))}{',' if len(part) == 1 else ''})"
+        return f"({', '.join(map(_shown, part))}{',' if len(part) == 1 else ''})"
     if isinstance(part, slice):
         return ":".join("" if x is None else str(x) for x in (part.start, part.stop, part.step)[: 2 + (part.step is not None)])
     return "..." if part is Ellipsis else str(part)
 
 
-def overlap(a: Value, b: Value) -> bool:
+def may_overlap(a: Value, b: Value) -> bool:
     """Whether two values may share bytes."""
-    if a.memory is not b.memory:
+    if a.buffer is not b.buffer:
         return False
     if a.extent is None or b.extent is None:
         return True

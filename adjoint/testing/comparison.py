@@ -45,7 +45,7 @@ def assert_close(
     rtol, atol = of_dtype[0] if rtol is None else rtol, of_dtype[1] if atol is None else atol
     whole = "float" not in (actual.dtype.kind, expected.dtype.kind)
     a, b = (x.detach().to(int64 if whole else float64) for x in (actual, expected))
-    with a.backend.quiet():
+    with a.backend.suppress_warnings():
         distance, allowed = f.abs(a - b), f.abs(b) * rtol + atol
     close = (a == b) | ((distance <= allowed) & f.isfinite(b))
     if equal_nan:

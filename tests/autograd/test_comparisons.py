@@ -66,7 +66,7 @@ def test_nan_in_any_operand_gives_what_pytorch_gives(case: str, rows: Any, numbe
     found = []
     for m in (ad, torch):
         leaves = [m.tensor(column, requires_grad=True) for column in columns]
-        with ad.backends.default().quiet():
+        with ad.backends.default().suppress_warnings():
             out = BOUNDED[case](m, *leaves, number)
             out.sum().backward()
         gradients = [np.zeros(len(rows)) if x.grad is None else x.grad.cpu().numpy() for x in leaves]

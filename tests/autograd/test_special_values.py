@@ -90,7 +90,7 @@ def _compared(count: int) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("count", "least"), [(1, 90), (2, 25)])
 def test_derivatives_at_special_values_are_pytorchs(count: int, least: int) -> None:
-    with ad.backends.default().quiet():
+    with ad.backends.default().suppress_warnings():
         differences = _compared(count)
     assert len(differences) >= least
     unexplained = {
@@ -107,7 +107,7 @@ def test_derivatives_at_special_values_are_pytorchs(count: int, least: int) -> N
 @pytest.mark.parametrize("y", VALUES)
 def test_the_second_derivatives_of_atan2_are_finite_wherever_the_first_are(x: float, y: float) -> None:
     numbers = [ad.tensor(v, dtype=ad.float64, requires_grad=True) for v in (x, y)]
-    with ad.backends.default().quiet():
+    with ad.backends.default().suppress_warnings():
         first = ad.autograd.grad(ad.atan2(*numbers), numbers, create_graph=True)
         for g in first:
             for second in ad.autograd.grad(g, numbers, retain_graph=True):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from adjoint.backends.numpy import threads
 from adjoint.backends.numpy.kernels import namespace
-from adjoint.backends.numpy.threads import blas_alone, dot, in_two, lanes, matmul
+from adjoint.backends.numpy.threads import blas_alone, dot, matmul, run_both, run_parallel
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_products_of_many_matrices_in_halves_are_the_products(
 @pytest.mark.usefixtures("two")
 def test_both_run_at_the_same_time_and_what_they_give_comes_in_order() -> None:
     meet = threading.Barrier(2, timeout=10)
-    found = in_two(lambda: (meet.wait(), "first")[1], lambda: (meet.wait(), "second")[1])
+    found = run_both(lambda: (meet.wait(), "first")[1], lambda: (meet.wait(), "second")[1])
     assert found == ["first", "second"]
 
 
@@ -85,15 +85,15 @@ def test_what_one_of_them_raises_is_raised_when_both_are_done(which: int) -> Non
 
     both = [fail, lambda: done.append(1)]
     with pytest.raises(ValueError, match="no"):
-        in_two(both[which], both[1 - which])
+        run_both(both[which], both[1 - which])
     assert done == [1]
-    assert in_two(lambda: 1, lambda: 2) == [1, 2]
+    assert run_both(lambda: 1, lambda: 2) == [1, 2]
 
 
 @pytest.mark.usefixtures("two")
 def test_one_of_two_that_asks_for_two_more_does_both_itself() -> None:
     here = threading.get_ident
-    nested = in_two(lambda: in_two(here, here), lambda: in_two(here, here))
+    nested = run_both(lambda: run_both(here, here), lambda: run_both(here, here))
     assert nested[0][0] == nested[0][1] == here()
     assert nested[1][0] == nested[1][1] != here()
 
@@ -105,17 +105,17 @@ def test_both_threads_treat_overflow_alike(mode: Any) -> None:
     with np.errstate(over=mode):
         if mode == "raise":
             with pytest.raises(FloatingPointError):
-                in_two(lambda: None, lambda: large * large)
+                run_both(lambda: None, lambda: large * large)
         else:
-            assert np.isinf(in_two(lambda: None, lambda: large * large)[1]).all()
+            assert np.isinf(run_both(lambda: None, lambda: large * large)[1]).all()
 
 
 @pytest.mark.parametrize("count", ["1", "2"])
 def test_lanes_do_the_first_half_and_the_others(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADJOINT_NUM_THREADS", count)
-    assert lanes(list, [1, 2, 3, 4, 5]) == [[1, 2, 3], [4, 5]]
-    assert lanes(list, [1]) == [[1]]
-    assert lanes(list, []) == [[]]
+    assert run_parallel(list, [1, 2, 3, 4, 5]) == [[1, 2, 3], [4, 5]]
+    assert run_parallel(list, [1]) == [[1]]
+    assert run_parallel(list, []) == [[]]
 
 
 @pytest.mark.usefixtures("two")
@@ -123,7 +123,7 @@ def test_what_is_called_on_overflow_is_called_for_the_second_thread_too() -> Non
     heard: list[str] = []
     large = np.full(3, 1e38, np.float32)
     with np.errstate(over="call", call=lambda kind, _: heard.append(kind)):
-        in_two(lambda: None, lambda: large * large)
+        run_both(lambda: None, lambda: large * large)
     assert heard == ["overflow"]
 
 
@@ -149,13 +149,13 @@ class Interrupted:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_ctrl_c_is_heard_when_the_second_thread_is_done(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
-    in_two(lambda: None, lambda: None)  # so that there is a second thread
+    run_both(lambda: None, lambda: None)  # so that there is a second thread
     monkeypatch.setattr(threads, "threading", SimpleNamespace(Lock=lambda: Interrupted(when)))
     with pytest.raises(KeyboardInterrupt):
-        in_two(lambda: None, lambda: (time.sleep(0.1), done.append(1)))
+        run_both(lambda: None, lambda: (time.sleep(0.1), done.append(1)))
     assert done == [1]
     monkeypatch.undo()
-    assert in_two(lambda: 1, lambda: 2) == [1, 2]
+    assert run_both(lambda: 1, lambda: 2) == [1, 2]
 
 
 @pytest.mark.usefixtures("two")
@@ -169,9 +169,9 @@ def test_what_the_second_thread_raised_keeps_no_array() -> None:
     gc.disable()
     try:
         with pytest.raises(ValueError, match="3"):
-            in_two(lambda: None, partial(fail, kept))
+            run_both(lambda: None, partial(fail, kept))
         del kept
-        in_two(lambda: None, lambda: None)
+        run_both(lambda: None, lambda: None)
         assert alive() is None
     finally:
         gc.enable()
@@ -187,7 +187,7 @@ def test_a_forked_process_has_a_second_thread_and_blas_of_its_own() -> None:
         child = os.fork()
         if not child:
             before = found[0]() if found else 0
-            fine = in_two(lambda: 1, lambda: 2) == [1, 2] and dot(x, x.T[:, :64]).sum() > 0
+            fine = run_both(lambda: 1, lambda: 2) == [1, 2] and dot(x, x.T[:, :64]).sum() > 0
             os._exit(0 if fine and before == (threads.blas_alone._before if found else 0) else 1)
         assert os.waitpid(child, 0)[1] == 0
 

@@ -109,7 +109,7 @@ def test_a_program_with_constants_is_replayed_with_the_same_bits(name: str, back
 def test_a_check_of_a_constant_is_dropped_and_one_of_an_external_tensor_asked_again(backend: Backend) -> None:
     captured = ad.capture(lambda x: F.embedding(ad.arange(6), x))
     captured(ad.randn(6, 4))
-    assert captured.program.checks == []
+    assert captured.program.guards == []
     asked = ad.ones((), dtype=ad.bool)  # which no operation reads
 
     def function(x: ad.Tensor) -> ad.Tensor:

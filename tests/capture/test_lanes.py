@@ -36,7 +36,7 @@ def entangled(xp: Any, x: Any, y: Any) -> Any:
             kept.append(xp.tanh(own + 1.0))
         return kept[0] + xp.exp(kept[-1])
 
-    some = xp.lanes(work, list(range(x.shape[0])))
+    some = xp.run_parallel(work, list(range(x.shape[0])))
     return total + some[0] * some[-1] + xp.cos(y)
 
 
@@ -54,12 +54,12 @@ def test_nothing_in_a_lane_depends_on_how_far_the_other_is(order: str, rows: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADJOINT_NUM_THREADS", "2")
         if order == "backwards":
-            patch.setattr(threads, "in_two", backwards)
+            patch.setattr(threads, "run_both", backwards)
         for _ in range(4):
             x, y = ad.randn(rows, columns), ad.randn(columns)
             assert captured(x, y).tolist() == function(x, y).tolist()
     assert captured.stats[:2] == (1, 3)
-    assert rows == 1 or captured.all()[0].run.source.count("def lane1") == 3
+    assert rows == 1 or captured.all()[0].run.source.count("def branch1") == 3
 
 
 def trained(capture: bool, layers: list[Any], batch: int, channels: int, bias: bool) -> tuple[list[bytes], Any]:
@@ -102,7 +102,7 @@ def test_a_step_of_convolutions_in_lanes_has_the_same_bits(
         captured, step = trained(True, layers, batch, channels, bias)
         assert captured == eager
         assert step.stats[:2] == (2, 2)  # without gradients at first
-        assert batch == 1 or block > 256 or "def lane1" in step.all()[0].run.source
+        assert batch == 1 or block > 256 or "def branch1" in step.all()[0].run.source
 
 
 @pytest.mark.parametrize(("batch", "parts"), [(1, 1), (6, 1), (7, 2), (12, 2), (13, 4), (24, 4)])
@@ -125,7 +125,7 @@ def written_later(xp: Any, x: Any, w: Any, kept: Any) -> Any:
             return xp.setitem(kept, xp.exp(w) + 1.0, ...)
         return xp.tanh(xp.getitem(x, (1,)))
 
-    return xp.lanes(work, [0, 1])[1]
+    return xp.run_parallel(work, [0, 1])[1]
 
 
 def test_a_lane_does_not_write_ahead_of_time_where_the_other_reads() -> None:
@@ -141,7 +141,7 @@ def test_a_lane_does_not_write_ahead_of_time_where_the_other_reads() -> None:
     function, captured = machine(), ad.capture(machine())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADJOINT_NUM_THREADS", "2")
-        patch.setattr(threads, "in_two", backwards)
+        patch.setattr(threads, "run_both", backwards)
         for _ in range(4):
             x = ad.randn(2, 5)
             assert captured(x).tolist() == function(x).tolist()
@@ -156,7 +156,7 @@ def test_what_another_thread_does_meanwhile_is_in_no_lane_of_a_recording() -> No
         done.wait(10)
 
     def function(x: Any) -> Any:
-        thread = threading.Thread(target=lambda: ad.backends.get("numpy").xp.lanes(wait, [0, 1]))
+        thread = threading.Thread(target=lambda: ad.backends.get("numpy").xp.run_parallel(wait, [0, 1]))
         thread.start()
         begun.wait(10)
         y = ad.tanh(x) + 1.0
@@ -167,5 +167,5 @@ def test_what_another_thread_does_meanwhile_is_in_no_lane_of_a_recording() -> No
     captured = ad.capture(function)
     captured(ad.ones(3))
     assert begun.is_set()
-    assert all(op.lane is None for op in captured.program.ops)
+    assert all(op.branch is None for op in captured.program.ops)
     assert ad.backends.get("numpy").xp is xp

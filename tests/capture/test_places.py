@@ -92,7 +92,7 @@ def test_a_place_that_is_an_argument_is_replayed_with_the_same_bits(name: str, b
             i = ad.tensor(place)
             assert alike(arrays(captured(x, i)), arrays(f(x, i)), backend)
         assert captured.stats[:2] == (1, 3)
-        assert captured.program.checks, "it is known before anything is done whether the place is in range"
+        assert captured.program.guards, "it is known before anything is done whether the place is in range"
         with pytest.raises(IndexError):
             captured(x, ad.tensor(99))
 

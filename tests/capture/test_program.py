@@ -51,7 +51,7 @@ def test_a_program_reads_like_the_step() -> None:
 PROGRAM = """\
 a0: argument float32[3, 3]
 a1: argument float32[3, 1]
-w0: outside float32[3, 1]
+w0: external float32[3, 1]
 v0 = matmul(a0, w0)                                      # float32[3, 1]
 v1 = subtract(v0, a1)                                    # float32[3, 1]
 v2 = multiply(v1, v1)                                    # float32[3, 1]
@@ -157,4 +157,4 @@ def test_a_check_is_late_if_what_it_needs_is_drawn_or_written_at_any_distance() 
 
     captured = ad.capture(function)
     captured(x)
-    assert [check.late for check in captured.program.checks] == [False, True, True]
+    assert [guard.deferred for guard in captured.program.guards] == [False, True, True]

@@ -156,7 +156,7 @@ def check(steps: list[Any], shape: tuple[int, ...], dtype: Any, size: int | None
     ad.manual_seed(1)
     calls = [[ad.randn(*shape, dtype=dtype) for _ in range(2)] for _ in range(4)]
     found = []
-    with tiles(size), backend.quiet():
+    with tiles(size), backend.suppress_warnings():
         for captured in (False, True):
             ad.manual_seed(2)
             machine = Machine(steps, shape, dtype)

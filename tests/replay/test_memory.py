@@ -22,9 +22,9 @@ def blocks(draw: Any) -> Block:
     return Block(size, start, end, lane, None if lane is None else REGION)
 
 
-def at_once(a: Block, b: Block) -> bool:
+def run_branches(a: Block, b: Block) -> bool:
     """Whether both may be needed at some time, as those who do the operations see it."""
-    if a.lane is not None and a.lane == b.lane:
+    if a.branch is not None and a.branch == b.branch:
         return a.start <= b.end and b.start <= a.end
     times = [block.region or (block.start, block.end) for block in (a, b)]
     return times[0][0] <= times[1][1] and times[1][0] <= times[0][1]
@@ -38,7 +38,7 @@ def test_what_is_needed_at_once_lies_apart(found: list[Block], alignment: int) -
         assert block.offset % alignment == 0
         assert block.offset + block.size <= total
     for a, b in combinations(found, 2):
-        if at_once(a, b):
+        if run_branches(a, b):
             assert a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
 
 

@@ -53,7 +53,7 @@ def _place(x: Tensor, index: Tensor, whole: tuple[Any, ...], at: int) -> Any:
     n = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
     array, backend = index._array, x.backend
     if not backend.truth(backend.xp.logical_and(array >= -n, array < n)):
-        raise IndexError(f"index {backend.told(array)} is out of bounds for axis {axis} with size {n}")
+        raise IndexError(f"index {backend.scalar_for_message(array)} is out of bounds for axis {axis} with size {n}")
     return array
 
 
@@ -176,7 +176,7 @@ def check_range(name: str, indices: Tensor, n: int, from_end: bool = False) -> N
 
 def ends(x: Tensor) -> tuple[Any, Any]:
     """The smallest and the largest element, for a message."""
-    return x.backend.told(reductions.min(x)._array), x.backend.told(reductions.max(x)._array)
+    return x.backend.scalar_for_message(reductions.min(x)._array), x.backend.scalar_for_message(reductions.max(x)._array)
 
 
 def mesh(shape: tuple[int, ...], indices: Tensor, along: int) -> tuple[Tensor, ...]:

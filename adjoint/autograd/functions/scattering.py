@@ -231,7 +231,7 @@ def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     x, mask = _broadcast(x, mask)
     numbers = shapes.reshape(mask, shape=(-1,)).cumsum(0)
     if x.numel() and not x.backend.truth((numbers[-1] <= source.numel())._array):
-        count = x.backend.told(numbers[-1]._array)
+        count = x.backend.scalar_for_message(numbers[-1]._array)
         raise ValueError(f"masked_scatter: the mask holds {count} times, and source has {source.numel()} elements")
     if not x.numel() or not source.numel():
         return clone(x)

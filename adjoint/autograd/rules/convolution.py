@@ -51,7 +51,7 @@ def _by_samples(xp: Any, function: Callable[[list[slice]], Any], x: Any, *size: 
     n, each = x.shape[0], prod(size) * (8 if x.dtype == xp.float64 else 4)
     count = max(1, -(-n * each // xp.block_bytes))
     step = max(1, -(-n // (count + count % 2 if count > 1 else 1)))
-    result: list[Any] = xp.lanes(function, [slice(start, start + step) for start in range(0, n, step)])
+    result: list[Any] = xp.run_parallel(function, [slice(start, start + step) for start in range(0, n, step)])
     return result
 
 

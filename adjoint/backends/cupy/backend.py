@@ -181,7 +181,7 @@ def namespace() -> Namespace:
 
     xp.solve = solve_broadcast
     xp.block_bytes = 1 << 28  # enough to keep a GPU busy, and little of its memory
-    xp.lanes = special.lanes
+    xp.run_parallel = special.run_parallel
     xp.sliding_windows = sliding_windows
     xp.overlap_add = partial(special.overlap_add, xp)
     return xp
@@ -260,7 +260,7 @@ class CupyBackend:
 
         return compile(program, numbers)
 
-    def told(self, array: Array) -> Any:
+    def scalar_for_message(self, array: Array) -> Any:
         return array.item()
 
     def random(self, seed: int) -> CupyRandom:
@@ -272,7 +272,7 @@ class CupyBackend:
     def synchronize(self) -> None:
         cp.cuda.get_current_stream().synchronize()
 
-    def quiet(self) -> AbstractContextManager[Any]:
+    def suppress_warnings(self) -> AbstractContextManager[Any]:
         return nullcontext()  # CuPy never warns
 
     def memory(self) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 Neighbouring elementwise operations become one kernel, the others one each (``source``); products of matrices are cuBLAS's,
 which CuPy itself does not call while a stream is captured. Random numbers are drawn and arguments copied before the graph is
-launched, checks are read before or after it. A program that has an operation without a kernel is replayed as a loop over calls.
+launched, guards are read before or after it. A program that has an operation without a kernel is replayed as a loop over calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from ...replay import loop
 from ...replay.memory import Block, arrange
-from ...replay.program import Memory, Op, Program, Value, mapped, overlap, values_in
+from ...replay.program import Buffer, Op, Program, Value, mapped, may_overlap, values_in
 from ..special import may_repeat
 from . import cublas
 from . import source as cuda
@@ -36,7 +36,7 @@ _kernels: dict[str, Any] = {}
 def compile(program: Program, numbers: list[Value]) -> Any:
     """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call.
 
-    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.loop.Plain` whose ``reason`` says which.
+    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.loop.Loop` whose ``reason`` says which.
     """
     try:
         return Replay(program, numbers)
@@ -47,7 +47,7 @@ def compile(program: Program, numbers: list[Value]) -> Any:
 
 
 class Replay:
-    """A program as two graphs: what its checks need, and the rest.
+    """A program as two graphs: what its guards need, and the rest.
 
     Attributes:
         launches: the kernels and products of each, in order.
@@ -64,7 +64,7 @@ class Replay:
         self._chains = self._chained()
         self._inner = self._inside()
         self._lay_out()
-        ahead: list[Kernel | Product] = []
+        prologue: list[Kernel | Product] = []
         body: list[Kernel | Product] = []
         self._draws = [op for op in program.ops if op.draws]
         starts = {chain[0]: chain for chain in self._chains}
@@ -77,18 +77,18 @@ class Replay:
                 continue
             else:
                 found = self._launches_of(op)
-            (ahead if i < program.ahead else body).extend(found)
-        self.launches = tuple([one for one in part if not _is_empty(one)] for part in (ahead, body))
+            (prologue if i < program.prologue else body).extend(found)
+        self.launches = tuple([one for one in part if not _is_empty(one)] for part in (prologue, body))
         self.calls = sum(map(len, self.launches)) + len(self._draws)
         self._graphs = [_captured(part) for part in self.launches]
-        self._checks = [(check, self._array(check.condition)) for check in program.checks]
+        self._guards = [(guard, self._array(guard.condition)) for guard in program.guards]
 
-    def ahead(self, arrays: list[Any]) -> bool:
+    def prologue(self, arrays: list[Any]) -> bool:
         """Take the arguments' arrays, and tell whether the program holds for them."""
         for value, array in zip(self.program.arguments, arrays, strict=True):
             self._arrays[value][...] = array
         self._launch(0)
-        return all(bool(condition) is check.outcome for check, condition in self._checks if not check.late)
+        return all(bool(condition) is guard.outcome for guard, condition in self._guards if not guard.deferred)
 
     def body(self, numbers: tuple[float, ...]) -> list[Any]:
         """Do the rest, with these numbers, and give the outputs as arrays of their own."""
@@ -97,9 +97,9 @@ class Replay:
         for op in self._draws:
             self._arrays[op.out][...] = op.function(*op.args)  # type: ignore[index]
         self._launch(1)
-        for check, condition in self._checks:
-            if check.late and bool(condition) is not check.outcome:
-                raise check.failed()
+        for guard, condition in self._guards:
+            if guard.deferred and bool(condition) is not guard.outcome:
+                raise guard.failed()
         return [self._array(value).copy() for value in self.program.outputs]
 
     def _launch(self, part: int) -> None:
@@ -129,9 +129,9 @@ class Replay:
         for i, op in enumerate(program.ops):
             out = op.out
             if op.draws:  # before all others
-                blocks[op.made] = Block(_bytes(op.made), 0, len(program.ops))
+                blocks[op.result] = Block(_bytes(op.result), 0, len(program.ops))
             elif out is not None and out not in arrays and out not in self._inner and not op.is_view:
-                last = self._last[out.memory]
+                last = self._last[out.buffer]
                 blocks[out] = Block(_bytes(out), i, max(last, done.get(int(last), 0)))  # a chain is done at once
         self.buffers, self.bytes = len(blocks), arrange(list(blocks.values()), ALIGNMENT)
         memory = cp.empty(self.bytes, np.uint8)
@@ -139,9 +139,9 @@ class Replay:
             place = memory[block.offset : block.offset + block.size]
             arrays[value] = cp.ndarray(value.shape, value.dtype, place.data, value.strides)
         for op in program.ops:
-            if op.is_view and op.made not in arrays and op.made not in self._inner:
+            if op.is_view and op.result not in arrays and op.result not in self._inner:
                 kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
-                arrays[op.made] = op.function(*mapped(op.args, self._array), **kwargs)
+                arrays[op.result] = op.function(*mapped(op.args, self._array), **kwargs)
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
@@ -151,7 +151,7 @@ class Replay:
     def _chained(self) -> list[list[Op]]:
         """The runs of elementwise operations of one shape, of which none meets what another one writes but in place."""
         chains: list[list[Op]] = []
-        used: dict[Memory, dict[tuple[Value, bool], None]] = {}
+        used: dict[Buffer, dict[tuple[Value, bool], None]] = {}
         shape: Any = None
         for i, op in enumerate(self.program.ops):
             if op.is_view or op.draws:
@@ -161,30 +161,30 @@ class Replay:
                 shape = None
                 continue
             own = [(value, False) for value in op.values() if value.kind != "number"] + [(target, True)]
-            fits = shape == target.shape and i != self.program.ahead and len(chains[-1]) < MOST
-            if fits and all(_apart(a, b) for a in own for b in used.get(a[0].memory, ())):
+            fits = shape == target.shape and i != self.program.prologue and len(chains[-1]) < MOST
+            if fits and all(_apart(a, b) for a in own for b in used.get(a[0].buffer, ())):
                 chains[-1].append(op)
             else:
                 chains.append([op])
                 shape, used = target.shape, {}
             for value, writes in own:
-                used.setdefault(value.memory, {})[value, writes] = None
+                used.setdefault(value.buffer, {})[value, writes] = None
         return chains
 
     def _inside(self) -> set[Value]:
         """What a chain makes and only itself reads."""
         chain_of = {op: number for number, chain in enumerate(self._chains) for op in chain}
-        made: dict[Memory, tuple[Value, int]] = {}
+        made: dict[Buffer, tuple[Value, int]] = {}
         for op, number in chain_of.items():
-            if op.out is not None and op.writes is None and op.out.array is None and not op.out.memory.outside:
-                made[op.out.memory] = op.out, number
+            if op.out is not None and op.writes is None and op.out.array is None and not op.out.buffer.external:
+                made[op.out.buffer] = op.out, number
         for op in self.program.ops:
             for value in [*op.values(), *([op.writes] if op.writes else []), *([op.out] if op.is_view and op.out else [])]:
-                maker = made.get(value.memory)
+                maker = made.get(value.buffer)
                 if maker and (chain_of.get(op) != maker[1] or value.base is not None or value is op.writes):
-                    del made[value.memory]
-        for value in [*self.program.outputs, *(check.condition for check in self.program.checks)]:
-            made.pop(value.memory, None)
+                    del made[value.buffer]
+        for value in [*self.program.outputs, *(guard.condition for guard in self.program.guards)]:
+            made.pop(value.buffer, None)
         return {value for value, _ in made.values()}
 
     def _chain(self, ops: list[Op]) -> Kernel:
@@ -194,7 +194,7 @@ class Replay:
         names = list(dict.fromkeys(op.name for op in ops))
         chain = Elementwise("_".join(names[:6]), target.shape)
         known: dict[Value, Operand] = {}
-        sharing: dict[Memory, list[Value]] = {}
+        sharing: dict[Buffer, list[Value]] = {}
 
         def operand(part: Any, op: Op) -> Operand:
             if not isinstance(part, Value):
@@ -205,7 +205,7 @@ class Replay:
                 if part.kind == "number":
                     return Operand(place, array.dtype, 0.0)
                 known[part] = Operand(chain.register(place, array.dtype), array.dtype)
-                sharing.setdefault(part.memory, []).append(part)
+                sharing.setdefault(part.buffer, []).append(part)
             return known[part]
 
         for op in ops:
@@ -214,11 +214,11 @@ class Replay:
             args = [operand(part, op) for part in _operands(op)]
             raw = op.args[1] if op.name == "pow" and len(op.args) > 1 else None
             name = chain.compute(op.name, args, target.dtype, raw)
-            for value in sharing.get(target.memory, ()):
-                if value is not target and overlap(value, target):
+            for value in sharing.get(target.buffer, ()):
+                if value is not target and may_overlap(value, target):
                     known.pop(value, None)
             if target not in known:
-                sharing.setdefault(target.memory, []).append(target)
+                sharing.setdefault(target.buffer, []).append(target)
             known[target] = Operand(name, target.dtype)
             if target not in self._inner:
                 chain.store(chain.place(self._array(target)), name)
@@ -360,7 +360,7 @@ def _same_shapes(op: Op, target: Value) -> bool:
 def _apart(a: tuple[Value, bool], b: tuple[Value, bool]) -> bool:
     """Whether two uses, and whether they write, may come in one kernel: what one writes, the other meets in its place."""
     (value, writes), (other, wrote) = a, b
-    if not (writes or wrote) or not overlap(value, other):
+    if not (writes or wrote) or not may_overlap(value, other):
         return True
     if value is other:
         return True

@@ -112,7 +112,7 @@ class NumpyBackend:
 
         return compile(program, numbers)
 
-    def told(self, array: Array) -> Any:
+    def scalar_for_message(self, array: Array) -> Any:
         return self.to_numpy(array).item()
 
     def random(self, seed: int) -> RandomState:
@@ -124,7 +124,7 @@ class NumpyBackend:
     def synchronize(self) -> None:
         """NumPy returns when it is done."""
 
-    def quiet(self) -> AbstractContextManager[Any]:
+    def suppress_warnings(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")
 
     def memory(self) -> dict[str, int]:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ...replay.memory import Block, arrange
-from ...replay.program import Check, Op, Program, Value, is_basic, kept_an_array, mapped, values_in
+from ...replay.program import Op, Program, Value, is_basic, keeping_array, mapped, values_in
 from ..standard import CREATION
 from . import threads, tiles
 from .kernels import BITS, UNSIGNED, as_product, clip, is_limit, matmul
 from .placement import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
-from .threads import at_once, blas_alone, dot, in_two, shared
+from .threads import blas_alone, dot, run_both, run_branches, shared
 from .tiles import Chain, Step
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
@@ -44,7 +44,7 @@ def compile(program: Program, numbers: list[Value]) -> Replay:
 
 
 class Replay:
-    """A program as two functions of straight calls: what its checks need, and the rest.
+    """A program as two functions of straight calls: what its guards need, and the rest.
 
     Attributes:
         source: the functions, to be read.
@@ -69,20 +69,17 @@ class Replay:
         self._taken: dict[int, str] = {}
         self._assigned: list[str] = []  # the names that the lines so far give to new arrays
         self._rows: dict[Value, int] = {}  # how many rows an index of rows is known to be in
-        for op in program.ops[: program.ahead]:
+        for op in program.ops[: program.prologue]:
             if op.name == "are_indices":
                 self._rows[op.args[0]] = min(op.args[1], self._rows.get(op.args[0], op.args[1]))
-        self._late: dict[Value, list[Check]] = {}
-        for check in program.checks:
-            if check.late:
-                self._late.setdefault(check.condition, []).append(check)
+        self._deferred = program.deferred_guards()
         self._shared = False  # whether there is a product that BLAS would do on several threads
         self._memory()
         self._compile()
 
-    def ahead(self, arrays: list[Any]) -> bool:
+    def prologue(self, arrays: list[Any]) -> bool:
         """Take the arguments' arrays, and tell whether the program holds for them."""
-        result: bool = self._names["ahead"](*arrays)
+        result: bool = self._names["prologue"](*arrays)
         return result
 
     def body(self, numbers: tuple[float, ...]) -> Any:
@@ -103,13 +100,13 @@ class Replay:
             if value.array is not None and value.kind != "argument":
                 self._arrays[value] = value.array
         last = self.program.lifetimes()
-        made = {value.memory: op for op in reversed(ops) for value in [*op.values(), *([op.out] if op.out else [])]}
-        behind = {op.lane.region: i + 0.5 for i, op in enumerate(ops) if op.lane}
-        before = {op.lane.region: i for i, op in reversed(list(enumerate(ops))) if op.lane}
+        made = {value.buffer: op for op in reversed(ops) for value in [*op.values(), *([op.out] if op.out else [])]}
+        behind = {op.branch.region: i + 0.5 for i, op in enumerate(ops) if op.branch}
+        before = {op.branch.region: i for i, op in reversed(list(enumerate(ops))) if op.branch}
         for memory, end in last.items():
-            lane = ops[int(end)].lane if end < len(ops) else None
-            if lane and made[memory].lane != lane:  # until all that is done at once with what needs it last
-                last[memory] = behind[lane.region]
+            branch = ops[int(end)].branch if end < len(ops) else None
+            if branch and made[memory].branch != branch:  # until all that is done at once with what needs it last
+                last[memory] = behind[branch.region]
         written = Destinations(ops, last)
         self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
         within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
@@ -132,22 +129,22 @@ class Replay:
                     self._arrays[out] = target[0]
                     self._skipped.add(target[1])
                     continue
-                end = max(last[out.memory], done.get(int(last[out.memory]), 0))  # a chain is done at once
-                own = op.lane if op.lane and end < behind[op.lane.region] else None
+                end = max(last[out.buffer], done.get(int(last[out.buffer]), 0))  # a chain is done at once
+                own = op.branch if op.branch and end < behind[op.branch.region] else None
                 block = self._reused(op, i, last, place)
                 if block is None:
                     block = Block(bytes_of(out), i, end, own, own and (before[own.region], behind[own.region]))
                 elif own is None:
-                    block.lane = block.region = None
+                    block.branch = block.region = None
                 block.end = end
-                place[out.memory] = held[out] = block
+                place[out.buffer] = held[out] = block
                 self._arrays[out] = model_of(out)
         blocks = list(dict.fromkeys(held.values()))
         arena = Arena(arrange(blocks))
         for op in ops:
             if op.out in held:
                 self._arrays[op.out] = arena.array(op.out, held[op.out].offset)
-            elif op.is_view and op.made.kind == "made":
+            elif op.is_view and op.result.kind == "computed":
                 self._view(op)
         size = max((chain.scratch() for chain in self._chains.values()), default=0)
         self._scratch = [np.empty(size, np.uint8) for _ in range(2)]  # of each thread, for one chain after another
@@ -155,9 +152,9 @@ class Replay:
 
     def _view(self, op: Op) -> None:
         """Know the array that a view is, where what it is a view of is known."""
-        if op.made.base in self._arrays:
+        if op.result.base in self._arrays:
             args = mapped(op.args, self._array)
-            self._arrays[op.made] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
+            self._arrays[op.result] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
 
     def _has_place(self, value: Value) -> bool:
         return value in self._arrays or value in self._known
@@ -173,11 +170,11 @@ class Replay:
             return None
         viewed = self._within[op].viewed if op in self._within else ()
         for value in op.values():
-            if value.memory in viewed:  # by an operation that is done tile by tile with this one
+            if value.buffer in viewed:  # by an operation that is done tile by tile with this one
                 continue
-            fits = value.kind == "made" and value.base is None and last[value.memory] == i
-            if fits and value.memory in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
-                return place[value.memory]
+            fits = value.kind == "computed" and value.base is None and last[value.buffer] == i
+            if fits and value.buffer in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
+                return place[value.buffer]
         return None
 
     # --- chains --------------------------------------------------------------------------------------------------------------
@@ -191,17 +188,17 @@ class Replay:
         for i, op in enumerate(self.program.ops):
             out = op.out
             if op.is_view:
-                if op.made.base in known:
-                    known.add(op.made)
+                if op.result.base in known:
+                    known.add(op.result)
                     continue
             elif out is not None and (out in known or self._line_of(op) is not None):
                 known.add(out)
             target = op.target
-            steps = self._steps(op) if i >= self.program.ahead and target in known else None
+            steps = self._steps(op) if i >= self.program.prologue and target in known else None
             if steps is None or prod(target.shape) * 4 < 2 * threads.TILE or not all(value in known for value in op.values()):
                 chain = None
                 continue
-            if chain is None or chain.shape != target.shape or chain.ops[0].lane != op.lane or not chain.takes(op):
+            if chain is None or chain.shape != target.shape or chain.ops[0].branch != op.branch or not chain.takes(op):
                 chain = Chain(target.shape)
                 chains.append(chain)
             chain.add(op, steps)
@@ -209,9 +206,9 @@ class Replay:
         at = {op: i for i, op in enumerate(self.program.ops)}
         for chain in chains:
             first, end, own = at[chain.ops[0]], at[chain.ops[-1]], set(chain.ops)
-            elsewhere = {v.memory for op in self.program.ops[first : end + 1] for v in op.values() if op not in own or v.base}
+            elsewhere = {v.buffer for op in self.program.ops[first : end + 1] for v in op.values() if op not in own or v.base}
             made = [op.out for op in chain.ops if op.out is not None and op.out not in self._arrays]
-            chain.inner |= {value for value in made if last[value.memory] <= end and value.memory not in elsewhere}
+            chain.inner |= {value for value in made if last[value.buffer] <= end and value.buffer not in elsewhere}
             chain.inner |= {self._opposites[op] for op in chain.ops if op in self._opposites}
         return chains
 
@@ -231,7 +228,7 @@ class Replay:
             condition, x, y = op.args
             numbers, steps = (y, []) if isinstance(y, Value) else (x, [])
             if numbers is y:
-                opposite = self._opposites.setdefault(op, Value("made", np.broadcast_to(np.False_, condition.shape)))
+                opposite = self._opposites.setdefault(op, Value("computed", np.broadcast_to(np.False_, condition.shape)))
                 steps = [Step(np.logical_not, condition, opposite)]
                 condition = opposite
             return [*steps, Step(np.multiply, numbers, condition, op.out, bits=True)]
@@ -247,7 +244,7 @@ class Replay:
             known = op.name != "sum" or self._has_place(op.args[0])
             return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
         if op.name == "pow":
-            return self._power if op.made.shape and self._raised(op) else None
+            return self._power if op.result.shape and self._raised(op) else None
         if op.name in UFUNCS:
             return self._ufunc if not op.kwargs else None
         if op.name == "matmul":
@@ -255,7 +252,7 @@ class Replay:
         if op.name == "where":
             return self._where if _picks(op) else None
         if op.name in COPIES:
-            return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.made.shape else None
+            return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.result.shape else None
         if op.name == "reshape" and not op.is_view:
             return self._in_order if self._has_place(op.args[0]) else None
         if op.name in ("zeros", "zeros_like"):
@@ -269,10 +266,10 @@ class Replay:
         return None
 
     def _chain(self, chain: Chain) -> str:
-        lane = chain.ops[0].lane
-        run, parts = chain.compiled(self._array, self._scratch[lane.number :] if lane else self._scratch)
+        branch = chain.ops[0].branch
+        run, parts = chain.compiled(self._array, self._scratch[branch.number :] if branch else self._scratch)
         calls = [partial(run, some) for some in parts]
-        return f"{self._held(in_two)}({', '.join(map(self._held, calls))})" if len(parts) > 1 else f"{self._held(calls[0])}()"
+        return f"{self._held(run_both)}({', '.join(map(self._held, calls))})" if len(parts) > 1 else f"{self._held(calls[0])}()"
 
     def _ufunc(self, op: Op) -> str:
         if self._is_limit(op):
@@ -298,7 +295,7 @@ class Replay:
 
     def _power(self, op: Op) -> str:
         power, operands = self._raised(op), op.args if self._raised(op) is np.power else op.args[:1]
-        return self._into(power, [self._operand(part, op.made.dtype) for part in operands], op.out)
+        return self._into(power, [self._operand(part, op.result.dtype) for part in operands], op.out)
 
     def _raised(self, op: Op) -> Any:
         """The ufunc that computes what ``x ** y`` does; None where NumPy decides by the value of an exponent without axes."""
@@ -311,7 +308,7 @@ class Replay:
         axis, keepdims = op.kwargs.get("axis"), op.kwargs.get("keepdims", False)
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
-            out = self._held(self._arrays[op.made].reshape(-1))
+            out = self._held(self._arrays[op.result].reshape(-1))
             return self._dot(*factors, *map(self._held, factors), out)
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
@@ -334,7 +331,7 @@ class Replay:
     def _where(self, op: Op) -> str:
         """As :func:`~.kernels.where` does it: the bits of the numbers times the condition, which has no branches."""
         condition, x, y = op.args
-        numbers, out = (y, op.made) if isinstance(y, Value) else (x, op.made)
+        numbers, out = (y, op.result) if isinstance(y, Value) else (x, op.result)
         chosen = self._name(condition)
         lines = ""
         if numbers is y:
@@ -347,13 +344,13 @@ class Replay:
         return f"{lines}{self._bound(np.multiply)}({source}, {chosen}, {into})"
 
     def _copy(self, op: Op) -> str:
-        if self._name(op.made) == self._name(op.args[0]) or same_place(self._arrays[op.made], self._arrays.get(op.args[0])):
+        if self._name(op.result) == self._name(op.args[0]) or same_place(self._arrays[op.result], self._arrays.get(op.args[0])):
             return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _in_order(self, op: Op) -> str:
         """The elements of what is not laid out in order, copied in order."""
-        place = self._held(self._arrays[op.made].reshape(op.args[0].shape))
+        place = self._held(self._arrays[op.result].reshape(op.args[0].shape))
         return f"copyto({place}, {self._name(op.args[0])})"
 
     def _zeros(self, op: Op) -> str:
@@ -361,7 +358,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.made][kept_an_array(op.args[1])])
+        part = self._held(self._arrays[op.result][keeping_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -369,7 +366,7 @@ class Replay:
         lines = []
         for part in parts:
             stop = start + part.shape[axis]
-            place = self._held(np.moveaxis(np.moveaxis(self._arrays[op.made], axis, 0)[start:stop], 0, axis))
+            place = self._held(np.moveaxis(np.moveaxis(self._arrays[op.result], axis, 0)[start:stop], 0, axis))
             lines.append(f"copyto({place}, {self._name(part)})")
             start = stop
         return "; ".join(lines)
@@ -391,7 +388,7 @@ class Replay:
             return f"{self._name(target)}[()] = {source}"
         if target in self._arrays and is_basic(index):
             found = self._arrays[target]
-            part = found[kept_an_array(index)]
+            part = found[keeping_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._held(part)}, {source}, 'unsafe')"
@@ -405,7 +402,7 @@ class Replay:
     def _is_number(self, op: Op) -> bool:
         """Whether a single number is made of single numbers: quickest with NumPy's scalars, as the function itself does."""
         out = op.out
-        if out is None or out.shape or op.name in CREATION or out.memory in self._written or out.memory.outside:
+        if out is None or out.shape or op.name in CREATION or out.buffer in self._written or out.buffer.external:
             return False
         return not op.is_view and not any(value.shape for value in op.values())
 
@@ -416,9 +413,9 @@ class Replay:
             return f"{parts[0]} {SIGNS[op.name]} {parts[1]}" if len(parts) == 2 else f"{SIGNS[op.name]}{parts[0]}"
         floats = op.out is not None and op.out.dtype.kind == "f"
         if floats and op.name == "maximum" and type(op.args[1]) is int:
-            return f"({self._held(op.made.dtype.type(op.args[1]))} if {parts[0]} < {parts[1]} else {parts[0]})"
+            return f"({self._held(op.result.dtype.type(op.args[1]))} if {parts[0]} < {parts[1]} else {parts[0]})"
         if floats and op.name == "where" and type(op.args[1]) is float and isinstance(op.args[2], Value):
-            return f"({self._held(op.made.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
+            return f"({self._held(op.result.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
         return f"{self._bound(op.function)}({', '.join([*parts, *(f'{k}={self._text(v)}' for k, v in op.kwargs.items())])})"
 
     def _number(self, part: Any) -> str:
@@ -442,7 +439,7 @@ class Replay:
             call = self._on_numbers(op)
         elif op.name == "getitem" and self._takes(op):
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
-        elif op.name == "getitem" and not op.is_view and op.made.shape:
+        elif op.name == "getitem" and not op.is_view and op.result.shape:
             place = self._in_rows(op.args[0], op.args[1])
             call = f"{place[0]}.take({place[1]})" if place else f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
         elif op.name == "are_indices" and op.args[0].dtype in UNSIGNED:
@@ -461,9 +458,9 @@ class Replay:
     def _takes(self, op: Op) -> bool:
         """Whether ``take`` gives what is picked, in the same layout; of a single number that is none that can be written to."""
         index = op.args[1]
-        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not model_of(op.made).flags.c_contiguous:
+        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not model_of(op.result).flags.c_contiguous:
             return False
-        return bool(op.made.shape) or op.made.memory not in self._written
+        return bool(op.result.shape) or op.result.buffer not in self._written
 
     def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
         """Where an element of each row is picked, by a column for each of all rows: the elements one after another, and the name of
@@ -537,20 +534,20 @@ class Replay:
 
     def _compile(self) -> None:
         program = self.program
-        ahead = [f"copyto({self._name(v)}, a{i})" for i, v in enumerate(program.arguments)]
+        prologue = [f"copyto({self._name(v)}, a{i})" for i, v in enumerate(program.arguments)]
         body: list[str] = []
         self.calls = 0
         shared: list[str] = []
-        first = program.ops[: program.ahead]
-        for lines, ops, scope in ((ahead, first, "global"), (body, program.ops[program.ahead :], "nonlocal")):
-            for region, together in groupby(ops, lambda op: op.lane and op.lane.region):
+        first = program.ops[: program.prologue]
+        for lines, ops, scope in ((prologue, first, "global"), (body, program.ops[program.prologue :], "nonlocal")):
+            for region, together in groupby(ops, lambda op: op.branch and op.branch.region):
                 written = self._lines if region is None else partial(self._at_once, scope)
                 lines += written(together)
-            if lines is ahead:
+            if lines is prologue:
                 shared, self._assigned = self._assigned, []
-        for check in program.checks:
-            if not check.late:
-                ahead.append(f"if bool({self._name(check.condition)}) is not {check.outcome}: return False")
+        for guard in program.guards:
+            if not guard.deferred:
+                prologue.append(f"if bool({self._name(guard.condition)}) is not {guard.outcome}: return False")
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
             f"{self._held(array)}[()] = numbers[{self._at[key[0]]}]"
@@ -559,7 +556,7 @@ class Replay:
         ]
         arguments = ", ".join(f"a{i}" for i in range(len(program.arguments)))
         everywhere = [f"global {', '.join(shared)}"] if shared else []
-        lines = [f"def ahead({arguments}):", *everywhere, *ahead, "return True\n\ndef body(numbers):", *numbers, *body]
+        lines = [f"def prologue({arguments}):", *everywhere, *prologue, "return True\n\ndef body(numbers):", *numbers, *body]
         self.source = "\n    ".join([*lines, f"return [{outputs}]"])
         exec(self.source, self._names)
 
@@ -584,26 +581,26 @@ class Replay:
                 line, self._before = "; ".join([*self._before, line]), []
                 self.calls += line.count(";") + 1
                 lines.append(line)
-            for check in self._late.get(op.out, ()) if op.out is not None else ():
-                lines.append(f"if bool({self._name(op.out)}) is not {check.outcome}: raise {self._held(check)}.failed()")
+            for guard in self._deferred.get(op.out, ()) if op.out is not None else ():
+                lines.append(f"if bool({self._name(op.out)}) is not {guard.outcome}: raise {self._held(guard)}.failed()")
         return lines
 
     def _at_once(self, scope: str, ops: Iterable[Op]) -> list[str]:
-        """A function for the operations of each lane, and the line that calls both; what they make is named in that scope."""
+        """A function for the operations of each branch, and the line that calls both; what they make is named in that scope."""
         lines: list[str] = []
         functions: list[str] = []
         picked = self._picked
-        for _, lane in groupby(ops, lambda op: op.lane):
+        for _, branch in groupby(ops, lambda op: op.branch):
             self._picked = {}  # what is found in one is not known in the other
             begun = len(self._assigned)
-            inner = self._lines(lane)
+            inner = self._lines(branch)
             made = self._assigned[begun:]
-            functions.append(f"lane{len(functions)}")
+            functions.append(f"branch{len(functions)}")
             lines += [f"{' = '.join(made)} = None"] if made else []
             lines += [f"def {functions[-1]}():", *([f"    {scope} {', '.join(made)}"] if made else [])]
             lines += [f"    {line}" for line in inner or ["pass"]]
         self._picked = picked
-        return [*lines, f"{self._bound(at_once)}({', '.join(functions)})"]
+        return [*lines, f"{self._bound(run_branches)}({', '.join(functions)})"]
 
     def _output(self, value: Value) -> str:
         name = self._name(value)

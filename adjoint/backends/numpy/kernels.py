@@ -16,7 +16,7 @@ from ..dtypes import ALL
 from ..factorizations import factorizations
 from ..standard import CREATION, STANDARD, Namespace, collect, constants
 from . import threads
-from .threads import dot, lanes
+from .threads import dot, run_parallel
 
 REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
 
@@ -291,7 +291,7 @@ def by_tiles(function: Any) -> Any:
         out = np.empty_like(x)
         step = -(-x.size // (tiles + tiles % 2))
         parts = [slice(start, start + step) for start in range(0, x.size, step)]
-        lanes(partial(fill, x.reshape(-1), out.reshape(-1)), parts)
+        run_parallel(partial(fill, x.reshape(-1), out.reshape(-1)), parts)
         return out
 
     whole.__wrapped__ = function  # type: ignore[attr-defined]
@@ -313,7 +313,7 @@ def namespace() -> Namespace:
     xp.root_mean_square = silently(partial(root_mean_square, partial(special.root_mean_square, xp)))
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
-    xp.block_bytes, xp.lanes = 2 << 20, lanes  # what stays in a core's cache
+    xp.block_bytes, xp.run_parallel = 2 << 20, run_parallel  # what stays in a core's cache
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
     xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...replay.program import Memory, Op, Value, is_basic, overlap
+from ...replay.program import Buffer, Op, Value, is_basic, may_overlap
 from ..standard import BINARY, OLD_NAMES, UNARY
 
 _FOUND = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
@@ -79,27 +79,27 @@ class Destinations:
         self._writers: dict[Any, list[Op]] = {}
         for op in ops:
             if op.name == "setitem" and op.writes is not None and isinstance(op.args[1], Value) and is_basic(op.args[2]):
-                self._writers.setdefault(op.args[1].memory, []).append(op)
+                self._writers.setdefault(op.args[1].buffer, []).append(op)
         self._used_before = self._uses_before([found[0] for found in self._writers.values() if len(found) == 1])
 
     def _uses_before(self, writes: list[Op]) -> dict[Op, int]:
         """For each write to outside memory, the number of the last operation before it that uses any byte of its target, or -1."""
         whole: tuple[float, float] = (-inf, inf)
-        writes = [write for write in writes if write.args[0].memory.outside]
-        bounds: dict[Memory, set[float]] = {write.args[0].memory: set(whole) for write in writes}
-        uses = [[value for value in op.values() if value.memory in bounds and not op.is_view] for op in self._ops]
+        writes = [write for write in writes if write.args[0].buffer.external]
+        bounds: dict[Buffer, set[float]] = {write.args[0].buffer: set(whole) for write in writes}
+        uses = [[value for value in op.values() if value.buffer in bounds and not op.is_view] for op in self._ops]
         for values in uses:
             for value in values:
-                bounds[value.memory].update(value.extent or ())
+                bounds[value.buffer].update(value.extent or ())
         used = {memory: Used(sorted(addresses)) for memory, addresses in bounds.items()}
         before, wanted = {}, set(writes)
         for i, (op, values) in enumerate(zip(self._ops, uses, strict=True)):
             if op in wanted:
                 low, high = op.args[0].extent or whole
-                before[op] = used[op.args[0].memory].last(low, high)
+                before[op] = used[op.args[0].buffer].last(low, high)
             for value in values:
                 low, high = value.extent or whole
-                used[value.memory].use(low, high, i)
+                used[value.buffer].use(low, high, i)
         return before
 
     def of(self, op: Op, together: Sequence[Op], arrays: dict[Value, Any]) -> tuple[Any, Op] | None:
@@ -110,14 +110,14 @@ class Destinations:
         """
         out = op.out
         assert out is not None
-        writers = self._writers.get(out.memory, [])
-        if len(writers) != 1 or self._last[out.memory] != self._at[writers[0]]:
+        writers = self._writers.get(out.buffer, [])
+        if len(writers) != 1 or self._last[out.buffer] != self._at[writers[0]]:
             return None
         write, begun = writers[0], self._at[op]
-        if op.lane != write.lane and op.lane is not None:  # the other lane may still read what lies there
+        if op.branch != write.branch and op.branch is not None:  # the other branch may still read what lies there
             return None
         target, value, index = write.args
-        if target.kind != "outside" and not (target.memory.outside and target.extent):
+        if target.kind != "external" and not (target.buffer.external and target.extent):
             return None
         if target not in arrays:  # a view of memory that has no place
             return None
@@ -130,7 +130,7 @@ class Destinations:
             for other in together[: together.index(op) + 1]:
                 for used in other.values():
                     in_place = (other is not op or op.name in UFUNCS) and same_place(part, arrays.get(used))
-                    if used.memory is target.memory and overlap(used, target) and not in_place:
+                    if used.buffer is target.buffer and may_overlap(used, target) and not in_place:
                         return None
         if value is not out and not (part.flags.c_contiguous and self._is_reshaped(value, out)):
             return None

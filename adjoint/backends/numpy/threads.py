@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import Array
-from ..special import halves
+from ..special import split_in_half
 
 #: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
 TILE = 1 << 16
@@ -47,7 +47,7 @@ def _told(number: str | None) -> int:
     return int(number)
 
 
-def in_two(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
+def run_both(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
     """What both give, done at the same time where this is not one of two already. What one raises is raised when both are done."""
     global _jobs
     if thread_count() < 2 or getattr(_within, "at_work", False):
@@ -115,17 +115,17 @@ def _work(jobs: SimpleQueue[Any]) -> None:
         del job  # whose arrays would stay until the next one comes
 
 
-def lanes(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+def run_parallel(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
     """Both halves at the same time."""
-    return at_once(*(partial(function, some) for some in halves(parts)))
+    return run_branches(*(partial(function, some) for some in split_in_half(parts)))
 
 
-def at_once(*functions: Callable[[], Any]) -> list[Any]:
+def run_branches(*functions: Callable[[], Any]) -> list[Any]:
     """What one or two functions give, done at the same time."""
     if len(functions) < 2:
         return [function() for function in functions]
     with blas_alone:
-        return in_two(*functions)
+        return run_both(*functions)
 
 
 # --- BLAS --------------------------------------------------------------------------------------------------------------------
@@ -204,9 +204,9 @@ def dot(x: Array, y: Array, out: Array | None = None) -> Array:
         rows, columns = x.shape[0], y.shape[1]
         out = np.empty((rows, columns), x.dtype) if out is None else out
         if rows < columns:
-            in_two(*(partial(np.matmul, x, y[:, half], out[:, half]) for half in _halves(columns)))
+            run_both(*(partial(np.matmul, x, y[:, half], out[:, half]) for half in _halves(columns)))
         else:
-            in_two(*(partial(x[half].dot, y, out[half]) for half in _halves(rows)))
+            run_both(*(partial(x[half].dot, y, out[half]) for half in _halves(rows)))
     return out
 
 
@@ -221,7 +221,7 @@ def matmul(x: Array, y: Array, out: Array | None = None) -> Array:
         if out is None:
             batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
             out = np.empty((*batch, x.shape[-2], y.shape[-1]), np.result_type(x, y))
-        in_two(*(partial(np.matmul, x[half], y[half], out[half]) for half in _halves(x.shape[0])))
+        run_both(*(partial(np.matmul, x[half], y[half], out[half]) for half in _halves(x.shape[0])))
     return out
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...replay.program import Memory, Op, Value, overlap
+from ...replay.program import Buffer, Op, Value, may_overlap
 from . import threads
 
 #: From this many bytes of results on it is worth a second thread.
@@ -45,8 +45,8 @@ class Chain:
         self.ops: list[Op] = []
         self.steps: list[Step] = []
         self.inner: set[Value] = set()  #: what is needed inside only
-        self.viewed: set[Memory] = set()  #: the memories of which an operation uses a view
-        self._used: dict[Memory, dict[tuple[Value, bool], None]] = {}  # what is read or written to, and whether it is written to
+        self.viewed: set[Buffer] = set()  #: the memories of which an operation uses a view
+        self._used: dict[Buffer, dict[tuple[Value, bool], None]] = {}  # what is read or written to, and whether it is written to
         self._widest = 1
 
     def takes(self, op: Op) -> bool:
@@ -54,8 +54,8 @@ class Chain:
         if len(self.ops) >= MOST:
             return False
         for value, writes in _uses(op):
-            for other, written in self._used.get(value.memory, ()):
-                if (writes or written) and value is not other and overlap(value, other) and not _same_place(value, other):
+            for other, written in self._used.get(value.buffer, ()):
+                if (writes or written) and value is not other and may_overlap(value, other) and not _same_place(value, other):
                     return False
                 if (writes or written) and value is other and value.shape != self.shape:
                     return False
@@ -64,9 +64,9 @@ class Chain:
     def add(self, op: Op, steps: list[Step]) -> None:
         self.ops.append(op)
         self.steps += steps
-        self.viewed.update([value.memory for value in op.values() if value.base is not None])
+        self.viewed.update([value.buffer for value in op.values() if value.base is not None])
         for value, writes in _uses(op):
-            self._used.setdefault(value.memory, {})[value, writes] = None
+            self._used.setdefault(value.buffer, {})[value, writes] = None
             if value.shape == self.shape:
                 self._widest = max(self._widest, value.dtype.itemsize)
 
@@ -98,7 +98,7 @@ class Chain:
         return -(-self.rows() * prod(self.shape[1:]) // 8) * 64
 
     def _long(self) -> bool:
-        alone = self.ops[0].lane is None and threads.thread_count() > 1
+        alone = self.ops[0].branch is None and threads.thread_count() > 1
         return alone and len(self.steps) * prod(self.shape) * 4 >= LONG and self.shape[0] > self.rows()
 
     def compiled(self, array_of: Callable[[Value], Any], scratch: list[Any]) -> tuple[Callable[[Any], None], list[Any]]:

@@ -39,12 +39,12 @@ def clip_grad_norm_(
     if not gradients:
         return tensor(0.0)
     home = gradients[0].backend
-    with no_grad(), home.quiet():
+    with no_grad(), home.suppress_warnings():
         total = _norm(gradients, order)
         if error_if_nonfinite and not home.truth(f.isfinite(total)._array):
             raise RuntimeError(
-                f"clip_grad_norm_: the gradients' norm of order {order} is {home.told(total._array)}, by which they can not be "
-                "scaled; error_if_nonfinite=False scales them all the same"
+                f"clip_grad_norm_: the gradients' norm of order {order} is {home.scalar_for_message(total._array)}, by which they "
+                "can not be scaled; error_if_nonfinite=False scales them all the same"
             )
         factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
         for g in gradients:
