@@ -369,10 +369,11 @@ class Cublas:
         dtype = np.dtype(kind)
 
         def by_columns(address: int, rows: int, columns: int, leading: int, step: int) -> Any:
-            size = max(0, ((count - 1) * step + (columns - 1) * leading + rows) * dtype.itemsize)
-            memory = np.frombuffer((ctypes.c_char * size).from_address(address), np.uint8)
+            low = min(0, (count - 1) * step) * dtype.itemsize
+            size = max(0, (abs((count - 1) * step) + (columns - 1) * leading + rows) * dtype.itemsize)
+            memory = np.frombuffer((ctypes.c_char * size).from_address(address + low), np.uint8)
             strides = [x * dtype.itemsize for x in (step, 1, leading)]
-            return np.ndarray((count, rows, columns), dtype, memory, 0, strides)
+            return np.ndarray((count, rows, columns), dtype, memory, -low, strides)
 
         def call() -> None:
             x = by_columns(a, *((k, m) if op_a else (m, k)), lda, step_a)

@@ -243,7 +243,8 @@ class Replay:
         if op.name in ("empty", "empty_like"):
             return []
         if op.name in COPIED:
-            return [cuda.copy(target.reshape(args[0].shape) if op.name == "reshape" else target, args[0], op.name)]
+            same_elements = op.name in ("reshape", "squeeze", "expand_dims")
+            return [cuda.copy(target.reshape(args[0].shape) if same_elements else target, args[0], op.name)]
         if op.name in cuda.REDUCTIONS:
             return [cuda.reduction(op.name, target, args[0], op.kwargs.get("axis"))]
         if op.name == "getitem":
