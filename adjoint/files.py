@@ -45,7 +45,7 @@ def atomic_write(path: PathLike) -> Iterator[str]:
         A context manager that gives the name of the temporary file, with the extension of ``path``.
 
     Raises ``FileNotFoundError`` where the folder is missing, ``IsADirectoryError`` where ``path`` is a folder, and another
-    ``OSError``, which names ``path``, where it can not be written.
+    ``OSError``, which names ``path``, where it cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def save(tensors: Mapping[str, Tensor], path: PathLike, metadata: Mapping[str, s
     Raises:
         TypeError: a name or metadata that is not a string, or a value that is not a tensor.
         ValueError: a tensor is named ``__metadata__``, which the format reserves; or the extension is that of another format.
-        OSError: the file can not be written; ``FileNotFoundError`` where the folder is missing.
+        OSError: the file cannot be written; ``FileNotFoundError`` where the folder is missing.
         MissingExtra: safetensors is not installed.
     """
     safetensors = import_extra("safetensors.numpy", "files", PURPOSE)

@@ -101,7 +101,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]
         self.history_, self.n_iter_, self.n_outputs_ = history.history, len(history.epoch), outputs
 
     def _output(self, x: Any, *last: nn.Module) -> Any:
-        """The network's output in float64, which does not depend on the other samples but for rounding."""
+        """The network's output in float64, which depends on the other samples only by rounding."""
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype="float64")
         with self._environment():

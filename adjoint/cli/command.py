@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def discard_output() -> None:
-    """Discard buffered output that can not be written, so that Python does not fail on it again when it exits."""
+    """Discard buffered output that cannot be written, so that Python does not fail on it again when it exits."""
     try:
         sys.stdout.flush()
     except OSError:

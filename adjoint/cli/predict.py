@@ -41,7 +41,7 @@ def predict(options: argparse.Namespace) -> None:
     Raises:
         FileFormatError: the model's file is not one that ``adjoint train`` wrote.
         ValueError: no row is complete, or the table lacks a column or has an unknown category.
-        OSError: a file can not be read or written.
+        OSError: a file cannot be read or written.
     """
     path = Path(options.model)
     path = path / WEIGHTS if path.is_dir() else path

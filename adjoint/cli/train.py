@@ -51,7 +51,7 @@ def check_packages() -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ``OSError`` where the results can not be written to ``folder``, which may not exist yet."""
+    """Raise ``OSError`` where the results cannot be written to ``folder``, which may not exist yet."""
     parent = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not parent.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "is a file, but --out needs a folder", str(parent))
@@ -70,7 +70,7 @@ def train(options: argparse.Namespace) -> None:
 
     Raises:
         ValueError: the table, the target or an option is unusable.
-        OSError: the folder can not be written.
+        OSError: the folder cannot be written.
         MissingExtra: a package is missing.
         RuntimeError: the training diverged.
         KeyboardInterrupt: Ctrl-C; nothing is written then.

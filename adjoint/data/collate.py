@@ -65,7 +65,7 @@ def _stacked(values: Sequence[Any]) -> Any:
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """Stack the tensors, arrays and numbers of a list of samples along a new first axis; strings are left in lists.
+    """Stack the tensors, arrays and numbers of ``batch``, a list of samples, along a new first axis; strings are left in lists.
 
     Dicts, lists and named tuples are kept, and a tuple becomes a list. As in PyTorch, Python floats give float64.
 
@@ -83,7 +83,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """One sample with its arrays as tensors, for loaders with ``batch_size=None``."""
+    """One sample ``data`` with its arrays as tensors, for loaders with ``batch_size=None``."""
 
     def converted(values: Sequence[Any]) -> Any:
         value = values[0]

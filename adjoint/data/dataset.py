@@ -121,7 +121,7 @@ class Subset(Dataset[Any]):
 
 
 class ConcatDataset(Dataset[Any]):
-    """Datasets one after the other. A batch takes one index into each dataset that it has samples of.
+    """The samples of several ``datasets``, one after the other. A batch takes one index into each dataset that it has samples of.
 
     Raises ``ValueError`` where there is no dataset, or one is a stream.
     """
@@ -194,6 +194,9 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         lengths: the subsets' lengths, which add up to n, or fractions that add up to 1, of which each gives floor(fraction n)
             samples and the remaining ones go to the first subsets, one each.
         generator: what to draw from; the default generator by default.
+
+    Returns:
+        The subsets, as :class:`Subset`.
 
     Raises ``ValueError`` where the lengths do not add up to the number of samples, or one is negative.
 

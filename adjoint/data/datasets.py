@@ -64,7 +64,7 @@ TABLES = tuple(name.removesuffix(".csv") for name in FILES if name.endswith(".cs
 def fetch(name: str) -> str:
     """The path of the data file ``name`` (its extension may be omitted), verified by its SHA-256.
 
-    It is looked up in the folder in the variable ``ADJOINT_DATA``, then in the user's cache, else downloaded there.
+    It comes from the folder in the variable ``ADJOINT_DATA``, else from the user's cache, into which it is downloaded once.
 
     Raises:
         ValueError: there is no such data set; the message has the most similar names.

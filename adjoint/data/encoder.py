@@ -163,12 +163,12 @@ class Encoder:
             raise ValueError("Encoder: it is not fitted; call fit(table) first")
 
     @staticmethod
-    def _codes(table: Table, name: str, values: Sequence[Any], known: Sequence[Any], what: str) -> list[int]:
-        number = {value: i for i, value in enumerate(known)}
+    def _codes(table: Table, name: str, values: Sequence[Any], vocabulary: Sequence[Any], what: str) -> list[int]:
+        number = {value: i for i, value in enumerate(vocabulary)}
         for row, value in zip(table._row_numbers, values, strict=True):
             if value not in number:
-                shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
-                hint = nearest(str(value), map(str, known))
+                shown = ", ".join(map(str, vocabulary[:10])) + (", …" if len(vocabulary) > 10 else "")
+                hint = nearest(str(value), map(str, vocabulary))
                 raise ValueError(f"Encoder: row {row}: unknown {what} {value!r} in {name!r}{hint} (known: {shown})")
         return [number[value] for value in values]
 
@@ -178,7 +178,7 @@ class Encoder:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Encoder:
-        """The encoder that :meth:`to_dict` described. Raises ``ValueError`` where an entry is missing."""
+        """The encoder that :meth:`to_dict` returned ``saved`` of. Raises ``ValueError`` where an entry is missing."""
         if missing := [name for name in _SAVED if name not in saved]:
             raise ValueError(f"Encoder: the description lacks {', '.join(missing)}")
         encoder = cls(saved["target"], task=saved["task"])

@@ -36,7 +36,7 @@ class DataLoader:
         drop_last: drop a last batch that is shorter.
         worker_init_fn: called with the worker's number, from 0, before its first batch.
         multiprocessing_context: None for threads; ``"fork"``, ``"spawn"``, ``"forkserver"`` or a context of the multiprocessing
-            module for processes. The dataset must be picklable, unless they are forked; a process that has used a GPU can not be
+            module for processes. The dataset must be picklable, unless they are forked; a process that has used a GPU cannot be
             forked.
         generator: what shuffling draws from; the default generator of the default device by default.
         prefetch_factor: batches prefetched per worker (2).

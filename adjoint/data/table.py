@@ -64,11 +64,11 @@ class Table:
         return self._columns[name]
 
     def is_numeric(self, name: str) -> bool:
-        """Whether the column holds numbers, which it does where all values are missing."""
+        """Whether the column ``name`` holds numbers; one with missing values alone does."""
         return not any(isinstance(value, str) for value in self[name])
 
     def missing(self, name: str) -> int:
-        """The number of missing values in the column."""
+        """The number of missing values in the column ``name``."""
         return self[name].count(None)
 
     def select(self, names: Iterable[str]) -> Table:
@@ -110,10 +110,13 @@ class Table:
 
 
 def read_csv(path_or_name: str | os.PathLike[str]) -> Table:
-    """Read a CSV file (UTF-8, commas, a header), or the data set of that name (:func:`adjoint.data.fetch`).
+    """Read a CSV file (UTF-8, commas, a header).
 
     A column is numeric where every value that is not missing is a number, else text. :data:`MISSING` values become None. A first
     column without a name or called ``rownames``, as R writes it, is left out; :attr:`Table.row_names` has its heading.
+
+    Args:
+        path_or_name: the file, or the name of a data set of :func:`adjoint.data.fetch`.
 
     Raises:
         FileNotFoundError: there is no such file or data set.

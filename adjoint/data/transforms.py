@@ -141,7 +141,7 @@ def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int)
         rows.setdefault(labels[row], []).append(row)
     if single := [label for label, own in rows.items() if len(own) < 2]:
         raise ValueError(
-            f"train_test_split: stratify: the label {single[0]!r} has a single row, which can not be in both parts; "
+            f"train_test_split: stratify: the label {single[0]!r} has a single row, which cannot be in both parts; "
             "leave that row out, or split without stratify"
         )
     if min(n_test, len(order) - n_test) < len(rows):

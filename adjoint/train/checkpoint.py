@@ -22,7 +22,7 @@ def get_weights(self: nn.Module) -> list[Any]:
 
 
 def set_weights(self: nn.Module, weights: Iterable[Any]) -> None:
-    """Write arrays, such as :func:`get_weights` returns, into the parameters and buffers.
+    """Write ``weights``, arrays such as :func:`get_weights` returns, into the parameters and buffers.
 
     Raises ``ValueError`` where their number or a shape differs; nothing is written then.
     """
@@ -36,12 +36,12 @@ def set_weights(self: nn.Module, weights: Iterable[Any]) -> None:
 
 
 def save(self: nn.Module, path: Any) -> None:
-    """Write the weights atomically to a safetensors file; raises what :func:`adjoint.save` does."""
+    """Write the weights atomically to the safetensors file ``path``. Raises what :func:`adjoint.save` does."""
     files.save(self.state_dict(), path)
 
 
 def load(self: nn.Module, path: Any) -> None:
-    """Read weights that :func:`save`, or PyTorch through safetensors, wrote; raises what :func:`adjoint.load` does."""
+    """Read weights that :func:`save`, or PyTorch through safetensors, wrote to ``path``. Raises what :func:`adjoint.load` does."""
     self.load_state_dict(files.load(path))
 
 
@@ -57,7 +57,7 @@ def save_checkpoint(path: Any, model: nn.Module) -> None:
         path: the file.
         model: a compiled module.
 
-    Raises ``RuntimeError`` before ``compile``, ``TypeError`` for a state that JSON can not hold, and what :func:`adjoint.save`
+    Raises ``RuntimeError`` before ``compile``, ``TypeError`` for a state that JSON cannot hold, and what :func:`adjoint.save`
     raises.
     """
     compiled = compiled_of(model, "save_checkpoint")
@@ -142,7 +142,7 @@ def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         return {"array": _pack(tensor(value), name, tensors)["tensor"]}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"save_checkpoint: {name} is a {type(value).__name__}, which a checkpoint can not hold")
+    raise TypeError(f"save_checkpoint: {name} is a {type(value).__name__}, which a checkpoint cannot hold")
 
 
 def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:

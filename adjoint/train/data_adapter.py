@@ -156,7 +156,7 @@ def adapt(who: str, model: nn.Module, x: Any, y: Any, sample_weight: Any, class_
     if is_dataset(x):
         for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
             if value is not None:
-                raise ValueError(f"{who}: {name} comes with the samples of a dataset or loader and can not be given beside it")
+                raise ValueError(f"{who}: {name} comes with the samples of a dataset or loader and cannot be given beside it")
         return x
     if y is None and type(model).train_step is nn.Module.train_step:
         if isinstance(x, Iterator):

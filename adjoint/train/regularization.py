@@ -37,7 +37,7 @@ def penalized(layer: M, *, l1: float = 0.0, l2: float = 0.0, biases: bool = Fals
 
 
 def penalty(model: nn.Module) -> Any:
-    """The sum of the penalties of all :func:`penalized` parts of the model: a 0-d tensor, or 0.0 where there are none."""
+    """The regularization of all :func:`penalized` parts of ``model``: a 0-d tensor, or 0.0 where there are none."""
     total: Any = 0.0
     for part in model.modules():
         if (coefficients := vars(part).get("_penalty")) is None:

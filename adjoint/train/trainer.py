@@ -249,6 +249,9 @@ def evaluate(
         callbacks: one or several, of which ``on_test_begin`` and ``on_test_end`` are called.
         capture: record the step once and replay it.
 
+    Returns:
+        ``"loss"`` and each metric.
+
     Raises what :func:`fit` raises.
     """
     compiled = compiled_of(self, "evaluate")

@@ -76,7 +76,7 @@ def test_to_categorical_takes_lists_and_gives_floats():
 
 
 @pytest.mark.parametrize(
-    ("labels", "n", "match"), [([0, -1], 3, "from 0 to 2, and there is -1"), ([3], 3, "there is 3"), ([], -1, "give")]
+    ("labels", "n", "match"), [([0, -1], 3, "from 0 to 2, and one is -1"), ([3], 3, "one is 3"), ([], -1, "pass num_classes")]
 )
 def test_wrong_class_numbers_are_refused(labels, n, match):
     with pytest.raises(ValueError, match=match):

@@ -33,28 +33,28 @@ class Callback:
     restored = False  #: whether :meth:`load_state_dict` was called since the last training
 
     def on_train_begin(self, logs: Logs) -> None:
-        """Called before the first epoch."""
+        """Called before the first epoch, with empty ``logs``."""
 
     def on_train_end(self, logs: Logs) -> None:
-        """Called after the last epoch, also where the training ends early or by an error."""
+        """Called after the last epoch, with empty ``logs``, also where the training ends early or by an error."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
-        """Called before each epoch, numbered from 0."""
+        """Called before each ``epoch``, numbered from 0, with empty ``logs``."""
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Called after each epoch with its logs: ``loss``, the metrics, and ``val_…`` of them."""
+        """Called after each ``epoch`` with its ``logs``: ``loss``, the metrics, and ``val_…`` of them."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs) -> None:
-        """Called before each batch of an epoch, numbered from 0."""
+        """Called before each ``batch`` of an epoch, numbered from 0, with empty ``logs``."""
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Called after each batch with its ``loss`` and ``size``."""
+        """Called after each ``batch`` with its ``loss`` and ``size`` in ``logs``."""
 
     def on_test_begin(self, logs: Logs) -> None:
-        """Called before a validation or an evaluation."""
+        """Called before a validation or an evaluation, with empty ``logs``."""
 
     def on_test_end(self, logs: Logs) -> None:
-        """Called after a validation or an evaluation with its logs."""
+        """Called after a validation or an evaluation with its ``logs``."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state to save in a checkpoint: numbers, strings, tensors, and lists and dicts of these."""
@@ -94,7 +94,7 @@ class CallbackList:
                 require(type(callback).__name__, callback.monitor, params["metrics"])
 
     def call(self, moment: str, *args: Any) -> None:
-        """Call that method of each. An exception gets a note that names the callback."""
+        """Call the method ``moment`` of each. An exception gets a note that names the callback."""
         for callback in self.callbacks:
             self._call(callback, moment, *args)
 

@@ -19,7 +19,7 @@ class CSVLogger(Callback):
         append: continue an existing file, whose header must match. A resumed training replaces the lines at its end that are of
             its first epoch and later ones.
 
-    Raises ``ValueError`` in ``fit`` where the file lacks a column, and ``OSError`` where it can not be written.
+    Raises ``ValueError`` in ``fit`` where the file lacks a column, and ``OSError`` where it cannot be written.
     """
 
     def __init__(self, filename: str | os.PathLike[str], append: bool = False) -> None:

@@ -16,6 +16,8 @@ class Monitor:
         name: the value's name in the logs.
         mode: ``"min"``, ``"max"``, or ``"auto"``: "max" for the names of accuracies and scores.
         min_delta: the least change that counts as an improvement, >= 0.
+
+    Raises ``ValueError`` on another mode or a negative ``min_delta``.
     """
 
     RISING = ("acc", "accuracy", "auc", "precision", "recall")  #: names with a word that ends so are better when larger

@@ -88,7 +88,7 @@ class Mean(Metric):
         self.add(self.values(scores, target).to(float64), weight)
 
     def add(self, values: Tensor, weight: Tensor | None) -> None:
-        """Add the values of M samples, (M,), and their weights, (M,)."""
+        """Add the ``values`` of M samples, (M,), each with its ``weight``, (M,) or None."""
         total, count = (values.sum(), len(values)) if weight is None else ((values * weight).sum(), weight.sum())
         self.total, self.count = self.total + total, self.count + count
 

@@ -66,11 +66,15 @@ class Accuracy(Mean):
         super().__init__()
 
     def values(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Whether each score predicts its ``target``, bool (M,)."""
         return predicted_classes(scores, self.threshold, self.from_logits) == true_classes(scores, target)
 
 
 class BinaryAccuracy(Accuracy):
-    """The fraction of outputs on the right side of the threshold: single ones, or several for labels that may occur together."""
+    """The fraction of outputs on the right side of the threshold: single ones, or several for labels that may occur together.
+
+    Its arguments are those of :class:`Accuracy`.
+    """
 
     name, forms = "binary_accuracy", ("alike",)
 
@@ -102,6 +106,7 @@ class TopKCategoricalAccuracy(Mean):
         super().__init__()
 
     def values(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Whether the class in ``target`` is among the top k, bool (M,)."""
         classes = scores.shape[-1]
         truth = true_classes(scores, target).unsqueeze(-1)
         own = scores.gather(-1, truth)
@@ -124,7 +129,7 @@ class ClassRatio(Metric):
     Raises ``ValueError`` on another average.
     """
 
-    ratio: Callable[..., float]  #: of a class's true, predicted and actual positives
+    _ratio: Callable[..., float]  #: of a class's true, predicted and actual positives
 
     def __init__(self, average: str = "macro", threshold: float = 0.5, from_logits: bool = False) -> None:
         if average not in ("macro", "micro", "weighted"):
@@ -149,30 +154,30 @@ class ClassRatio(Metric):
         if self.counts is None:
             return math.nan
         if self.single:
-            return self.ratio(*self.counts[:, 1].tolist())
+            return self._ratio(*self.counts[:, 1].tolist())
         if self.average == "micro":
-            return self.ratio(*self.counts.sum(dim=1).tolist())
+            return self._ratio(*self.counts.sum(dim=1).tolist())
         present = [counts for counts in self.counts.T.tolist() if counts[1] or counts[2]]
         weights = [counts[2] if self.average == "weighted" else 1.0 for counts in present]
-        return quotient(sum(w * self.ratio(*counts) for w, counts in zip(weights, present, strict=True)), sum(weights))
+        return quotient(sum(w * self._ratio(*counts) for w, counts in zip(weights, present, strict=True)), sum(weights))
 
 
 class Precision(ClassRatio):
     """True positives / predicted positives, averaged as in :class:`ClassRatio`."""
 
-    name, ratio = "precision", staticmethod(lambda hits, predicted, actual: quotient(hits, predicted))
+    name, _ratio = "precision", staticmethod(lambda hits, predicted, actual: quotient(hits, predicted))
 
 
 class Recall(ClassRatio):
     """True positives / actual positives, averaged as in :class:`ClassRatio`."""
 
-    name, ratio = "recall", staticmethod(lambda hits, predicted, actual: quotient(hits, actual))
+    name, _ratio = "recall", staticmethod(lambda hits, predicted, actual: quotient(hits, actual))
 
 
 class F1Score(ClassRatio):
     """2 true positives / (predicted + actual positives), averaged as in :class:`ClassRatio`. van Rijsbergen (1979)."""
 
-    name, ratio = "f1_score", staticmethod(lambda hits, predicted, actual: quotient(2.0 * hits, predicted + actual))
+    name, _ratio = "f1_score", staticmethod(lambda hits, predicted, actual: quotient(2.0 * hits, predicted + actual))
 
 
 class ConfusionMatrix(Metric):
@@ -279,6 +284,7 @@ class LogLoss(Mean):
         super().__init__()
 
     def values(self, scores: Tensor, target: Tensor) -> Tensor:
+        """The loss of each sample for its ``target``, (M,)."""
         if scores.ndim == 1:
             return losses.binary_crossentropy(sigmoid(scores) if self.from_logits else scores, target)
         p = softmax(scores, dim=-1) if self.from_logits else scores
