@@ -363,7 +363,9 @@ def floating(name: str, x: Tensor) -> Tensor:
 
 
 def result_type(*arrays_and_dtypes: Any) -> DType:
-    """The dtype that these tensors, dtypes and Python numbers promote to: dimensioned over 0-d over numbers, by category.
+    """The dtype to which tensors, dtypes and Python numbers promote: dimensioned over 0-d over numbers, by category.
+
+    Raises ``ValueError`` without arguments.
 
     >>> import adjoint as ad
     >>> ad.result_type(ad.ones(2, dtype="float16"), ad.float64.name, 1.5)
@@ -384,7 +386,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
 
 def promote_types(type1: Any, type2: Any) -> DType:
-    """The smallest dtype that holds both, where every float outranks every integer.
+    """The dtype to which ``type1`` and ``type2`` promote: the smallest that holds both, where floats outrank integers.
 
     >>> promote_types("int64", "float16")
     adjoint.float16

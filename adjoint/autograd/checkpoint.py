@@ -17,22 +17,22 @@ from .versions import check_unchanged, tick, writes
 def checkpoint(
     function: Callable[..., Any], *args: Any, use_reentrant: bool = False, preserve_rng_state: bool = True, **kwargs: Any
 ) -> Any:
-    """``function(*args, **kwargs)``, whose intermediate values are let go of, and computed again when ``backward`` needs them.
+    """``function(*args, **kwargs)`` without its intermediate values, which ``backward`` recomputes.
 
-    That takes the memory of the arguments and one more forward pass; gradients of every order are the same to the last bit
-    (but see ``preserve_rng_state``). What the function writes in place (running statistics, the rows of a table) and the attributes
-    of modules that it assigns change once: the second call starts from the state before the first one, and the state after it is
+    Saves memory at the cost of one more forward pass; gradients of every order are bit-for-bit the same (see
+    ``preserve_rng_state``). In-place writes of the function (running statistics, rows of a table) and its assignments to modules'
+    attributes take effect once: the recomputation starts from the state before the first call, and the state after it is
     restored. Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
 
     Args:
-        function: gives a tensor, or nested lists, tuples and dicts of them; the same, in the same way, at both calls.
-        use_reentrant: as PyTorch's recommendation has it, False; there is no other way.
-        preserve_rng_state: whether random numbers of the default generators are those of the first call at the second too. An
-            explicit ``Generator`` goes on from where it is, so that gradients are of other numbers: do not draw from one.
+        function: returns a tensor, or nested lists, tuples and dicts of them; the same at both calls.
+        use_reentrant: must be False, as PyTorch recommends.
+        preserve_rng_state: whether the recomputation draws the first call's numbers from the default generators. An explicit
+            ``Generator`` is not rewound, so the gradients would belong to other numbers: do not draw from one.
 
     Raises:
-        GraphError: in backward, where the function did something else the second time, or an argument or parameter was changed
-            in place in between.
+        ValueError: ``use_reentrant`` is True.
+        GraphError: in ``backward``, if the second call did something else, or an argument or parameter was written to in between.
 
     >>> import adjoint as ad
     >>> x = ad.tensor(2.0, requires_grad=True)

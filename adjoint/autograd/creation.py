@@ -126,7 +126,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
 
 
 def from_numpy(array: Any) -> Tensor:
-    """A CPU tensor over the NumPy array's own memory: a change to one shows in the other."""
+    """A CPU tensor that shares the memory of the NumPy ``array``. Raises ``TypeError`` on others and on unknown dtypes."""
     backend = backends.get("numpy")
     if backends.of_array(array) is not backend:
         raise TypeError(f"from_numpy: takes a NumPy array, not {type(array).__name__}")
@@ -194,7 +194,7 @@ def full(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``fill_value`` in every element; the size as ``size`` or ``shape``."""
+    """A tensor of ``size`` (or ``shape``) filled with ``fill_value``. Raises ``TypeError`` without ``fill_value``."""
     if size is None or shape is not None:
         (size,) = size_given("full", () if size is None else (size,), None, shape)
     if fill_value is None:
@@ -233,7 +233,7 @@ def ones(
 def empty(
     *sizes: Any, size: Any = None, shape: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """Memory whose values are whatever was there."""
+    """A tensor with uninitialized values."""
     if size is not None or shape is not None:
         sizes = size_given("empty", sizes, size, shape)
     backend, dtype = _place(device, dtype or dtypes.float32)
@@ -268,7 +268,14 @@ def full_like(x: Tensor, fill_value: float, *, dtype: Any = None, device: Any = 
 def arange(
     start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """``start``, ``start + step``, … below ``end`` (below ``start`` from 0 where ``end`` is not given).
+    """``start``, ``start + step``, … up to but excluding ``end``; int64, or float32 if an argument is a float.
+
+    Args:
+        start: the first value; ``arange(end)`` starts from 0.
+        end: the exclusive bound.
+        step: the difference of neighbouring values.
+
+    Raises ``ValueError`` if ``step`` is 0.
 
     >>> arange(3), arange(0.0, 1.0, 0.5)
     (tensor([0, 1, 2]), tensor([0.0000, 0.5000]))
@@ -291,7 +298,13 @@ def arange(
 @also(end="stop", steps="num")
 @reads_numbers
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included."""
+    """``start + i (end - start) / (steps - 1)`` for i = 0, …, ``steps - 1``.
+
+    Args:
+        start: the first value.
+        end: the last value, included.
+        steps: the number of values.
+    """
     backend, dtype = _place(device, dtype or dtypes.float32)
     assert dtype is not None
     return leaf(backend.xp.linspace(start, end, steps, dtype=getattr(backend.xp, dtype.name)), backend, requires_grad)
@@ -308,7 +321,13 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``base`` to the powers of ``steps`` numbers evenly from ``start`` to ``end``, both included.
+    """``base`` to the powers of ``linspace(start, end, steps)``.
+
+    Args:
+        start: the first exponent.
+        end: the last exponent, included.
+        steps: the number of values.
+        base: the base of the powers.
 
     >>> logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
@@ -319,7 +338,12 @@ def logspace(
 
 @reads_numbers
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The indices of the lower triangle of a ``row`` by ``col`` matrix, up to and with diagonal ``offset``: (2, N), int64.
+    """The indices (2, N) of the lower triangle of a matrix, row by row; int64.
+
+    Args:
+        row: the matrix's number of rows.
+        col: its number of columns.
+        offset: the last diagonal included; 0 is the main one, positive ones lie above.
 
     >>> tril_indices(2, 2)
     tensor([[0, 1, 1],
@@ -330,7 +354,13 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
 
 @reads_numbers
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The indices of the upper triangle of a ``row`` by ``col`` matrix, from diagonal ``offset`` on: (2, N), int64."""
+    """The indices (2, N) of the upper triangle of a matrix, row by row; int64.
+
+    Args:
+        row: the matrix's number of rows.
+        col: its number of columns.
+        offset: the first diagonal included; 0 is the main one, positive ones lie above.
+    """
     return _indices([min(max(i + offset, 0), col) for i in range(row)], [col] * row, dtype, device)
 
 

@@ -49,10 +49,12 @@ class Function:
 
     @staticmethod
     def forward(*args: Any) -> Any:
+        """Compute the output, a tensor or a tuple of tensors, from ``ctx`` and the inputs. To be overridden; not recorded."""
         raise NotImplementedError("Function: a subclass has a static method forward(ctx, *inputs)")
 
     @staticmethod
     def backward(ctx: Context, *cotangents: Any) -> Any:
+        """The cotangent of each input, None for non-tensors, given ``ctx`` and one cotangent per output. To be overridden."""
         raise NotImplementedError("Function: a subclass has a static method backward(ctx, *cotangents)")
 
     setup_context: Any = None

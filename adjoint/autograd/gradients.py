@@ -60,7 +60,17 @@ def roots_of(name: str, tensors: list[Tensor], cotangents: list[Tensor | None], 
 def backward(
     tensors: Any, grad_tensors: Any = None, retain_graph: Any = None, create_graph: Any = False, *, inputs: Any = None
 ) -> None:
-    """``torch.autograd.backward``: :meth:`Tensor.backward` of one tensor or several, in one walk."""
+    """Accumulate the gradients of ``tensors`` in the ``grad`` of the leaves behind them, as ``torch.autograd.backward`` does.
+
+    Args:
+        tensors: a tensor or several.
+        grad_tensors: a cotangent for each tensor, of its shape; None where the tensor has one element.
+        retain_graph: keep the graph for another backward pass. Default: ``create_graph``.
+        create_graph: record the computation of the gradients, for derivatives of higher order.
+        inputs: the only leaves to accumulate in; None for all.
+
+    Raises ``ValueError`` if the numbers of tensors and cotangents differ.
+    """
     outs = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     given = [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors or [None] * len(outs))
     if len(given) != len(outs):
@@ -149,10 +159,21 @@ def grad(
     allow_unused: Any = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """``torch.autograd.grad``: the gradients of ``outputs`` by ``inputs``, without touching any ``grad``.
+    """The gradients of ``outputs`` with respect to ``inputs``, as ``torch.autograd.grad``; no ``grad`` changes.
 
-    Raises :class:`GraphError` where an input is not behind the outputs, unless ``allow_unused`` (then its gradient is None) or
-    ``materialize_grads`` (then it is zeros).
+    Args:
+        outputs: a tensor or several.
+        inputs: a tensor or several that require a gradient.
+        grad_outputs: a cotangent for each output, of its shape; None where the output has one element.
+        retain_graph: keep the graph for another backward pass. Default: ``create_graph``.
+        create_graph: record the computation of the gradients, for derivatives of higher order.
+        allow_unused: give None for an input on which the outputs do not depend, instead of raising.
+        materialize_grads: give zeros for such an input.
+
+    Returns:
+        A tuple with one gradient per input, of its shape and dtype.
+
+    Raises :class:`GraphError` if an input does not require a gradient, or the outputs do not depend on it.
     """
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)

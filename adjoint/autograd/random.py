@@ -32,9 +32,9 @@ class Generator:
 
     @reads_numbers
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream again from ``seed``, a whole number from 0."""
+        """Restart the stream from ``seed``, an integer >= 0. Raises ``ValueError`` on a negative one."""
         if seed < 0:
-            raise ValueError(f"manual_seed: a seed is a whole number from 0, not {seed!r}")
+            raise ValueError(f"manual_seed: seed must be >= 0 (got {seed!r})")
         self._seed, self.stream = seed, self.backend.random(seed)
         return self
 
@@ -47,13 +47,13 @@ class Generator:
         return {"seed": self._seed, "stream": self.stream.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from a position that :meth:`get_state` gave on the same backend."""
+        """Resume from ``state``, a position returned by :meth:`get_state` on the same backend."""
         self._seed = state["seed"]
         self.stream.set_state(state["stream"])
 
 
 class _Defaults:
-    """The default generators that there are, and the seed that others begin with."""
+    """The default generators, and the seed of new ones."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -65,7 +65,7 @@ _defaults: ContextVar[_Defaults] = ContextVar("default generators", default=_Def
 
 @reads_numbers
 def manual_seed(seed: int) -> None:
-    """Start the default generator of every backend again from ``seed``."""
+    """Seed the default generator of every backend with ``seed``, an integer >= 0."""
     Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
     defaults = _defaults.get()
     defaults.seed = seed
@@ -90,7 +90,7 @@ def set_states(states: dict[Backend, dict[str, Any]]) -> None:
 
 @contextmanager
 def fork_rng() -> Iterator[None]:
-    """Have other default generators, this thread's alone, that begin where the present ones are; these stay where they are."""
+    """Give this thread its own copies of the default generators; the originals do not advance."""
     states, forked = get_states(), _Defaults(_defaults.get().seed)
     forked.made = {backend: Generator(backend) for backend in states}
     token = _defaults.set(forked)
@@ -102,7 +102,7 @@ def fork_rng() -> Iterator[None]:
 
 
 def default_generator(device: Any = None) -> Generator:
-    """The generator that draws where none is given, one a backend; seeded by :func:`manual_seed`, with 0 before any call."""
+    """The default generator of a backend; seeded by :func:`manual_seed`, with 0 before any call."""
     backend = backends.default() if device is None else backends.get(device)
     defaults = _defaults.get()
     if backend not in defaults.made:
@@ -167,7 +167,10 @@ def randint(
     generator: Generator | None = None,
     device: Any = None,
 ) -> Tensor:
-    """int64 numbers drawn evenly from [low, high); ``randint(high, size)`` starts from 0."""
+    """int64 numbers, uniform on [``low``, ``high``), of shape ``size``; ``randint(high, size)`` starts from 0.
+
+    Raises ``ValueError`` if the range is empty.
+    """
     if size is None:
         low, high, size = 0, low, high  # type: ignore[assignment]
     if not isinstance(high, int) or low >= high:
@@ -178,7 +181,7 @@ def randint(
 
 @reads_numbers
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
-    """The whole numbers from 0 to n - 1 in random order, int64."""
+    """A random permutation of the integers from 0 to ``n - 1``, int64."""
     stream, backend = _stream(generator, device)
     return leaf(stream.permutation(n), backend)
 

@@ -16,8 +16,11 @@ from .transforms import gradient_of, jacobians, leaves, rebuild
 class GradientTape:
     """Record what happens in a ``with`` block, then ask for gradients.
 
-    Parameters (tensors with ``requires_grad``) are watched by themselves; other tensors by :meth:`watch`. A tape answers one
-    :meth:`gradient`, a ``persistent`` one any number. Asked inside another tape's block, the gradient is itself recorded.
+    Inside another tape's block, the computation of the gradient is itself recorded.
+
+    Args:
+        persistent: allow several calls of :meth:`gradient` and :meth:`jacobian` instead of one.
+        watch_accessed_variables: watch all tensors with ``requires_grad``; otherwise only those given to :meth:`watch`.
 
     >>> import adjoint as ad
     >>> x = ad.tensor(3.0)
@@ -66,13 +69,17 @@ class GradientTape:
                 self._watched.append(leaf)
 
     def gradient(self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: str = "none") -> Any:
-        """The gradient of ``target`` (summed, where it has several elements) by ``sources``, in their structure.
+        """The gradient of the sum of ``target`` with respect to ``sources``, in their structure.
 
         Args:
-            output_gradients: weights of the target's elements in that sum, in the target's structure.
-            unconnected_gradients: what stands for a source that the target does not depend on, ``"none"`` or ``"zero"``.
+            target: a tensor, or nested lists, tuples and dicts of tensors.
+            sources: the same; tensors that the tape watched.
+            output_gradients: weights of the target's elements in the sum, in the target's structure.
+            unconnected_gradients: ``"none"`` gives None for a source on which the target does not depend, ``"zero"`` zeros.
 
-        Raises :class:`GraphError` on the second call of a tape that is not persistent.
+        Raises:
+            GraphError: the tape is not persistent and was used before.
+            ValueError: ``unconnected_gradients`` is something else, or the ``output_gradients`` do not match the target.
         """
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"GradientTape: unconnected_gradients is 'none' or 'zero', not {unconnected_gradients!r}")
@@ -109,7 +116,7 @@ class GradientTape:
     def jacobian(self, target: Tensor, sources: Any) -> Any:
         """The derivative of each element of ``target`` by each of ``sources``, in their structure: of shape target's + source's.
 
-        None stands for a source that the target does not depend on. One walk back for each element of the target.
+        A source on which the target does not depend gives None. Takes one backward pass per element of the target.
         """
         self._spend()
         inputs = leaves(sources)

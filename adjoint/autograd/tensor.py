@@ -48,6 +48,11 @@ class Tensor(Methods):
 
     Create one with :func:`adjoint.tensor` and its like; operations return them too. Operators and methods are PyTorch's.
 
+    Args:
+        array: the backend's array.
+        backend: the backend of the array. Without one, ``TypeError`` is raised: use :func:`adjoint.tensor`.
+        node: the node of the operation that computed the array, or None.
+
     Attributes:
         backend: the backend of its array.
         grad: the gradient that ``backward()`` has accumulated for a leaf that requires one, or None.
@@ -84,7 +89,7 @@ class Tensor(Methods):
 
     @property
     def device(self) -> str:
-        """The device of its memory: ``"cpu"``, ``"cuda:0"``, …"""
+        """The device of its memory, such as ``"cpu"`` or ``"cuda:0"``."""
         return self.backend.device
 
     @property

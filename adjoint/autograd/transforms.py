@@ -68,14 +68,17 @@ def _own(name: str, x: Tensor) -> Tensor:
 
 @reads_numbers
 def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """A function that returns what ``function`` returns and its gradient by the arguments ``argnums``.
+    """A function that returns the value of ``function`` and its gradient with respect to the arguments ``argnums``.
 
-    Arguments may be tensors, numbers, or nested lists, tuples and dicts of tensors; the gradient has their structure. With
-    ``has_aux``, ``function`` returns a pair whose first half is differentiated.
+    Args:
+        function: returns a tensor with one element. Its arguments may be tensors, numbers, or nested lists, tuples and dicts of
+            tensors; the gradient has their structure.
+        argnums: the position of the argument to differentiate by, or a tuple of several, for a tuple of gradients.
+        has_aux: ``function`` returns a pair; only its first half is differentiated, and the pair is returned as the value.
 
     Raises:
-        GraphError: the value is not a single element.
-        TypeError: an argument to differentiate by is of integers.
+        GraphError: at the call, if the value has several elements.
+        TypeError: at the call, if an argument to differentiate by is of integers or the value is no tensor.
 
     >>> import adjoint as ad
     >>> ad.value_and_grad(lambda x: x**3)(ad.tensor(2.0))
@@ -287,7 +290,9 @@ def _basis(x: Tensor) -> Iterator[Tensor]:
 
 @reads_numbers
 def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """A function that returns the gradient of ``function`` by the arguments ``argnums``; see :func:`value_and_grad`.
+    """A function that returns the gradient of ``function`` with respect to the arguments ``argnums``.
+
+    ``function``, ``argnums``, ``has_aux`` and errors are those of :func:`value_and_grad`.
 
     >>> import adjoint as ad
     >>> cube = lambda x: x**3
@@ -305,10 +310,10 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_a
 
 
 def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """The value of ``function`` at ``primals``, and a function that pulls cotangents back: v to v^T J, J the Jacobian.
+    """The value of ``function`` at ``primals``, and a function that computes v^T J from v, where J is the Jacobian.
 
     As ``torch.func.vjp``: returns ``(value, pull)``, with ``has_aux`` ``(value, pull, aux)``. ``pull`` takes cotangents in the
-    structure of the value, and returns those of the primals, as a tuple where there are several; it may be called again.
+    structure of the value and returns those of the primals, as a tuple if there are several; it may be called repeatedly.
 
     >>> import adjoint as ad
     >>> value, pull = ad.vjp(lambda x: x * x, ad.tensor([1.0, 2.0]))
@@ -330,13 +335,23 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
 
 
 def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], has_aux: bool = False) -> Any:
-    """The value of ``function`` at ``primals`` and its derivative along ``tangents``: J t, J being the Jacobian.
+    """The value of ``function`` at ``primals`` and its directional derivative J t, where J is the Jacobian.
 
-    As ``torch.func.jvp``: ``primals`` and ``tangents`` are tuples, in one structure; returns ``(value, J t)``, with ``has_aux``
-    ``(value, J t, aux)``. It is the derivative of u^T J by u along t (Townsend, "A new trick for calculating Jacobian vector
-    products", 2017), so every operation that has a derivative backwards has one forwards.
+    As ``torch.func.jvp``. J t is the derivative of u^T J with respect to u along t (Townsend, "A new trick for calculating
+    Jacobian vector products", 2017), so every operation with a derivative rule has a forward derivative.
 
-    Raises ``GraphError`` where the ``backward`` of a :class:`Function` or a hook left the graph, or is not linear in its gradient.
+    Args:
+        function: takes the primals as its arguments.
+        primals: a tuple of tensors or nested structures of them.
+        tangents: the direction t, in the structure and shapes of the primals.
+        has_aux: ``function`` returns a pair; only its first half is differentiated.
+
+    Returns:
+        ``(value, J t)``, with ``has_aux`` ``(value, J t, aux)``.
+
+    Raises:
+        ValueError: the tangents do not match the primals.
+        GraphError: the ``backward`` of a :class:`Function` or a hook left the graph, or is not linear in its gradient.
 
     >>> import adjoint as ad
     >>> ad.jvp(lambda x: x * x, (ad.tensor([1.0, 2.0]),), (ad.tensor([1.0, 0.5]),))
@@ -361,15 +376,18 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
 def jacobian(
     function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, mode: str = "auto"
 ) -> Callable[..., Any]:
-    """A function that returns the Jacobian of ``function`` by the arguments ``argnums``: every output's element by every input's.
+    """A function that returns the Jacobian of ``function``: the derivatives of all output elements by all input elements.
 
     As ``torch.func.jacrev`` and ``jacfwd``. For an output of shape S and an input of shape T its shape is S + T, and its dtype the
-    input's; for nested outputs and inputs, the structure of the outputs, with that of the inputs in the place of each.
+    input's. For nested outputs and inputs, it has the structure of the outputs, with that of the inputs in place of each output.
 
     Args:
-        mode: ``"reverse"`` walks back once for each output element, ``"forward"`` takes a :func:`jvp` for each input element.
-            ``"auto"`` chooses forward if the outputs have many more elements than the inputs. It does not if the function uses a
-            :class:`Function` or a tensor's hook: forward mode differentiates ``backward`` and the hook by their gradient.
+        function: returns tensors, or nested lists, tuples and dicts of them.
+        argnums: the position of the argument to differentiate by, or a tuple of several.
+        has_aux: ``function`` returns a pair; only its first half is differentiated, and the second is returned beside the Jacobian.
+        mode: ``"reverse"`` takes a backward pass per output element, ``"forward"`` a :func:`jvp` per input element. ``"auto"``
+            chooses forward if the outputs have many more elements than the inputs, unless the function uses a :class:`Function`
+            or a tensor's hook, since forward mode differentiates ``backward`` and the hook by their gradient.
 
     Raises:
         GraphError: in forward mode a ``backward`` or a hook left the graph, or is not linear in its gradient.
@@ -418,11 +436,10 @@ def jacobians(name: str, out: Tensor, edges: list[Any], create_graph: bool) -> l
 
 @reads_numbers
 def hessian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-    """A function that returns the second derivatives of ``function``, which gives a single element: the Jacobian of its gradient.
+    """A function that returns the Hessian of ``function``, which returns one element, by the arguments ``argnums``.
 
-    As ``torch.func.hessian``, but in reverse over reverse mode, which is faster here; ``ad.jacobian(ad.grad(function),
-    mode="forward")`` is forward over reverse. For an input of shape T its shape is T + T; for several, the structure of the inputs
-    twice.
+    As ``torch.func.hessian``, but reverse over reverse, which is faster here; ``ad.jacobian(ad.grad(function), mode="forward")`` is
+    forward over reverse. For an input of shape T its shape is T + T; for several inputs, their structure is nested twice.
 
     >>> import adjoint as ad
     >>> ad.hessian(lambda x: (x**3).sum())(ad.tensor([1.0, 2.0]))
@@ -433,10 +450,18 @@ def hessian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
 
 
 def hvp(function: Callable[..., Any], inputs: Any, v: Any) -> tuple[Tensor, Any]:
-    """The value of ``function``, which gives a single element, at ``inputs``, and its Hessian times ``v``.
+    """The value of ``function`` at ``inputs``, and its Hessian times ``v``, as ``torch.autograd.functional.hvp``.
 
-    As ``torch.autograd.functional.hvp``: ``inputs`` is a tensor or a tuple of arguments, and ``v`` has their structure. It takes
-    the time of some four calls, whatever the size of the Hessian (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
+    It takes the time of about four calls, whatever the size of the Hessian (Pearlmutter, "Fast exact multiplication by the
+    Hessian", 1994).
+
+    Args:
+        function: returns a tensor with one element.
+        inputs: a tensor, or a tuple of arguments.
+        v: the vector, in the structure of ``inputs``.
+
+    Returns:
+        A pair: the value, and the product in the structure of ``inputs``.
 
     >>> import adjoint as ad
     >>> ad.hvp(lambda x: (x**3).sum(), ad.tensor([1.0, 2.0]), ad.tensor([1.0, 1.0]))
