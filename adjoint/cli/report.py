@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
+from ..lazy import import_extra
 from ..train import History
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ HEADING = 4  #: the least width of a class's heading, in letters
 
 def console() -> Console:
     """The console that everything is printed on, without markup: names from the user's table are printed verbatim."""
-    from rich.console import Console
-
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return import_extra("rich.console", "cli", "the command line").Console(
+        markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
 
 
 def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str], width: int) -> Any:
@@ -33,8 +34,7 @@ def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[s
         classes: the classes' names.
         width: the width of the screen, in letters.
     """
-    from rich.table import Table
-
+    Table = import_extra("rich.table", "cli", "the command line").Table
     counts = Counter(zip(true, predicted, strict=True))
     digits = len(str(max(counts.values())))
     cells = [max(digits, min(len(name), HEADING)) for name in classes]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice, repeat
+from queue import SimpleQueue
 from typing import Any
 
 from .. import backends
 from ..autograd.arguments import reads_numbers
 from ..autograd.modes import is_grad_enabled
 from ..autograd.random import Generator, default_generator
+from ..lazy import LazyModule
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, sample_numbers
 from .workers import MapSource, StreamSource, load, start, stream, work
+
+futures: Any = LazyModule("concurrent.futures", None)
+multiprocessing: Any = LazyModule("multiprocessing", None)
 
 
 class DataLoader:
@@ -137,23 +142,16 @@ class DataLoader:
 
     def _ahead(self, source: Any, indices: Iterator[Any], workers: int, seeds: Iterator[int]) -> Iterator[Any]:
         """Batches in order, which ``workers`` prefetch while the previous ones are in use."""
-        from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
-
-        executor: Executor
         how = (source, self.worker_init_fn, is_grad_enabled())
         if self.multiprocessing_context is None:
-            from queue import SimpleQueue
-
             ids: Any = SimpleQueue()
-            executor = ThreadPoolExecutor(workers, "DataLoader", start, (ids, *how, None))
+            executor = futures.ThreadPoolExecutor(workers, "DataLoader", start, (ids, *how, None))
         else:
             context = self.multiprocessing_context
             if isinstance(context, str):
-                from multiprocessing import get_context
-
-                context = get_context(context)
+                context = multiprocessing.get_context(context)
             ids = context.SimpleQueue()
-            executor = ProcessPoolExecutor(workers, context, start, (ids, *how, backends.default().device))
+            executor = futures.ProcessPoolExecutor(workers, context, start, (ids, *how, backends.default().device))
         for i in range(workers):
             ids.put(i)
         waiting: deque[Any] = deque()
@@ -168,7 +166,7 @@ class DataLoader:
                 for index in islice(indices, 1):
                     waiting.append(executor.submit(work, index, next(seeds)))
                 yield result[0]
-        except BrokenExecutor as error:
+        except futures.BrokenExecutor as error:
             raise RuntimeError(
                 "DataLoader: a worker process died: it was killed, ran out of memory, or could not import the dataset's module "
                 "(with 'spawn', run the script under if __name__ == '__main__')"

@@ -60,17 +60,15 @@ class History:
         """
         if not self.epoch:
             raise ValueError("History.plot: no epoch has ended yet")
-        Figure: Any = import_extra("matplotlib.figure", "plot", "the learning curve").Figure
+        matplotlib_figure = import_extra("matplotlib.figure", "plot", "the learning curve")
         names = [name for name in self.history if not name.startswith("val_") or name[4:] not in self.history]
+        figure = matplotlib_figure.Figure(figsize=(4.5 * len(names), 3.4), layout="constrained")
 
-        class Picture(Figure):
-            """A figure that a notebook shows without pyplot."""
+        def png() -> bytes:
+            figure.savefig(file := BytesIO(), format="png")
+            return file.getvalue()
 
-            def _repr_png_(self) -> bytes:
-                self.savefig(file := BytesIO(), format="png")
-                return file.getvalue()
-
-        figure = Picture(figsize=(4.5 * len(names), 3.4), layout="constrained")
+        figure._repr_png_ = png  # with which a notebook shows it without pyplot
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             for label, key in (("training", name), ("validation", f"val_{name}")):
                 if key not in self.history:

@@ -57,9 +57,9 @@ def _count(module: nn.Module) -> int:
 
 def layer_table(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> Any:
     """The summary as a table of rich."""
-    from rich.table import Table
-
-    rows = Table("layer", "kind", "output shape", title=type(model).__name__)
+    rows = import_extra("rich.table", "cli", "the table of layers").Table(
+        "layer", "kind", "output shape", title=type(model).__name__
+    )
     rows.add_column("parameters", justify="right")
     for line in lines(model, input_shape):
         text = "" if line.shape is None else str(line.shape).replace("None", "N", 1)

@@ -207,6 +207,29 @@ def test_errors_speak_of_options_and_not_of_functions(arguments: list[str], word
     assert not any(name in error for name in ("Encoder", "train_test_split", "task=", "test_size"))
 
 
+def test_a_price_with_a_currency_sign_is_said_to_be_text(tmp_path: Path, refusal: Refusal) -> None:
+    path = tmp_path / "cars.csv"
+    path.write_text("age,price\n" + "".join(f'{i},"${1000 + i:,}"\n' for i in range(20)), encoding="utf-8")
+    command = ["train", str(path), "--target", "price", "--out", str(tmp_path / "run")]
+    assert "'price' looks numeric but was read as text ('$1,000'); remove currency" in refusal(*command)
+    assert "has a single row" in refusal(*command, "--task", "classification")
+
+
+def test_an_unknown_category_is_named_with_its_row_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("x,kind,y\n" + "".join(f"{i},{'ab'[i % 2]},{i}\n" for i in range(20)), encoding="utf-8")
+    assert main(["train", str(table), "--target", "y", *QUICK, "--out", str(tmp_path / "run")]) == 0
+    table.write_text("x,kind\n1,a\nNA,b\n3,c\n", encoding="utf-8")
+    assert main(["predict", str(tmp_path / "run"), str(table)]) == 2
+    assert "row 3: unknown category 'c' in 'kind' (known: a, b)" in capsys.readouterr().err
+
+
+def test_the_only_complete_row_is_not_enough(tmp_path: Path, refusal: Refusal) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("x,y\n1,2\n3,NA\n", encoding="utf-8")
+    assert "only 1 row without missing values; need at least 2" in refusal("train", str(path), "--target", "y")
+
+
 def test_an_error_without_a_file_has_no_file_in_its_line(monkeypatch: pytest.MonkeyPatch, refusal: Refusal) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")

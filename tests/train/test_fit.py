@@ -432,8 +432,11 @@ def test_a_function_that_gives_a_number_for_each_sample_goes_with_weights() -> N
 def test_numbers_of_numpy_are_numbers() -> None:
     model = network()
     model.compile("adam", "cross_entropy")
-    history = model.fit(X, Y, epochs=np.int64(3), batch_size=np.int32(5), initial_epoch=np.int8(1), verbose=0)
-    assert history.epoch == [1, 2]
+    numbers = {"epochs": np.int64(3), "batch_size": np.int32(5), "initial_epoch": np.int8(1)}
+    for given_as in (numbers, {name: ad.tensor(int(number)) for name, number in numbers.items()}):
+        history = model.fit(X, Y, **given_as, validation_split=np.float32(0.25), verbose=0)
+        assert history.epoch == [1, 2]
+        assert history.params["epochs"] == 3
     assert model.evaluate(X, Y, batch_size=np.int64(5)) == model.evaluate(X, Y, batch_size=5)
     assert model.predict(X, batch_size=np.int64(5)).shape == (12, 2)
 
@@ -559,6 +562,10 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "split": (lambda m: m.fit(X, Y, validation_split=1.5), ValueError, "validation_split must be >= 0 and < 1"),
     "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs must be a positive integer, not 0"),
     "no y": (lambda m: m.fit(X), ValueError, "y is missing"),
+    "a generator": (lambda m: m.fit(x for x in X), ValueError, r"x is a generator; wrap it in a data\.IterableDataset, or pass y"),
+    "labels in strings": (lambda m: m.fit(X, ["a", "b"] * 6), TypeError, "y contains strings; encode them .* LabelEncoder"),
+    "strings of NumPy's": (lambda m: m.fit(X, np.array(["a", 1] * 6, object)), TypeError, "y contains strings"),
+    "epochs of a half": (lambda m: m.fit(X, Y, epochs=2.5), TypeError, "fit: epochs must be an integer, not 2.5"),
     "monitor": (
         lambda m: m.fit(X, Y, callbacks=[train.EarlyStopping("val_los")], validation_split=0.5),
         ValueError, r"no 'val_los' to monitor \(did you mean 'val_loss'",

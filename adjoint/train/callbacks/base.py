@@ -127,13 +127,13 @@ class CallbackList:
             for callback in begun:
                 try:
                     self._call(callback, "on_train_end", {})
-                except BaseException as error:  # Ctrl-C too
-                    errors.append(error)
+                except BaseException as another:  # Ctrl-C too
+                    errors.append(another)
             if errors and block_error is None:
                 raise errors[0]
-            for error in errors:
-                reason = getattr(error, "__notes__", ["raised at the end"])[-1]
-                block_error.add_note(f"and then {error!r} was {reason}")  # type: ignore[union-attr]
+            for later in errors:
+                reason = getattr(later, "__notes__", ["raised at the end"])[-1]
+                block_error.add_note(f"and then {later!r} was {reason}")  # type: ignore[union-attr]
 
 
 def require(owner: str, name: str, names: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import time
 from importlib.util import find_spec
 from typing import Any
 
+from ...lazy import import_extra
 from .base import Callback, Logs
 
 LINES = 10  #: about how many lines are printed in all, unless one per epoch was asked for
@@ -62,10 +63,11 @@ class ProgressBar(Callback):
         self.per_epoch, self.console = per_epoch, console
 
     def on_train_begin(self, logs: Logs) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"))
-        self._bar: Any = Progress(*columns, TimeElapsedColumn(), console=self.console)
+        rich = import_extra("rich.progress", "cli", "the progress bar")
+        self._bar = rich.Progress(
+            rich.TextColumn("{task.description}"), rich.BarColumn(20), rich.MofNCompleteColumn(),
+            rich.TextColumn("{task.fields[numbers]}"), rich.TimeElapsedColumn(), console=self.console,
+        )  # fmt: skip
         total = self.params["epochs"] if self.per_epoch else self.params["steps"]
         self._task = self._bar.add_task("epoch", total=total, numbers="")
         self._numbers, self._samples, self._start = "", 0, time.perf_counter()
