@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 
 class DType:
-    """A data type by name, the same object on every backend (``ad.float32``).
+    """A data type, the same object on every backend (``ad.float32``).
 
-    ``kind`` is ``"bool"``, ``"uint"``, ``"int"`` or ``"float"``; ``bits`` is its width. Wherever a dtype is taken, its name,
-    NumPy's own dtype or Python's ``bool``, ``int`` and ``float`` do as well.
+    Wherever a dtype is accepted, so are its name, NumPy's dtype, and Python's ``bool``, ``int`` and ``float``.
+
+    Args:
+        name: such as ``"float32"``.
+        kind: ``"bool"``, ``"uint"``, ``"int"`` or ``"float"``.
+        bits: the width.
     """
 
     __slots__ = ("bits", "kind", "name")
@@ -21,11 +25,12 @@ class DType:
 
     @property
     def is_floating_point(self) -> bool:
+        """Whether it is float16, float32 or float64."""
         return self.kind == "float"
 
     @property
     def itemsize(self) -> int:
-        """Bytes an element."""
+        """Bytes per element."""
         return (self.bits + 7) // 8
 
     def __repr__(self) -> str:
@@ -54,7 +59,9 @@ _FOR_PYTHON: dict[Any, DType] = {bool: bool_, int: int64, float: float32}
 
 
 def as_dtype(dtype: Any) -> DType:
-    """The :class:`DType` that ``dtype`` means: one already, its name, Python's ``bool``/``int``/``float``, or NumPy's dtype.
+    """The :class:`DType` for ``dtype``: a DType, its name, Python's ``bool``/``int``/``float``, or NumPy's dtype.
+
+    Raises ``TypeError`` on an unknown one.
 
     >>> as_dtype("float64"), as_dtype(int)
     (adjoint.float64, adjoint.int64)
@@ -70,10 +77,10 @@ def as_dtype(dtype: Any) -> DType:
 
 
 def promote(a: DType, b: DType) -> DType:
-    """The smallest dtype that holds both, any float outranking any integer (``torch.promote_types``).
+    """The smallest dtype that holds ``a`` and ``b``, where floats outrank integers (``torch.promote_types``).
 
-    PyTorch promotes no unsigned integers but uint8; the others follow the Array API standard. Raises ``TypeError`` for uint64 and
-    a signed integer: no integer dtype holds both.
+    Of the unsigned integers PyTorch promotes only uint8; the others follow the Array API standard. Raises ``TypeError`` for uint64
+    and a signed integer, since no integer dtype holds both.
 
     >>> promote(int64, float16), promote(uint32, int8), promote(bool_, uint8)
     (adjoint.float16, adjoint.int64, adjoint.uint8)
@@ -92,9 +99,9 @@ def promote(a: DType, b: DType) -> DType:
 
 
 def combine(stronger: DType | None, weaker: DType | None) -> DType | None:
-    """Dtype of arrays with dimensions against 0-d arrays, and of these against Python numbers (``torch.result_type``).
+    """The dtype of arrays with dimensions and 0-d arrays, or of these and Python numbers (``torch.result_type``).
 
-    The weaker operand changes the dtype only where it is of a higher category: float over integer, integer over bool.
+    The weaker operand changes the dtype only if it is of a higher category: float over integer, integer over bool.
     """
     if stronger is None or weaker is None:
         return stronger or weaker
@@ -104,7 +111,7 @@ def combine(stronger: DType | None, weaker: DType | None) -> DType | None:
 
 
 def common(dims: Sequence[DType], zeros: Sequence[DType], numbers: Sequence[DType]) -> DType | None:
-    """The dtype of an operation on arrays with dimensions, 0-d arrays and Python numbers of these dtypes; None of nothing."""
+    """The dtype of an operation on arrays with dimensions (``dims``), 0-d arrays (``zeros``) and Python ``numbers``; or None."""
     first, second, third = (reduce(promote, kind) if kind else None for kind in (dims, zeros, numbers))
     return combine(first, combine(second, third))
 
@@ -119,7 +126,7 @@ CATEGORY = {"bool": 0, "uint": 1, "int": 1, "float": 2}
 
 
 class FloatInfo(NamedTuple):
-    """What :func:`finfo` returns."""
+    """The result of :func:`finfo`."""
 
     bits: int
     eps: float  #: from 1 to the next larger number
@@ -135,7 +142,7 @@ class FloatInfo(NamedTuple):
 
 
 class IntegerInfo(NamedTuple):
-    """What :func:`iinfo` returns."""
+    """The result of :func:`iinfo`."""
 
     bits: int
     max: int
@@ -144,23 +151,23 @@ class IntegerInfo(NamedTuple):
 
 
 def finfo(type: Any = float) -> FloatInfo:
-    """The range and precision of a floating-point dtype (IEEE 754). Raises ``TypeError`` on another.
+    """The range and precision of the floating-point dtype ``type`` (IEEE 754). Raises ``TypeError`` on another.
 
     >>> finfo("float32").eps == 2.0**-23
     True
     """
     dtype = as_dtype(type)
     if dtype.kind != "float":
-        raise TypeError(f"finfo: {dtype} is not a floating-point dtype; iinfo is for whole numbers")
+        raise TypeError(f"finfo requires a floating-point dtype, not {dtype}; use iinfo for integers")
     digits, exponent = {16: (10, 15), 32: (23, 127), 64: (52, 1023)}[dtype.bits]
     largest = (2.0 - 2.0**-digits) * 2.0**exponent
     return FloatInfo(dtype.bits, 2.0**-digits, largest, -largest, 2.0 ** (1 - exponent), dtype)
 
 
 def iinfo(type: Any) -> IntegerInfo:
-    """The range of a dtype of whole numbers. Raises ``TypeError`` on another."""
+    """The range of the integer dtype ``type``. Raises ``TypeError`` on another."""
     dtype = as_dtype(type)
     if dtype.kind not in ("int", "uint"):
-        raise TypeError(f"iinfo: {dtype} is not a dtype of whole numbers; finfo is for floating point")
+        raise TypeError(f"iinfo requires an integer dtype, not {dtype}; use finfo for floating point")
     signed = dtype.kind == "int"
     return IntegerInfo(dtype.bits, 2 ** (dtype.bits - signed) - 1, -(2 ** (dtype.bits - 1)) if signed else 0, dtype)

@@ -1,4 +1,4 @@
-"""``BackendConformance``: the tests that every backend must pass, to be inherited by those who write one.
+"""``BackendConformance``: the tests that every backend must pass. Subclass it to test a backend of your own.
 
 .. code-block:: python
 
@@ -7,8 +7,8 @@
     class TestMine(BackendConformance):
         device = "mine"
 
-Run by pytest, each method is one promise of :mod:`adjoint.backends.base`, checked against the NumPy backend. Every function of
-the namespace has an entry in :data:`CALLS`; one that is added to the namespace and not to that table fails the tests by name.
+Each test method checks one requirement of :mod:`adjoint.backends.base` against the NumPy backend. Every function of the namespace
+has an entry in :data:`CALLS`; a function that is missing there fails the tests by name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NAN, INF = float("nan"), float("inf")
 #: The standard has these, so a backend must; float16 is the only one that may be missing.
 REQUIRED = [dtype for dtype in ALL if dtype.name != "float16"]
 
-# What the functions are called with: a grid of floats with the corners, positive ones, fractions, integers, booleans, matrices.
+# Arguments of the functions: a grid of floats with special values, positive floats, fractions, integers, booleans, matrices.
 ANY = [[-2.5, -1.0, -0.0, 0.0], [0.5, 1.0, 2.5, 30.0]]
 ROUGH = [[-2.5, NAN, -0.0, 0.0], [0.5, -INF, INF, 30.0]]
 FRACTIONS = [-0.9, -0.3, 0.0, 0.4, 0.8]
@@ -51,7 +51,7 @@ MATRIX = [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[0.5, -1.0], [0.0, 2.0], [1.0, 
 
 
 class Arguments:
-    """What a table's function is called with: the namespace's own arrays, from nested lists."""
+    """Converts nested lists to arrays of a ``backend``, for the calls in :data:`CALLS`."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend, self.xp = backend, backend.xp
@@ -67,8 +67,8 @@ def _on(name: str, *arguments: Any, **options: Any) -> Call:
     return lambda xp, a: getattr(xp, name)(*(a(x) if isinstance(x, list) else x for x in arguments), **options)
 
 
-#: Calls of each function, whose result NumPy's must equal. A result that is not unique (a factorization) is put together again
-#: in the call; a function of several results gets a call for each.
+#: Calls of each function, whose results must equal NumPy's. A result that is not unique (a factorization) is multiplied out in the
+#: call; a function with several results gets a call for each.
 CALLS: dict[str, list[Call]] = {
     **{name: [_on(name, ANY), _on(name, ROUGH)] for name in
        "abs atan asinh ceil cos cosh exp expm1 floor isfinite isinf isnan negative round sign signbit sin sinh square tan tanh "
@@ -155,7 +155,7 @@ CALLS: dict[str, list[Call]] = {
     "inv": [_on("inv", SYMMETRIC)],
     "slogdet": [_on("slogdet", SYMMETRIC), _on("slogdet", [[1.0, 2.0], [2.0, 4.0]])],
     "solve": [_on("solve", SYMMETRIC, [[2.0], [1.0]]), _on("solve", [[2.0, 1.0], [0.0, 1.0]], SYMMETRIC)],
-    "eigh": [lambda xp, a: xp.abs(xp.eigh(a(SYMMETRIC)))],  # but for the signs, which are not determined
+    "eigh": [lambda xp, a: xp.abs(xp.eigh(a(SYMMETRIC)))],  # up to signs, which are not unique
     "qr": [lambda xp, a: xp.abs(xp.qr(a(MATRIX))), lambda xp, a: xp.abs(xp.qr(a(MATRIX), True))],
     "svd": [lambda xp, a: xp.abs(xp.svd(a(MATRIX)))],
     "contiguous": [lambda xp, a: xp.contiguous(xp.matrix_transpose(a(MATRIX)))],
@@ -171,23 +171,27 @@ CALLS: dict[str, list[Call]] = {
 
 
 def written(xp: Namespace, x: Array) -> Array:
+    """``x`` with 5 written to its first column."""
     xp.setitem(x, 5.0, (slice(None), 0))
     return x
 
 
 class BackendConformance:
-    """One test a promise. A subclass names its ``device``: what :func:`adjoint.backends.get` takes."""
+    """One test per requirement. A subclass sets ``device``, the name for :func:`adjoint.backends.get`."""
 
     device: str
 
     @property
     def backend(self) -> Backend:
+        """The backend under test."""
         return backends.get(self.device)
 
     def host(self, array: Array) -> Any:
+        """``array`` as a NumPy array."""
         return self.backend.to_numpy(array)
 
     def holds(self, array: Any) -> bool:
+        """Whether ``array`` is an array of the backend."""
         return isinstance(array, self.backend.array_types)
 
     # --- the namespace -------------------------------------------------------------------------------------------------------
@@ -198,25 +202,32 @@ class BackendConformance:
         assert not hasattr(self.backend.xp, "einsum_path"), "other names are refused: make it an adjoint.backends.Namespace"
 
     def test_every_function_has_an_entry_in_the_table_of_calls(self) -> None:
-        lacking = sorted({*STANDARD, *CREATION, *EXTRAS} ^ CALLS.keys())
-        assert not lacking, f"adjoint.testing.backend.CALLS and the namespace differ in {lacking}"
+        missing = sorted({*STANDARD, *CREATION, *EXTRAS} ^ CALLS.keys())
+        assert not missing, f"adjoint.testing.backend.CALLS and the namespace differ in {missing}"
 
     def test_every_function_gives_numpys_values_shapes_and_dtypes(self) -> None:
         reference, here = Arguments(NUMPY), Arguments(self.backend)
         with NUMPY.suppress_warnings(), self.backend.suppress_warnings():
             for name, calls in CALLS.items():
                 for n, call in enumerate(calls):
-                    found, wanted = call(self.backend.xp, here), call(NUMPY.xp, reference)
-                    assert self.holds(found), f"{name}: call {n} returned {type(found).__name__}"
-                    self.same(f"{name}: call {n}", found, NUMPY.asarray(wanted))
+                    result, expected = call(self.backend.xp, here), call(NUMPY.xp, reference)
+                    assert self.holds(result), f"{name}: call {n} returned {type(result).__name__}"
+                    self.same(f"{name}: call {n}", result, NUMPY.asarray(expected))
 
-    def same(self, what: str, found: Array, wanted: Any, tolerance: float = 1e-12) -> None:
-        """``found``, which is here, has the values, shape and dtype of ``wanted``, which is NumPy's."""
-        assert found.shape == wanted.shape, f"{what}: shape {found.shape}, and NumPy's is {wanted.shape}"
-        dtypes = self.backend.dtypes[found.dtype].name, wanted.dtype.name
+    def same(self, what: str, array: Array, expected: Any, tolerance: float = 1e-12) -> None:
+        """Assert that an array of the backend has the values, shape and dtype of NumPy's.
+
+        Args:
+            what: the subject of the message.
+            array: the backend's array.
+            expected: NumPy's.
+            tolerance: the relative error allowed, absolute below 1.
+        """
+        assert array.shape == expected.shape, f"{what}: shape {array.shape}, and NumPy's is {expected.shape}"
+        dtypes = self.backend.dtypes[array.dtype].name, expected.dtype.name
         assert dtypes[0] == dtypes[1], f"{what}: {dtypes[0]}, and NumPy's is {dtypes[1]}"
-        for a, b in zip(self.host(found).reshape(-1).tolist(), wanted.reshape(-1).tolist(), strict=True):
-            assert alike(a, b, tolerance), f"{what}: {a}, and NumPy's is {b}"
+        for a, b in zip(self.host(array).reshape(-1).tolist(), expected.reshape(-1).tolist(), strict=True):
+            assert _alike(a, b, tolerance), f"{what}: {a}, and NumPy's is {b}"
 
     def test_zero_size_arrays_are_computed_with(self) -> None:
         xp = self.backend.xp
@@ -268,7 +279,7 @@ class BackendConformance:
     # --- memory --------------------------------------------------------------------------------------------------------------
 
     def views(self, base: Array) -> Iterator[Array]:
-        """Views of a (3, 4) array."""
+        """Views of ``base``, a (3, 4) array."""
         xp = self.backend.xp
         for index in (0, (0, 1), slice(1, None), (..., None), (slice(None), slice(None, None, 2))):
             yield xp.getitem(base, index)
@@ -361,7 +372,7 @@ class BackendConformance:
         assert found.tolist() == last.tolist()
 
     def laid_out(self, how: str, array: Any) -> Array:
-        """The array, in memory in another order: of its axes, or of all elements."""
+        """A copy of ``array`` in another memory layout: ``how`` is ``"transposed"`` or ``"reversed"``."""
         xp = self.backend.xp
         if how == "transposed":
             return xp.permute_dims(xp.asarray(self.backend.asarray(array.T), copy=True), tuple(range(array.ndim))[::-1])
@@ -376,7 +387,7 @@ class BackendConformance:
             (ValueError, lambda: x + self.backend.xp.zeros((4,))),
         ]
         for error, act in acts:
-            with raises(error):
+            with _raises(error):
                 act()
 
     # --- extras --------------------------------------------------------------------------------------------------------------
@@ -485,20 +496,22 @@ class BackendConformance:
     def test_a_device_that_is_not_there_is_refused(self) -> None:
         name = self.device.partition(":")[0]
         for device in (f"{name}:{self.backend.device_count() + 100}", f"{name}:x"):
-            with raises(BackendError):
+            with _raises(BackendError):
                 backends.get(device)
 
 
 @contextmanager
-def raises(kind: type[Exception]) -> Iterator[None]:
+def _raises(kind: type[Exception]) -> Iterator[None]:
+    """Assert that the block raises ``kind``."""
     try:
         yield
     except kind:
         return
-    raise AssertionError(f"{kind.__name__} is due")
+    raise AssertionError(f"the block should raise {kind.__name__}")
 
 
-def alike(a: Any, b: Any, tolerance: float) -> bool:
+def _alike(a: Any, b: Any, tolerance: float) -> bool:
+    """Whether two numbers are equal, both NaN, or floats within ``tolerance`` of each other."""
     if not isinstance(b, float):
         return bool(a == b)
     return a == b or (a != a and b != b) or abs(a - b) <= tolerance * max(1.0, abs(b))

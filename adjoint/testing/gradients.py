@@ -1,4 +1,4 @@
-"""``check_gradients``: what ``backward`` computes against differences of the function itself, to second order and beyond."""
+"""``check_gradients``: compares the gradients of ``backward`` with numerical differences, to second order and beyond."""
 
 from __future__ import annotations
 
@@ -30,35 +30,38 @@ def check_gradients(
     directions: int = 1,
     seed: int = 0,
 ) -> None:
-    """Raise ``AssertionError`` where a derivative of ``function`` differs from the slope of the function itself.
+    """Raise ``AssertionError`` if a derivative of ``function`` differs from extrapolated central differences.
 
-    The result y is made a number F = sum(w * (y + y^3 / 6 s^2)) with fixed random weights w, s being the size of its largest
-    element or 1: not linear in y, so that a rule which can not itself be differentiated by its cotangent fails at second order.
+    The result y is reduced to a scalar F = sum(w * (y + y^3 / 6 s^2)) with fixed random weights w and s = max(1, |y|). F is not
+    linear in y, so that a rule that cannot be differentiated by its cotangent fails at second order.
     With the step h = eps * max(1, |x|), the central difference D(h) = (F(x + h) - F(x - h)) / 2h is extrapolated (Richardson,
     1911) to (4 D(h/2) - D(h)) / 3, all in float64. Its error is at most h^4 / 480 times the largest fifth derivative of F within
     h of x, and 3 e / h where F itself is computed with an error e: about 1e-12 each for well-scaled functions, far below the
     tolerances. The analytic value must lie within ``atol + rtol * |value|`` of it, and be finite.
 
-    First the derivative along random directions through all elements of all inputs is compared, then each element's by itself.
-    If a direction fails, the element at fault is searched for by halving. For ``order`` k, the same is done to the derivative
-    of order k - 1 along one of these directions, as ``create_graph=True`` computes it, after its value was compared too.
+    The derivatives along random directions through all elements of all inputs are compared first, then those of single elements.
+    If a direction fails, bisection finds the element at fault. For ``order`` k, the same is done for the derivative of order
+    k - 1 along one of these directions, computed with ``create_graph=True``, after its value was compared too.
 
-    A function with a kink or a pole within h of an input can not be checked there. One that computes in float32 needs wider
+    A function with a kink or a pole within h of an input cannot be checked there. One that computes in float32 needs wider
     tolerances: its error e is about 1e-7.
 
     Args:
-        function: takes the inputs, gives a floating-point tensor of any shape. It must give the same result at every call.
-        inputs: floating-point tensors are differentiated, as float64; anything else is passed on as it is.
+        function: takes the inputs and returns a floating-point tensor of any shape; the same one at every call.
+        inputs: floating-point tensors are differentiated, as float64; everything else is passed unchanged.
         order: the highest order of derivative to check.
         eps: the step, for inputs of size one or less.
-        elements: check no more than this many elements of each input, drawn at random, by themselves; all where None. At 0
-            the directions alone are checked, whose cost does not grow with the inputs.
-        directions: how many random directions to check at each order.
-        seed: for the weights, directions and elements drawn.
+        rtol: the relative tolerance.
+        atol: the absolute tolerance.
+        elements: the number of elements of each input, drawn at random, to check separately; None for all. At 0 only the
+            directions are checked, at a cost that does not grow with the inputs.
+        directions: the number of random directions to check at each order.
+        seed: of the random weights, directions and elements.
 
     Raises:
         AssertionError: a derivative is wrong; the message names the input, the element and both values.
-        TypeError: there is no floating-point tensor among the inputs, or the result is none.
+        TypeError: no input is a floating-point tensor, or the result is none.
+        ValueError: ``directions`` is below 1.
 
     >>> import adjoint as ad
     >>> check_gradients(lambda x: ad.sin(x) * x, ad.tensor([0.5, 1.0]))
@@ -72,8 +75,8 @@ def check_gradients(
     with no_grad():
         result = function(*points)
     if not _differentiable(result):
-        found = result.dtype if isinstance(result, Tensor) else type(result).__name__
-        raise TypeError(f"check_gradients: the function returned {found}, not a floating-point tensor")
+        kind = result.dtype if isinstance(result, Tensor) else type(result).__name__
+        raise TypeError(f"check_gradients: the function returned {kind}, not a floating-point tensor")
     if not bool(f.all(f.isfinite(result)).item()):
         raise AssertionError("the function's result is not finite, and so has no slope there")
     weights = _random(result, random)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies that draw shapes, dtypes, tensors, matrices and indices, zero-size and 0-d ones included.
+"""Hypothesis strategies for shapes, dtypes, tensors, matrices and indices, including zero-size and 0-d ones.
 
 >>> from hypothesis import given
 >>> import adjoint as ad
@@ -33,24 +33,47 @@ Shape = tuple[int, ...]
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4) -> Strategy[Shape]:
-    """Shapes of ``min_dims`` to ``max_dims`` axes, each ``min_side`` to ``max_side`` long."""
+    """Shapes as tuples.
+
+    Args:
+        min_dims: the smallest number of axes.
+        max_dims: the largest number of axes.
+        min_side: the smallest length of an axis.
+        max_side: the largest length of an axis.
+    """
     return st.lists(st.integers(min_side, max_side), min_size=min_dims, max_size=max_dims).map(tuple)
 
 
 @st.composite
 def broadcastable_shapes(draw: Any, n: int = 2, max_dims: int = 3, min_side: int = 0, max_side: int = 4) -> tuple[Shape, ...]:
-    """``n`` shapes that broadcast against each other: one shape with leading axes left out and lengths set to one."""
+    """Shapes that broadcast against each other: one shape, without some leading axes and with some lengths set to one.
+
+    Args:
+        n: the number of shapes; returned as a tuple.
+        max_dims: as in :func:`shapes`, for the common shape.
+        min_side: likewise.
+        max_side: likewise.
+    """
     whole = draw(shapes(0, max_dims, min_side, max_side))
-    found = []
+    drawn = []
     for _ in range(n):
-        kept = whole[draw(st.integers(0, len(whole))) :]
-        ones = draw(st.lists(st.booleans(), min_size=len(kept), max_size=len(kept)))
-        found.append(tuple(1 if one else length for one, length in zip(ones, kept, strict=True)))
-    return tuple(found)
+        trailing = whole[draw(st.integers(0, len(whole))) :]
+        ones = draw(st.lists(st.booleans(), min_size=len(trailing), max_size=len(trailing)))
+        drawn.append(tuple(1 if one else length for one, length in zip(ones, trailing, strict=True)))
+    return tuple(drawn)
 
 
 def floats_away_from(kinks: Sequence[float], margin: float = 0.1, low: float = -3.0, high: float = 3.0) -> Strategy[float]:
-    """Numbers from [low, high], at least ``margin`` from each of ``kinks``."""
+    """Floats that keep a distance from kinks, where a function has no derivative.
+
+    Args:
+        kinks: the numbers to avoid.
+        margin: the smallest distance from each of them.
+        low: the lower bound, included.
+        high: the upper bound, included.
+
+    Raises ``ValueError`` if no such number exists.
+    """
     edges = [low - margin, *sorted(k for k in kinks if low <= k <= high), high + margin]
     gaps = [(a + margin, b - margin) for a, b in pairwise(edges) if a + margin < b - margin]
     if not gaps:
@@ -59,7 +82,7 @@ def floats_away_from(kinks: Sequence[float], margin: float = 0.1, low: float = -
 
 
 def dtypes(*kinds: str) -> Strategy[DType]:
-    """Dtypes that the default backend has, of the kinds named (``"float"``, ``"int"``, ``"uint"``, ``"bool"``), or of any."""
+    """Dtypes of the default backend, of the given ``kinds`` (``"float"``, ``"int"``, ``"uint"``, ``"bool"``) or of all."""
     return st.deferred(
         lambda: st.sampled_from([d for d in ALL if d in default().dtypes.values() and (not kinds or d.kind in kinds)])
     )
@@ -84,9 +107,10 @@ def tensors(
     """Tensors on the default backend.
 
     Args:
-        shape: one shape or a strategy of them; :func:`shapes` where None.
-        dtype: one dtype or a strategy of them.
-        elements: what the elements are drawn from; small numbers of the dtype where None.
+        shape: a shape or a strategy for one; None for :func:`shapes`.
+        dtype: a dtype or a strategy for one.
+        elements: a strategy for the elements; None for small numbers of the dtype.
+        requires_grad: whether the tensors require a gradient.
     """
     size = _drawn(draw, shapes() if shape is None else shape)
     kind = as_dtype(_drawn(draw, dtype))
@@ -105,7 +129,17 @@ def broadcastable_tensors(
     min_side: int = 0,
     max_side: int = 4,
 ) -> tuple[Tensor, ...]:
-    """``n`` tensors whose shapes broadcast against each other; the arguments are those of :func:`tensors` and the shapes'."""
+    """Tensors whose shapes broadcast against each other.
+
+    Args:
+        n: the number of tensors; returned as a tuple.
+        dtype: as in :func:`tensors`.
+        elements: likewise.
+        requires_grad: likewise.
+        max_dims: as in :func:`broadcastable_shapes`.
+        min_side: likewise.
+        max_side: likewise.
+    """
     drawn = draw(broadcastable_shapes(n, max_dims, min_side, max_side))
     return tuple(draw(tensors(shape, dtype, elements, requires_grad)) for shape in drawn)
 
@@ -128,11 +162,13 @@ def matrices(
     They are made as U diag(s) V^T, where U and V are products of two random reflections (Householder, 1958).
 
     Args:
-        rows, columns: how many, or a strategy of it; 1 to 4 where None, and as many columns as rows where they have to be.
+        rows, columns: the size, or strategies for it; None for 1 to 4, and for a square matrix where required.
         condition: the bound on the ratio of singular values.
-        symmetric: V is U and the values have random signs: these are the eigenvalues.
-        positive_definite: symmetric, and all eigenvalues are positive.
-        batch: the shape in front of the matrices' own, or a strategy of it.
+        symmetric: V = U, and the eigenvalues are the singular values with random signs.
+        positive_definite: symmetric with positive eigenvalues.
+        batch: leading axes, or a strategy for their shape.
+        dtype: a dtype or a strategy for one.
+        requires_grad: whether the matrices require a gradient.
 
     >>> import adjoint as ad
     >>> from hypothesis import given
@@ -145,7 +181,7 @@ def matrices(
     square = symmetric or positive_definite
     m = n if square else _drawn(draw, st.integers(1, 4) if columns is None else columns)
     lead = _drawn(draw, batch)
-    made = []
+    drawn = []
     with no_grad():
         for _ in range(prod(lead)):
             k = min(n, m)
@@ -156,8 +192,8 @@ def matrices(
             left = _orthogonal(draw, n)
             right = left if square else _orthogonal(draw, m)
             product = (left[:, :k] * tensor(sizes, dtype=float64)) @ right[:, :k].t()
-            made.append((product + product.t()) / 2 if square else product)
-        whole = f.stack(made).reshape(*lead, n, m) if made else tensor([], dtype=float64).reshape(*lead, n, m)
+            drawn.append((product + product.t()) / 2 if square else product)
+        whole = f.stack(drawn).reshape(*lead, n, m) if drawn else tensor([], dtype=float64).reshape(*lead, n, m)
     return whole.to(as_dtype(_drawn(draw, dtype))).detach().requires_grad_(requires_grad)
 
 
@@ -178,14 +214,15 @@ def _orthogonal(draw: Any, n: int) -> Tensor:
 
 @st.composite
 def indices(draw: Any, shape: Shape, advanced: bool = True, backwards: bool = True) -> Any:
-    """Indices into a tensor of ``shape``: whole numbers, slices, ``None``, ``...``, tensors of integers that broadcast, a mask.
+    """Indices into a tensor: integers, slices, ``None``, ``...``, integer tensors that broadcast, a mask.
 
     Args:
-        advanced: whether to draw tensors of integers and masks too.
-        backwards: whether to draw slices of negative step too, which PyTorch lacks.
+        shape: the tensor's shape.
+        advanced: include integer tensors and masks.
+        backwards: include slices with a negative step, which PyTorch lacks.
     """
     parts: list[Any] = []
-    together = draw(shapes(max_dims=2, max_side=3))  # the shape that this index's tensors of integers broadcast to
+    together = draw(shapes(max_dims=2, max_side=3))  # the shape to which the integer tensors broadcast
     for n in shape[: draw(st.integers(0, len(shape)))]:
         kinds = ["slice", *(["whole"] if n else []), *(["numbers"] if advanced and n else []), *(["mask"] if advanced else [])]
         kind = draw(st.sampled_from(kinds))
@@ -193,7 +230,7 @@ def indices(draw: Any, shape: Shape, advanced: bool = True, backwards: bool = Tr
             parts.append(draw(st.integers(-n, n - 1)))
         elif kind == "numbers":
             parts.append(draw(tensors(together, "int64", st.integers(-n, n - 1))))
-        elif kind == "mask" and len(together) == 1 and together[0] <= n:  # as many are picked as the tensors of integers pick
+        elif kind == "mask" and len(together) == 1 and together[0] <= n:  # selects as many elements as the integer tensors
             picked = draw(st.permutations(range(n)))[: together[0]]
             parts.append(tensor([i in picked for i in range(n)], dtype="bool"))
         else:
