@@ -5,6 +5,7 @@ Those over square matrices run on PyTorch too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -272,9 +273,10 @@ SQUARE_STEPS = st.one_of(
     st.tuples(st.just("view"), st.sampled_from(sorted(SQUARE_VIEWS)), MATRIX, MATRIX),
     st.tuples(st.just("result"), st.sampled_from(sorted(RESULTS)), MATRIX, MATRIX),
     st.tuples(st.just("write"), st.sampled_from(sorted(SQUARE_WRITES)), MATRIX, MATRIX),
-    st.tuples(st.just("state"), st.sampled_from(sorted(SQUARE_WRITES)), MATRIX, MATRIX),
+    st.tuples(st.just("state"), st.sampled_from([*sorted(SQUARE_WRITES), *["copied to"] * 6]), MATRIX, MATRIX),
 )
-SQUARE_PROGRAMS = st.tuples(st.lists(SQUARE_STEPS, min_size=3, max_size=14), st.lists(MATRIX, min_size=1, max_size=2), st.booleans())
+OUTPUTS = st.lists(MATRIX, min_size=1, max_size=2)
+SQUARE_PROGRAMS = st.tuples(st.lists(SQUARE_STEPS, min_size=3, max_size=14), OUTPUTS, st.booleans())
 
 
 class SquareMachine:
@@ -308,8 +310,7 @@ class SquareMachine:
                 SQUARE_WRITES[name](m, a, b.clone() if owners[j] == owners[i] else b)
         results += [matrices[max(k, -len(matrices))] for k in self.outputs]
         if self.learns:
-            loss = sum((r * r).mean() for r in results if r.requires_grad)
-            (g,) = m.autograd.grad(loss, [self.weight]) if results and any(r.requires_grad for r in results) else (self.weight * 0.0,)
+            (g,) = m.autograd.grad(sum((r * r).mean() for r in [*results, self.weight]), [self.weight])
             with m.no_grad():
                 self.weight.add_(g, alpha=-0.1)
             results.append(g)
@@ -331,9 +332,10 @@ def check_square(program: Any, n: int, dtype: str, size: int | None, backend: Ba
                 args = [machine.m.tensor(x, dtype=getattr(machine.m, dtype)) for x in call]
                 try:
                     results = function(*args)
-                except GraphError if machine.m is ad else RuntimeError as error:  # a derivative needs what was written to since
-                    assert "in place" in str(error) or "inplace" in str(error), error
-                    found.append(None)
+                except RuntimeError as error:
+                    if isinstance(error, CaptureError) or not re.search("in ?place", str(error)):
+                        raise
+                    found.append(None)  # a derivative needs what was written to since
                     continue
                 found.append(arrays([*results, machine.state, machine.weight, *args]))
                 if function is functions[1]:
@@ -355,20 +357,20 @@ def check_square(program: Any, n: int, dtype: str, size: int | None, backend: Ba
 FLOATS = st.sampled_from(["float32", "float64"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(SQUARE_PROGRAMS, st.integers(2, 6), FLOATS)
 def test_programs_over_square_matrices(backend: Backend, program: Any, n: int, dtype: str) -> None:
     check_square(program, n, dtype, None, backend)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(SQUARE_PROGRAMS, st.integers(4, 9), FLOATS, st.sampled_from([16, 64, 128]))
 def test_programs_over_square_matrices_in_tiles(program: Any, n: int, dtype: str, size: int) -> None:
     with ad.use_backend("numpy") as numpy:
         check_square(program, n, dtype, size, numpy)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(SQUARE_PROGRAMS, st.sampled_from([130, 257, 300]), FLOATS)
 def test_programs_over_matrices_on_both_sides_of_the_real_thresholds(program: Any, n: int, dtype: str) -> None:
     with ad.use_backend("numpy") as numpy:
