@@ -1,4 +1,4 @@
-"""Attention of several heads, and the encoder of a transformer that is made of it."""
+"""Multi-head attention, and the transformer encoder."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ __all__ = ["MultiheadAttention", "TransformerEncoder", "TransformerEncoderLayer"
 
 
 class MultiheadAttention(Module):
-    """Attention of ``num_heads`` heads at once, each in embed_dim / num_heads columns. Vaswani et al. (2017).
+    """Scaled dot-product attention in ``num_heads`` heads of E / num_heads columns each. Vaswani et al. (2017).
 
     Args:
-        embed_dim: the query's and the result's number of columns E.
-        num_heads: it must divide E.
-        dropout: the probability with which a weight is dropped in training.
-        bias: whether the projections have one.
-        kdim, vdim: the key's and the value's numbers of columns, E where None.
-        batch_first: inputs are (N, L, E) and (N, S, E); otherwise (L, N, E) and (S, N, E). Without a batch (L, E) and (S, E).
-
-    PyTorch's ``add_bias_kv`` and ``add_zero_attn`` are not offered, and raise ``ValueError``.
+        embed_dim: E, the embedding dimension of query and output.
+        num_heads: the number of heads, which divides E.
+        dropout: the probability of dropping a weight in training.
+        bias: whether the projections have a bias.
+        add_bias_kv, add_zero_attn: PyTorch's; not offered.
+        kdim, vdim: the embedding dimensions of key and value; E if None.
+        batch_first: whether inputs are (N, L, E) and (N, S, E) instead of (L, N, E) and (S, N, E). Without a batch: (L, E), (S, E).
 
     Attributes:
-        in_proj_weight: (3 E, E), the projections of query, key and value; None where ``kdim`` or ``vdim`` differs from E, and
-            then there are ``q_proj_weight``, ``k_proj_weight`` and ``v_proj_weight``.
-        in_proj_bias: (3 E,), or None with ``bias=False``.
-        out_proj: the projection of what the heads found.
+        in_proj_weight: (3 E, E), the projections of query, key and value; None if ``kdim`` or ``vdim`` is not E, and then there are
+            ``q_proj_weight``, ``k_proj_weight`` and ``v_proj_weight``.
+        in_proj_bias: (3 E,), or None.
+        out_proj: the projection of the heads' output.
+
+    Raises ``ValueError`` if ``num_heads`` does not divide E, or for what is not offered.
     """
 
     @reads_numbers
@@ -59,23 +60,23 @@ class MultiheadAttention(Module):
     ) -> None:
         super().__init__()
         if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: {num_heads} heads can not share {embed_dim} columns; it must divide them")
+            raise ValueError(f"MultiheadAttention: num_heads={num_heads} must divide embed_dim={embed_dim}")
         if add_bias_kv or add_zero_attn:
-            raise ValueError("MultiheadAttention: add_bias_kv and add_zero_attn are not offered; leave them out")
+            raise ValueError("MultiheadAttention: add_bias_kv and add_zero_attn are not supported; leave them out")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
-        made = {"device": device, "dtype": dtype}
+        factory = {"device": device, "dtype": dtype}
         together = self.kdim == self.vdim == embed_dim
-        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **made)) if together else None
-        self.q_proj_weight = None if together else Parameter(empty(embed_dim, embed_dim, **made))
-        self.k_proj_weight = None if together else Parameter(empty(embed_dim, self.kdim, **made))
-        self.v_proj_weight = None if together else Parameter(empty(embed_dim, self.vdim, **made))
-        self.in_proj_bias = Parameter(empty(3 * embed_dim, **made)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, **made)
+        self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **factory)) if together else None
+        self.q_proj_weight = None if together else Parameter(empty(embed_dim, embed_dim, **factory))
+        self.k_proj_weight = None if together else Parameter(empty(embed_dim, self.kdim, **factory))
+        self.v_proj_weight = None if together else Parameter(empty(embed_dim, self.vdim, **factory))
+        self.in_proj_bias = Parameter(empty(3 * embed_dim, **factory)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, **factory)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the projections of the inputs anew, Xavier-uniform, and set all biases to 0."""
+        """Draw the input projections Xavier-uniform, and set all biases to 0."""
         for weight in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
             if weight is not None:
                 init.xavier_uniform_(weight)
@@ -94,37 +95,41 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """The result in the query's shape, and the weights (N, L, S), or None.
+        """Attend to ``value`` by the similarity of ``query`` and ``key``.
 
         Args:
-            key_padding_mask: (N, S), or (S,) without a batch: True at keys that count nothing, or numbers added to the scores.
-            need_weights: whether to return the weights too.
-            attn_mask: (L, S), or (N num_heads, L, S): True where a query does not attend to a key, or numbers that are added.
-            average_attn_weights: the weights' mean over the heads; otherwise they are (N, num_heads, L, S).
-            is_causal: says that ``attn_mask`` is the causal one, which must be given all the same.
+            query: (L, N, E), or (N, L, E) with ``batch_first``, or (L, E).
+            key: (S, N, kdim), or likewise.
+            value: (S, N, vdim), or likewise.
+            key_padding_mask: (N, S), or (S,) without a batch: True at keys to ignore, or numbers added to the scores.
+            need_weights: whether to return the weights.
+            attn_mask: (L, S) or (N num_heads, L, S): True where a query must not attend to a key, or numbers added to the scores.
+            average_attn_weights: whether to average the weights over the heads.
+            is_causal: a hint that ``attn_mask`` is causal, which must be passed too.
 
-        A query that attends to no key gives the projection of 0. Raises ``ValueError`` where shapes do not fit.
+        Returns the output, of the query's shape, and the weights: (N, L, S), (N, num_heads, L, S) if not averaged, or None. A query
+        that attends to no key gives the projection of 0. Raises ``ValueError`` if shapes do not match.
         """
         batched = self._check(query, key, value)
         if is_causal and attn_mask is None:
-            raise ValueError("MultiheadAttention: is_causal is a word on attn_mask, which is not given")
+            raise ValueError("MultiheadAttention: is_causal is a hint about attn_mask, which is missing; pass the mask too")
         q, k, v = self._projected(query, key, value, batched)
         mask = self._mask(key_padding_mask, attn_mask, q, k, batched)
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
             weights = functional.dropout(attention_weights(q, k, mask), p)
-            found = weights @ v
+            heads = weights @ v
             weights = f.mean(weights, 1) if average_attn_weights else weights
             weights = weights if batched else f.squeeze(weights, 0)
         else:
-            found = functional.scaled_dot_product_attention(q, k, v, mask, p)
-        n, length = found.shape[0], found.shape[2]
-        out = self.out_proj(f.reshape(f.transpose(found, 1, 2), n, length, self.embed_dim))
+            heads = functional.scaled_dot_product_attention(q, k, v, mask, p)
+        n, length = heads.shape[0], heads.shape[2]
+        out = self.out_proj(f.reshape(f.transpose(heads, 1, 2), n, length, self.embed_dim))
         return (out if self.batch_first else f.transpose(out, 0, 1)) if batched else f.squeeze(out, 0), weights
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> bool:
-        """Whether there is a batch. Raises where the inputs fit neither one another nor the numbers of columns."""
+        """Whether there is a batch. Raises ``ValueError`` if the inputs' shapes do not match."""
         batch, ndim = 0 if self.batch_first else 1, query.ndim
         columns = self.embed_dim, self.kdim, self.vdim
         if (
@@ -142,7 +147,7 @@ class MultiheadAttention(Module):
         return ndim == 3
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor, batched: bool) -> list[Tensor]:
-        """Query, key and value, each projected and cut into heads: (N, num_heads, length, columns)."""
+        """Query, key and value, projected and split into heads: (N, num_heads, length, columns)."""
         if self.in_proj_weight is not None and query is key and key is value:
             parts = f.chunk(functional.linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
         else:
@@ -158,29 +163,42 @@ class MultiheadAttention(Module):
         return [f.transpose(f.reshape(part, *part.shape[:2], self.num_heads, columns), 1, 2) for part in parts]
 
     def _mask(self, padding: Tensor | None, mask: Tensor | None, q: Tensor, k: Tensor, batched: bool) -> Tensor | None:
-        """Both masks as one that broadcasts to (N, num_heads, L, S) and is added."""
+        """Both masks as one that is added to the scores and broadcasts to (N, num_heads, L, S)."""
         (n, heads, length, _), keys = q.shape, k.shape[2]
-        whole = None
+        total = None
         if mask is not None:
             one, each = (length, keys), (n * heads, length, keys)
             if mask.shape not in (one, each):
                 raise ValueError(f"MultiheadAttention: attn_mask has shape {mask.shape}; it must be {one} or {each}")
-            whole = additive(mask, q, False)
-            whole = whole if mask.ndim == 2 else f.reshape(whole, n, heads, length, keys)
+            total = additive(mask, q, False)
+            total = total if mask.ndim == 2 else f.reshape(total, n, heads, length, keys)
         if padding is not None:
-            wanted = (n, keys) if batched else (keys,)
-            if padding.shape != wanted:
-                raise ValueError(f"MultiheadAttention: key_padding_mask has shape {padding.shape}; it must be {wanted}")
+            shape = (n, keys) if batched else (keys,)
+            if padding.shape != shape:
+                raise ValueError(f"MultiheadAttention: key_padding_mask has shape {padding.shape}; it must be {shape}")
             ignored = f.reshape(additive(padding, q, False), n, 1, 1, keys)
-            whole = ignored if whole is None else whole + ignored
-        return whole
+            total = ignored if total is None else total + ignored
+        return total
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention, then a network of one hidden layer on each position, both added to their input and normalized.
+    """Self-attention, then a network of one hidden layer at each position, each with a residual connection and layer norm.
 
-    Arguments, their order and the shapes are PyTorch's; ``activation`` is ``"relu"``, ``"gelu"`` or a function; with
-    ``norm_first`` each part's input is normalized rather than its result. Vaswani et al. (2017).
+    y = norm1(x + attention(x)), out = norm2(y + linear2(activation(linear1(y)))); with ``norm_first`` y = x + attention(norm1(x)),
+    out = y + linear2(activation(linear1(norm2(y)))). Vaswani et al. (2017).
+
+    Args:
+        d_model: the embedding dimension E.
+        nhead: the number of heads, which divides E.
+        dim_feedforward: the size of the hidden layer.
+        dropout: the probability of dropping attention weights, hidden units, and elements of both outputs in training.
+        activation: ``"relu"``, ``"gelu"`` or a function.
+        layer_norm_eps: the layer norms' eps.
+        batch_first: whether inputs are (N, L, E) instead of (L, N, E).
+        norm_first: whether inputs are normalized instead of sums.
+        bias: whether linear layers and layer norms have a bias.
+
+    Raises ``ValueError`` on another ``activation``.
     """
 
     @reads_numbers
@@ -200,15 +218,15 @@ class TransformerEncoderLayer(Module):
     ) -> None:
         super().__init__()
         if isinstance(activation, str) and activation not in ("relu", "gelu"):
-            raise ValueError(f"TransformerEncoderLayer: activation is 'relu', 'gelu' or a function, not {activation!r}")
-        made = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
+            raise ValueError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, not {activation!r}")
+        factory = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **factory)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **factory)
         self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **factory)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **made)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **made)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **factory)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **factory)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
         self.activation: Any = getattr(functional, activation) if isinstance(activation, str) else activation
 
@@ -219,26 +237,29 @@ class TransformerEncoderLayer(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """What comes of ``src``, in its shape; the masks are :class:`MultiheadAttention`'s."""
+        """Encode ``src``, preserving its shape; the masks are those of :meth:`MultiheadAttention.forward`."""
 
-        def attended(x: Tensor) -> Tensor:
-            found, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
-            return self.dropout1(found)
+        def attention(x: Tensor) -> Tensor:
+            out, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
+            return self.dropout1(out)
 
-        def fed_forward(x: Tensor) -> Tensor:
+        def feed_forward(x: Tensor) -> Tensor:
             return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
         if self.norm_first:
-            src = src + attended(self.norm1(src))
-            return src + fed_forward(self.norm2(src))
-        src = self.norm1(src + attended(src))
-        return self.norm2(src + fed_forward(src))
+            src = src + attention(self.norm1(src))
+            return src + feed_forward(self.norm2(src))
+        src = self.norm1(src + attention(src))
+        return self.norm2(src + feed_forward(src))
 
 
 class TransformerEncoder(Module):
-    """``num_layers`` copies of a layer, one after another, and ``norm`` on what comes of them.
+    """``num_layers`` copies of a layer in sequence, with the same initial values, as in PyTorch.
 
-    As in PyTorch all copies start from the same values.
+    Args:
+        encoder_layer: the layer to copy.
+        num_layers: the number of copies.
+        norm: a layer for the output; None for none.
     """
 
     @reads_numbers
@@ -254,7 +275,7 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
-        """What comes of ``src``, in its shape; the masks are :class:`MultiheadAttention`'s."""
+        """Encode ``src``, preserving its shape; the masks are those of :meth:`MultiheadAttention.forward`."""
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)

@@ -1,8 +1,7 @@
-"""Layers of tables to look vectors up in, and the bilinear map."""
+"""Embedding tables, looked up by index, as layers."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 from ..autograd import Tensor, no_grad
@@ -13,11 +12,11 @@ from .functional.embedding import row_of
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Bilinear", "Embedding", "EmbeddingBag"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 class _Table(Module):
-    """What both layers share: the table, its initial values, and how its rows are limited."""
+    """The table, its initial values and the constraints on its rows."""
 
     weight: Parameter
 
@@ -39,13 +38,13 @@ class _Table(Module):
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = row_of(type(self).__name__, padding_idx, num_embeddings)
         self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
-        given = empty(num_embeddings, embedding_dim, device=device, dtype=dtype) if weight is None else weight
-        self.weight = Parameter(given, requires_grad=not freeze)
+        table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype) if weight is None else weight
+        self.weight = Parameter(table, requires_grad=not freeze)
         if weight is None:
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the table anew from the standard normal distribution, but 0 in the row of ``padding_idx``."""
+        """Draw the table from the standard normal distribution, with 0 in the row of ``padding_idx``."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
@@ -60,13 +59,20 @@ def _shape_of(name: str, embeddings: Tensor) -> tuple[int, int]:
 
 
 class Embedding(_Table):
-    """Rows of a table by their numbers: integers of any shape (…) to (…, embedding_dim).
+    """Rows of a table by their indices: integers of any shape (…) to (…, embedding_dim).
 
-    Arguments are :func:`~adjoint.nn.functional.embedding`'s; PyTorch's ``sparse`` is not offered.
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the length of a row.
+        padding_idx: a row that starts as 0 and gets no gradient; negative counts from the end.
+        max_norm: rows looked up are first scaled down to this norm, in place.
+        norm_type: the order of that norm.
+        scale_grad_by_freq: whether to divide a row's gradient by the number of its look-ups.
+
+    PyTorch's ``sparse`` is not offered.
 
     Attributes:
-        weight: the table, (num_embeddings, embedding_dim), from the standard normal distribution at first; 0 in the row of
-            ``padding_idx``, which is not learned.
+        weight: the table, (num_embeddings, embedding_dim), initially from the standard normal distribution.
 
     >>> Embedding(3, 4, padding_idx=-1)
     Embedding(3, 4, padding_idx=2)
@@ -102,7 +108,15 @@ class Embedding(_Table):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
     ) -> Self:
-        """A layer around a table (rows, columns), whose memory it shares; ``freeze`` leaves it unlearned."""
+        """A layer that shares the memory of a table.
+
+        Args:
+            embeddings: the table, (rows, columns).
+            freeze: whether the table is not trainable.
+            padding_idx, max_norm, norm_type, scale_grad_by_freq: as in the constructor.
+
+        Raises ``ValueError`` if the table does not have two axes.
+        """
         shape = _shape_of("from_pretrained", embeddings)
         return cls(*shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, _weight=embeddings, _freeze=freeze)
 
@@ -110,20 +124,28 @@ class Embedding(_Table):
         return functional.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
-        facts = {
+        options = {
             "padding_idx": (self.padding_idx, None),
             "max_norm": (self.max_norm, None),
             "norm_type": (self.norm_type, 2),
             "scale_grad_by_freq": (self.scale_grad_by_freq, False),
         }
-        said = "".join(f", {name}={value}" for name, (value, default) in facts.items() if value != default)
-        return f"{self.num_embeddings}, {self.embedding_dim}{said}"
+        changed = "".join(f", {name}={value}" for name, (value, default) in options.items() if value != default)
+        return f"{self.num_embeddings}, {self.embedding_dim}{changed}"
 
 
 class EmbeddingBag(_Table):
-    """The sum, mean or largest of the rows of each bag: to (B, embedding_dim).
+    """The sum, mean or maximum over each bag of rows of a table: to (B, embedding_dim).
 
-    Arguments are :func:`~adjoint.nn.functional.embedding_bag`'s, the table is :class:`Embedding`'s.
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the length of a row.
+        max_norm, norm_type, scale_grad_by_freq: as in :class:`Embedding`.
+        mode: ``"sum"``, ``"mean"`` or ``"max"``.
+        include_last_offset: whether ``offsets`` ends with the end of the last bag.
+        padding_idx: a row that does not count.
+
+    Inputs and errors are those of :func:`~adjoint.nn.functional.embedding_bag`; the table is :class:`Embedding`'s.
     """
 
     @reads_numbers
@@ -162,7 +184,15 @@ class EmbeddingBag(_Table):
         include_last_offset: bool = False,
         padding_idx: int | None = None,
     ) -> Self:
-        """A layer around a table (rows, columns), whose memory it shares; ``freeze`` leaves it unlearned."""
+        """A layer that shares the memory of a table.
+
+        Args:
+            embeddings: the table, (rows, columns).
+            freeze: whether the table is not trainable.
+            max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset, padding_idx: as in the constructor.
+
+        Raises ``ValueError`` if the table does not have two axes.
+        """
         return cls(
             *_shape_of("from_pretrained", embeddings),
             max_norm,
@@ -195,46 +225,3 @@ class EmbeddingBag(_Table):
         limits += ", scale_grad_by_freq=True" if self.scale_grad_by_freq else ""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{limits}, mode={self.mode!r}{padding}"
-
-
-class Bilinear(Module):
-    """y_k = input1^T weight_k input2 + bias_k: (…, in1_features) and (…, in2_features) to (…, out_features).
-
-    Attributes:
-        weight: (out_features, in1_features, in2_features), evenly within ±1/sqrt(in1_features) at first, as is the bias.
-        bias: (out_features,), or None with ``bias=False``.
-    """
-
-    @reads_numbers
-    def __init__(
-        self,
-        in1_features: int,
-        in2_features: int,
-        out_features: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        if in1_features <= 0:
-            raise ValueError(f"Bilinear: in1_features is above 0, not {in1_features}")
-        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        self.weight = Parameter(empty(out_features, in1_features, in2_features, device=device, dtype=dtype))
-        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw the initial values anew."""
-        bound = 1 / math.sqrt(self.in1_features)
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
-
-    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
-        return functional.bilinear(input1, input2, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        return (
-            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )

@@ -9,6 +9,7 @@ from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import ones, tensor, zeros
 from . import functional, init
+from .layer import FunctionLayer
 from .module import Module
 from .parameter import Parameter
 
@@ -19,7 +20,7 @@ __all__ = [
 
 
 class _Channelwise(Module):
-    """Normalization of (N, C, …) with running statistics of C channels, and a weight and bias for each."""
+    """Normalization of (N, C, …) with running statistics, weight and bias of C channels."""
 
     axes: tuple[int, ...]
     weight: Parameter | None
@@ -52,21 +53,21 @@ class _Channelwise(Module):
         self.register_buffer("num_batches_tracked", tensor(0, device=device) if track else None)
 
     def reset_running_stats(self) -> None:
-        """Set the running statistics to mean 0 and variance 1, of no batch."""
+        """Reset the running statistics to mean 0, variance 1 and no batches."""
         if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
     def reset_parameters(self) -> None:
-        """Set weight and bias to their initial values 1 and 0, and reset the running statistics."""
+        """Reset weight and bias to 1 and 0, and the running statistics."""
         self.reset_running_stats()
         _reset(self.weight, self.bias)
 
     def _check_axes(self, input: Tensor) -> None:
         if input.ndim not in self.axes:
-            wanted = " or ".join(map(str, self.axes))
-            raise ValueError(f"{type(self).__name__}: the input has shape {input.shape}; it must have {wanted} axes")
+            axes = " or ".join(map(str, self.axes))
+            raise ValueError(f"{type(self).__name__}: the input has shape {input.shape}; it must have {axes} axes")
 
     def extra_repr(self) -> str:
         return (
@@ -98,16 +99,22 @@ class _BatchNorm(_Channelwise):
 class BatchNorm1d(_BatchNorm):
     """weight (x - mean) / sqrt(variance + eps) + bias for each channel of (N, C) or (N, C, L). Ioffe and Szegedy (2015).
 
-    In training mean and variance are the batch's; in evaluation, where ``track_running_stats``, their running averages.
+    In training, mean and variance are the batch's; in evaluation the running averages, if they are tracked.
+
+    Args:
+        num_features: the number of channels C.
+        eps: added to the variance.
+        momentum: the weight of a batch in the running averages; None averages all batches equally.
+        affine: whether there are a weight and a bias.
+        track_running_stats: whether there are running averages.
+        bias: whether there is a bias.
 
     Attributes:
-        weight: (num_features,), 1 at first; None without ``affine``.
-        bias: (num_features,), 0 at first; None without ``affine`` or ``bias``.
-        running_mean, running_var: buffers that move by ``momentum`` towards each batch's; where that is None, all batches'
-            averages. The variance is the unbiased one.
-        num_batches_tracked: how many batches these have seen.
+        weight, bias: (C,), initially 1 and 0; or None.
+        running_mean, running_var: buffers (C,), initially 0 and 1; the variance is the unbiased one. Or None.
+        num_batches_tracked: the number of batches in the running averages.
 
-    Raises ``ValueError`` in training on one value a channel, and on a number of axes or channels that does not fit.
+    Raises ``ValueError`` in training on one value per channel, and on another number of axes or channels.
 
     >>> BatchNorm1d(3)
     BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
@@ -117,13 +124,13 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """:class:`BatchNorm1d` of (N, C, H, W)."""
+    """:class:`BatchNorm1d` of (N, C, H, W), with the same arguments."""
 
     axes = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """:class:`BatchNorm1d` of (N, C, D, H, W)."""
+    """:class:`BatchNorm1d` of (N, C, D, H, W), with the same arguments."""
 
     axes = (5,)
 
@@ -163,30 +170,35 @@ class _InstanceNorm(_Channelwise):
 class InstanceNorm1d(_InstanceNorm):
     """(x - mean) / sqrt(variance + eps) for each channel of each example of (N, C, L) or (C, L). Ulyanov et al. (2016).
 
-    Arguments and attributes are :class:`BatchNorm1d`'s, with neither weights nor running statistics unless asked for.
+    Arguments and attributes are :class:`BatchNorm1d`'s; by default there are neither weight and bias nor running averages.
     """
 
     axes = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """:class:`InstanceNorm1d` of (N, C, H, W) or (C, H, W)."""
+    """:class:`InstanceNorm1d` of (N, C, H, W) or (C, H, W); arguments are :class:`BatchNorm1d`'s."""
 
     axes = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """:class:`InstanceNorm1d` of (N, C, D, H, W) or (C, D, H, W)."""
+    """:class:`InstanceNorm1d` of (N, C, D, H, W) or (C, D, H, W); arguments are :class:`BatchNorm1d`'s."""
 
     axes = (4, 5)
 
 
 class LayerNorm(Module):
-    """weight (x - mean) / sqrt(variance + eps) + bias over the last axes, those of ``normalized_shape``. Ba et al. (2016).
+    """weight (x - mean) / sqrt(variance + eps) + bias over the last axes of (…, *normalized_shape). Ba et al. (2016).
+
+    Args:
+        normalized_shape: the lengths of the last axes, which share mean and variance.
+        eps: added to the variance.
+        elementwise_affine: whether there are a weight and a bias.
+        bias: whether there is a bias.
 
     Attributes:
-        weight: of the normalized shape, 1 at first; None without ``elementwise_affine``.
-        bias: likewise, 0 at first; None without ``bias`` too.
+        weight, bias: of the normalized shape, initially 1 and 0; or None.
 
     >>> LayerNorm(3)
     LayerNorm((3,), eps=1e-05, elementwise_affine=True, bias=True)
@@ -210,7 +222,7 @@ class LayerNorm(Module):
         self.bias = Parameter(zeros(shape, device=device, dtype=dtype)) if elementwise_affine and bias else None
 
     def reset_parameters(self) -> None:
-        """Set weight and bias to their initial values."""
+        """Reset weight and bias to 1 and 0."""
         _reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -223,10 +235,19 @@ class LayerNorm(Module):
 
 
 class GroupNorm(Module):
-    """Each of ``num_groups`` groups of channels of each example of (N, C, …) normalized, then scaled by channel.
+    """weight (x - mean) / sqrt(variance + eps) + bias over groups of channels of each example of (N, C, …). Wu and He (2018).
 
-    Wu and He (2018). ``weight`` and ``bias`` are (num_channels,), 1 and 0 at first; None without ``affine``. Raises
-    ``ValueError`` where ``num_groups`` does not divide ``num_channels``.
+    Args:
+        num_groups: the number of groups.
+        num_channels: the number of channels C, which ``num_groups`` divides.
+        eps: added to the variance.
+        affine: whether there are a weight and a bias.
+        bias: whether there is a bias.
+
+    Attributes:
+        weight, bias: (C,), initially 1 and 0; or None.
+
+    Raises ``ValueError`` if ``num_groups`` does not divide ``num_channels``.
     """
 
     @reads_numbers
@@ -243,13 +264,13 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
-            raise ValueError(f"GroupNorm: {num_groups} groups can not be made of {num_channels} channels; it must divide them")
+            raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight = Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None
         self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None
 
     def reset_parameters(self) -> None:
-        """Set weight and bias to their initial values."""
+        """Reset weight and bias to 1 and 0."""
         _reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -260,9 +281,15 @@ class GroupNorm(Module):
 
 
 class RMSNorm(Module):
-    """weight x / sqrt(mean x^2 + eps) over the last axes, those of ``normalized_shape``. Zhang and Sennrich (2019).
+    """weight x / sqrt(mean x^2 + eps) over the last axes of (…, *normalized_shape). Zhang and Sennrich (2019).
 
-    ``weight`` is of that shape, 1 at first; None without ``elementwise_affine``. ``eps`` is the dtype's own where None.
+    Args:
+        normalized_shape: the lengths of the last axes, which share the mean.
+        eps: added to the mean; the dtype's machine epsilon if None.
+        elementwise_affine: whether there is a weight.
+
+    Attributes:
+        weight: of the normalized shape, initially 1; or None.
     """
 
     @reads_numbers
@@ -280,7 +307,7 @@ class RMSNorm(Module):
         self.weight = Parameter(ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
 
     def reset_parameters(self) -> None:
-        """Set the weight to its initial value."""
+        """Reset the weight to 1."""
         _reset(self.weight, None)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -290,16 +317,15 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class LocalResponseNorm(Module):
-    """x / (k + alpha mean)^beta, the mean of x^2 over the ``size`` channels around each. Krizhevsky et al. (2012)."""
+class LocalResponseNorm(FunctionLayer):
+    """x / (k + alpha mean)^beta, with the mean of x^2 over channels; see :func:`~adjoint.nn.functional.local_response_norm`."""
+
+    _function, _arguments = staticmethod(functional.local_response_norm), ("size", "alpha", "beta", "k")
 
     @reads_numbers
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

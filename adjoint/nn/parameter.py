@@ -1,4 +1,4 @@
-"""``Parameter``: a tensor that a module learns."""
+"""``Parameter``: a trainable tensor of a module."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ __all__ = ["Parameter"]
 
 
 class Parameter(Tensor):
-    """A tensor that a :class:`~adjoint.nn.Module` lists among its parameters when it is one of its attributes.
+    """A trainable tensor: as an attribute of a :class:`~adjoint.nn.Module`, it is one of the module's parameters.
 
     Shares memory with ``data``. Requires a gradient unless ``requires_grad=False``.
 
-    Raises:
-        TypeError: ``data`` is not a tensor, or is of integers and ``requires_grad``.
+    Raises ``TypeError`` if ``data`` is not a tensor, or requires a gradient and is not floating-point.
 
     >>> import adjoint as ad
     >>> Parameter(ad.ones(2))

@@ -175,9 +175,9 @@ def test_inputs_of_no_elements_pass_through() -> None:
 
 def test_what_can_not_be_normalized_is_refused() -> None:
     for function in (lambda: F.batch_norm(ad.ones(1, 3), None, None, training=True), lambda: F.group_norm(ad.ones(1, 4), 4)):
-        with pytest.raises(ValueError, match=r"one value a .*no variance"):
+        with pytest.raises(ValueError, match=r"one value per .*no variance"):
             function()
-    with pytest.raises(ValueError, match="one value a channel of an example"):
+    with pytest.raises(ValueError, match="one value per channel of an example"):
         F.instance_norm(ad.ones(2, 3, 1))
     with pytest.raises(ValueError, match="running_mean and running_var must be given"):
         F.batch_norm(ad.ones(2, 3), None, None)
@@ -185,9 +185,9 @@ def test_what_can_not_be_normalized_is_refused() -> None:
         nn.BatchNorm1d(4)(ad.ones(2, 3))
     with pytest.raises(ValueError, match=r"BatchNorm2d: .*\(2, 3\).*4 axes"):
         nn.BatchNorm2d(3)(ad.ones(2, 3))
-    with pytest.raises(ValueError, match="must divide them"):
+    with pytest.raises(ValueError, match="must divide"):
         F.group_norm(ad.ones(2, 3), 2)
-    with pytest.raises(ValueError, match="must divide them"):
+    with pytest.raises(ValueError, match="must divide"):
         nn.GroupNorm(2, 3)
     with pytest.raises(ValueError, match=r"\(2, 3\).*normalized shape \(2,\)"):
         F.layer_norm(ad.ones(2, 3), (2,))

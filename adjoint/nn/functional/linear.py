@@ -19,7 +19,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         weight: (out_features, in_features).
         bias: (out_features,), or None.
 
-    Returns (…, out_features). Raises ``ValueError`` if the input's last axis does not have in_features elements.
+    Returns (…, out_features). Raises ``ValueError`` if the input's last axis is not in_features long, ``TypeError`` if it is not a
+    tensor.
     """
     if not isinstance(input, Tensor):
         raise TypeError(f"linear: the input is a {type(input).__name__}; it takes tensors, ad.tensor(…) makes one")

@@ -137,7 +137,7 @@ def avg_pool(name: str, axes: int) -> Any:
         count_include_pad: whether the divisor counts the padding; what is beyond it in ``ceil_mode`` never counts.
         divisor_override: divides the sum instead of the number of elements.
 
-    Returns and raises as :func:`max_poolAXESd` does, and ``TypeError`` on integers.
+    Returns and raises as :func:`max_poolAXESd` does, ``ValueError`` if ``divisor_override`` is 0, and ``TypeError`` on integers.
     """
 
     @wide_inside

@@ -209,7 +209,7 @@ def _image(name: str, input: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @reads_numbers
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """Interleave the channels of ``groups`` groups of (N, C, …): channel 0 of each group, then channel 1 of each, …
+    """Interleave the channels of ``groups`` groups of (N, C, …): channel 0 of each group, then channel 1 of each.
 
     Zhang et al., "ShuffleNet" (2018). Raises ``ValueError`` on fewer than 3 axes, or if ``groups`` does not divide C.
     """
