@@ -179,7 +179,7 @@ def test_what_can_not_be_normalized_is_refused() -> None:
             function()
     with pytest.raises(ValueError, match="one value per channel of an example"):
         F.instance_norm(ad.ones(2, 3, 1))
-    with pytest.raises(ValueError, match="running_mean and running_var must be given"):
+    with pytest.raises(ValueError, match="running_mean and running_var are required"):
         F.batch_norm(ad.ones(2, 3), None, None)
     with pytest.raises(ValueError, match=r"running_mean has shape \(4,\).*each of the 3 channels"):
         nn.BatchNorm1d(4)(ad.ones(2, 3))
