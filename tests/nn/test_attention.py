@@ -200,7 +200,7 @@ def test_attention_refuses_what_does_not_fit() -> None:
         (lambda: module(x, x, ad.ones(2, 3, 5)), ValueError, "4, 4 and 4 columns"),
         (lambda: module(x, x, x, attn_mask=ad.zeros(3, 4)), ValueError, r"\(3, 4\); it must be \(3, 3\) or \(4, 3, 3\)"),
         (lambda: module(x, x, x, key_padding_mask=ad.zeros(3, 2)), ValueError, r"it must be \(2, 3\)"),
-        (lambda: module(x, x, x, is_causal=True), ValueError, "not given"),
+        (lambda: module(x, x, x, is_causal=True), ValueError, "which is missing"),
         (lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"), ValueError, "'relu', 'gelu' or a function"),
     ):
         with pytest.raises(kind, match=match):
