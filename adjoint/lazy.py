@@ -55,15 +55,9 @@ class LazyModule:
 
 
 def import_extra(module: str, extra: str, purpose: str, package: str | None = None) -> Any:
-    """Import a module of an optional dependency.
+    """Import a module of an optional dependency, whose name on PyPI is ``package``, or else the module's top level.
 
-    Args:
-        module: its full name.
-        extra: the extra of this package that installs it.
-        purpose: what needs it, for the message.
-        package: the dependency's name on PyPI; by default the module's top level.
-
-    Raises :class:`~adjoint.errors.MissingExtra` where it is not installed.
+    Raises :class:`~adjoint.errors.MissingExtra`, with ``extra`` and the ``purpose``, where it is not installed.
     """
     top = module.partition(".")[0]
     try:

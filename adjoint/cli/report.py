@@ -26,14 +26,7 @@ def console() -> Console:
 
 
 def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[str], width: int) -> Any:
-    """The confusion matrix as a table of rich, or the most frequent confusions where the matrix does not fit.
-
-    Args:
-        true: the class number of each sample.
-        predicted: the predicted class number of each.
-        classes: the classes' names.
-        width: the width of the screen, in letters.
-    """
+    """The confusion matrix as a table of rich, or the most frequent confusions where that is wider than ``width``."""
     Table = import_extra("rich.table", "cli", "the command line").Table
     counts = Counter(zip(true, predicted, strict=True))
     digits = len(str(max(counts.values())))
@@ -59,13 +52,7 @@ def confusion(true: Sequence[int], predicted: Sequence[int], classes: Sequence[s
 
 
 def learning_curve(history: History, title: str, path: str) -> None:
-    """Write a PNG of the loss, on a log scale, and the metric by epoch, training and held-out.
-
-    Args:
-        history: of a training with validation.
-        title: the figure's title.
-        path: the file to write.
-    """
+    """Write a PNG of the loss, on a log scale, and the metric by epoch, training and held-out."""
     figure = history.plot()
     figure.suptitle(title, parse_math=False)
     figure.axes[0].set_yscale("log")

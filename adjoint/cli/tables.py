@@ -46,17 +46,10 @@ def find(source: str) -> Table:
 
 
 def read(source: str, target: str | None, task: str | None) -> tuple[Table, str, str | None]:
-    """Read a table and determine what to predict.
+    """The table of that file or name, its target column, and the task; None where the column's type decides.
 
-    Args:
-        source: a CSV file or a data set's name.
-        target: the column to predict; bundled tables have a default.
-        task: ``"classification"``, ``"regression"`` or None.
-
-    Returns:
-        The table, its target column, and the task; None where the column's type decides.
-
-    Raises ``ValueError`` where there is no target or no such column, and what :func:`find` raises.
+    Bundled tables have a default target. Raises ``ValueError`` where there is no target or no such column, and what :func:`find`
+    raises.
     """
     table = find(source)
     if source in BUNDLED and not Path(source).exists() and target in (None, own := BUNDLED[source][1]):
@@ -73,13 +66,7 @@ def looks_numeric(values: Sequence[object]) -> bool:
 
 
 def notes(table: Table, target: str, task: str | None) -> Iterator[str]:
-    """A sentence on each suspicious column: numbers parsed as text, row names, identifiers, and classes given as numbers.
-
-    Args:
-        table: the table, with its missing values.
-        target: the column to predict.
-        task: as :func:`read` returns it.
-    """
+    """A sentence on each suspicious column: numbers parsed as text, row names, identifiers, and classes given as numbers."""
     if table.row_names is not None:
         yield f"the first column ({table.row_names or 'without a name'}) is taken for the rows' names and left out"
     for name in table.names:

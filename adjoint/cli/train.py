@@ -155,14 +155,6 @@ def fit(model: nn.Module, rows: Rows, held_out: Rows, metric: Metric, options: a
     The learning rate is annealed to 0 along half a cosine (Loshchilov and Hutter, 2017). The optimizer's weight decay is the
     penalty divided by the number of rows.
 
-    Args:
-        model: the network.
-        rows: the features and targets to train on.
-        held_out: those to evaluate after each epoch.
-        metric: what to measure besides the loss.
-        options: ``optimizer``, ``lr``, ``penalty``, ``epochs``, ``batch_size`` and ``capture``.
-        screen: where the progress is shown.
-
     Raises ``RuntimeError`` where the training diverges, and ``KeyboardInterrupt`` on Ctrl-C.
     """
     x, y = rows
@@ -195,12 +187,7 @@ def created(folder: Path) -> Iterator[None]:
 
 
 def split(table: data.Table, encoder: data.Encoder, options: argparse.Namespace) -> tuple[Rows, Rows]:
-    """Split the rows into training and held-out ones, stratified by class, and encode them.
-
-    Args:
-        table: rows without missing values.
-        encoder: is fitted on the training rows.
-        options: ``held_out``, the fraction of rows to hold out, ``data`` and ``task``.
+    """Split the rows into training and held-out ones, stratified by class, fit the encoder on the former, and encode both.
 
     Raises ``ValueError`` where a part would be empty, or lacks a class.
     """

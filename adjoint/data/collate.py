@@ -12,14 +12,9 @@ from ..autograd.functions import stack
 
 
 def combine(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
-    """Map ``leaf`` over several nested dicts, named tuples, tuples and lists of the same structure.
+    """Map ``leaf`` over the leaves of several nested dicts, named tuples, tuples and lists of the same structure.
 
-    Args:
-        samples: the nested structures.
-        leaf: combines the leaves at one place, one per sample.
-        tuples: the container for the parts of a plain tuple.
-
-    Raises ``RuntimeError`` where structures differ.
+    ``tuples`` makes the container for the parts of a plain tuple. Raises ``RuntimeError`` where structures differ.
     """
     first = samples[0]
     if isinstance(first, Mapping):

@@ -17,15 +17,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 def sample_numbers(what: str, numbers: Any, *, device: Any = None, rows: Callable[[], int] | None = None) -> Tensor:
-    """Sample numbers, or a mask over the samples, as a 1-d int64 tensor.
+    """Sample numbers, or with ``rows``, which counts the samples, a mask over them, as a 1-d int64 tensor.
 
-    Args:
-        what: the caller's name, for messages.
-        numbers: integers along one axis; or booleans, with ``rows``.
-        device: of the result; by default that of ``numbers``, else the default one.
-        rows: returns the number of samples, for masks.
-
-    Raises ``TypeError`` on anything else, and ``IndexError`` on a mask of another length.
+    Raises ``TypeError``, which names ``what`` needs them, on anything but integers along one axis, and ``IndexError`` on a mask of
+    another length.
     """
     index = as_tensor(numbers, device=device)
     if index.ndim == 1 and not index.numel():

@@ -18,14 +18,7 @@ Collate = Callable[[Any], Any]
 
 
 def load(dataset: Any, collate_fn: Collate, batched: bool, index: Any) -> Any:
-    """Load a batch.
-
-    Args:
-        dataset: anything with ``__getitem__``.
-        collate_fn: makes a batch of a list of samples.
-        batched: whether ``index`` is a batch's, rather than a single sample's.
-        index: a slice or an index tensor, which the dataset is indexed by, or a list of sample numbers.
-    """
+    """The batch at ``index``, which is a slice or an index tensor for the dataset, or a list of sample numbers to be collated."""
     if not batched:
         return collate_fn(dataset[index])
     if isinstance(index, list):
@@ -36,14 +29,7 @@ def load(dataset: Any, collate_fn: Collate, batched: bool, index: Any) -> Any:
 
 
 def stream(dataset: Any, collate_fn: Collate, batch_size: int | None, drop_last: bool) -> Iterator[Any]:
-    """The batches of an iterable dataset.
-
-    Args:
-        dataset: an iterable.
-        collate_fn: makes a batch of a list of samples.
-        batch_size: None for single samples.
-        drop_last: whether to drop a last batch that is shorter.
-    """
+    """The batches of an iterable dataset, in its order; single samples where ``batch_size`` is None."""
     samples = iter(dataset)
     if batch_size is None:
         yield from map(collate_fn, samples)
@@ -83,14 +69,9 @@ _worker = threading.local()
 
 
 def start(ids: Any, source: Any, init: Callable[[int], Any] | None, recording: bool, device: str | None) -> None:
-    """Initialize a worker thread or process.
+    """Initialize a worker thread, or a process where ``device`` names its default device.
 
-    Args:
-        ids: a queue of the workers' numbers.
-        source: is called with the index of each batch.
-        init: ``worker_init_fn``.
-        recording: whether the graph is recorded, which is a mode of each thread.
-        device: the default device of a process; None for a thread.
+    ``ids`` is a queue of the workers' numbers; ``recording`` says whether the graph is recorded, which is a mode of each thread.
     """
     set_grad_enabled(recording)
     _worker.id, _worker.source, _worker.init, _worker.device = ids.get(), source, init, device

@@ -45,12 +45,7 @@ class Arrays:
 
 
 class Batches:
-    """The batches of arrays, a dataset or a loader.
-
-    Args:
-        data: :class:`Arrays`, a dataset, or a loader.
-        batch_size: samples per batch; a loader has its own.
-        shuffle: whether to draw another order in each pass; a loader and a stream have their own.
+    """The batches of :class:`Arrays`, a dataset or a loader, which has a ``batch_size`` and order of its own.
 
     Attributes:
         loader: the loader they come from.
@@ -139,15 +134,7 @@ def is_dataset(x: Any) -> bool:
 
 
 def adapt(who: str, model: nn.Module, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
-    """A dataset or loader unchanged, and arrays as :class:`Arrays`.
-
-    Args:
-        who: the caller's name, for messages.
-        model: the module that the samples are for.
-        x: arrays, a dataset or a loader.
-        y: the targets of arrays.
-        sample_weight: the weights of arrays' samples, (N,).
-        class_weight: only checked to be absent beside a dataset.
+    """A dataset or loader unchanged, and arrays as :class:`Arrays`; ``who`` is the caller's name, for messages.
 
     Raises ``ValueError`` where y is missing, or given beside a dataset, and what :func:`from_arrays` raises.
     """
@@ -168,19 +155,7 @@ def adapt(who: str, model: nn.Module, x: Any, y: Any, sample_weight: Any, class_
 def training_and_validation(
     model: nn.Module, x: Any, y: Any, validation_split: float, validation_data: Any, class_weight: Any, sample_weight: Any
 ) -> tuple[Any, Any]:
-    """The data to train on and those to validate on, or None, from the arguments of ``fit``.
-
-    Args:
-        model: the module to train.
-        x: arrays, a dataset or a loader.
-        y: the targets of arrays.
-        validation_split: the fraction of arrays to hold out, the last samples.
-        validation_data: (x, y), (x, y, weight), a dataset or a loader, instead.
-        class_weight: by class number, what to multiply the weights of the training samples with.
-        sample_weight: the weights of arrays' samples, (N,).
-
-    Raises ``ValueError`` and ``TypeError`` as ``fit`` does.
-    """
+    """The data to train on and those to validate on, or None, from the arguments of ``fit``, whose errors it raises."""
     training = adapt("fit", model, x, y, sample_weight, class_weight)
     if validation_split and not isinstance(training, Arrays):
         raise ValueError("fit: validation_split needs arrays; split a dataset by data.random_split, and pass validation_data")
@@ -202,14 +177,7 @@ def training_and_validation(
 
 
 def from_arrays(who: str, model: nn.Module, x: Any, y: Any, weight: Any = None) -> Arrays:
-    """Arrays, tensors or data frames as :class:`Arrays` on the model's device.
-
-    Args:
-        who: the caller's name, for messages.
-        model: determines device and dtype.
-        x: the inputs, (N, ...) each; a tuple of them for several.
-        y: the targets, (N, ...), or None.
-        weight: the weights, (N,), or None.
+    """Arrays, tensors or data frames as :class:`Arrays`, on the device and in the dtype of the model: inputs, targets and weights.
 
     Raises ``ValueError`` where lengths differ, there is no sample or a negative weight, and what :func:`to_tensor` raises.
     """
@@ -239,12 +207,8 @@ def from_arrays(who: str, model: nn.Module, x: Any, y: Any, weight: Any = None) 
 def apply_class_weight(arrays: Arrays, class_weight: Mapping[int, float], dtype: Any) -> Arrays:
     """``fit``'s ``class_weight``: each sample's weight is multiplied by that of its class, 1 for classes without one.
 
-    Args:
-        arrays: with y as class numbers (N,) or (N, 1), or one-hot (N, C).
-        class_weight: by class number, finite and >= 0.
-        dtype: of new weights.
-
-    Raises ``ValueError`` without y or on weights out of range, ``TypeError`` where ``class_weight`` is no dict by class number.
+    Classes are numbers (N,) or (N, 1), or one-hot (N, C); new weights are of ``dtype``. Raises ``ValueError`` without y or on
+    weights out of range, ``TypeError`` where ``class_weight`` is no dict by class number.
     """
     y = arrays.y
     if y is None:
@@ -266,17 +230,10 @@ def apply_class_weight(arrays: Arrays, class_weight: Mapping[int, float], dtype:
 
 
 def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, keep_integers: bool = False) -> Tensor:
-    """An array, a tensor or a data frame as a tensor.
+    """An array, a tensor or a data frame as a tensor; ``name`` and ``who`` are for messages.
 
-    Args:
-        data: its first axis counts the samples.
-        name: its name, for messages.
-        who: the caller's name, for messages.
-        device: where to put it.
-        dtype: of floats, and of integers too unless they are kept.
-        keep_integers: whether integers stay integers.
-
-    Raises ``TypeError`` on anything but an array of numbers, ``ValueError`` on NaN or infinity, with its row and column.
+    Floats get ``dtype``, and integers too unless ``keep_integers``. Raises ``TypeError`` on anything but an array of numbers,
+    ``ValueError`` on NaN or infinity, with its row and column.
     """
     array = data.to_numpy() if hasattr(data, "to_numpy") else data
     if getattr(getattr(array, "dtype", None), "kind", "") == "O" and hasattr(data, "iloc"):

@@ -11,21 +11,14 @@ from ..autograd.random import fork_rng
 from . import losses
 from .compiled import Compiled
 from .data_adapter import Arrays, eval_mode, forward
-from .metrics import refuse_multi_hot
+from .metrics.classification import refuse_multi_hot
 
 
 def dry_run(model: nn.Module, compiled: Compiled, data: Any, name: str) -> None:
-    """Check all labels, and run model, loss and metrics on the first two samples.
+    """Check all labels of arrays, named ``name`` in messages, and run model, loss and metrics on the first two samples.
 
-    Does nothing where the data are not arrays, there is no y, or the model has a ``train_step`` of its own.
-
-    Args:
-        model: the module to train.
-        compiled: its loss and metrics.
-        data: :class:`~adjoint.train.data_adapter.Arrays` or other data.
-        name: of the labels, for messages.
-
-    Raises ``ValueError`` or ``TypeError`` where model, loss, labels or metrics do not fit together.
+    Other data, data without y, and models with a ``train_step`` of their own are not checked. Raises ``ValueError`` or
+    ``TypeError`` where model, loss, labels or metrics do not fit together.
     """
     if not isinstance(data, Arrays) or data.y is None or type(model).train_step is not nn.Module.train_step:
         return

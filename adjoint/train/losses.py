@@ -138,27 +138,18 @@ def binary_cross_entropy_with_logits(output: Tensor, target: Tensor) -> Tensor:
     return average(F.binary_cross_entropy_with_logits(output, matched(output, target), reduction="none"))
 
 
+#: The losses by name.
 LOSSES: dict[str, Loss] = {
-    "mse": mean_squared_error,
-    "mean_squared_error": mean_squared_error,
-    "mae": mean_absolute_error,
-    "mean_absolute_error": mean_absolute_error,
-    "mape": mean_absolute_percentage_error,
-    "mean_absolute_percentage_error": mean_absolute_percentage_error,
+    loss.__name__: loss
+    for loss in (
+        mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh,
+        categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kl_divergence, poisson, hinge,
+        squared_hinge, cross_entropy, binary_cross_entropy_with_logits,
+    )
+} | {
+    "mse": mean_squared_error, "mae": mean_absolute_error, "mape": mean_absolute_percentage_error,
     "msle": mean_squared_logarithmic_error,
-    "mean_squared_logarithmic_error": mean_squared_logarithmic_error,
-    "huber": huber,
-    "log_cosh": log_cosh,
-    "categorical_crossentropy": categorical_crossentropy,
-    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
-    "binary_crossentropy": binary_crossentropy,
-    "kl_divergence": kl_divergence,
-    "poisson": poisson,
-    "hinge": hinge,
-    "squared_hinge": squared_hinge,
-    "cross_entropy": cross_entropy,
-    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
-}
+}  # fmt: skip
 
 
 def per_sample(loss: Any) -> Loss:

@@ -68,15 +68,7 @@ INITIALIZERS: dict[str, Callable[[Any], Any]] = {
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, T]) -> T:
-    """The entry of that name.
-
-    Args:
-        kind: what the entries are, for the message.
-        name: the name.
-        registry: the entries by name.
-
-    Raises ``ValueError`` on an unknown name, with the most similar ones.
-    """
+    """The entry of that name. Raises ``ValueError``, with the ``kind`` and the most similar names, where there is none."""
     if name not in registry:
         raise ValueError(f"unknown {kind} {name!r}{nearest(name, registry)}; use one of {', '.join(registry)}")
     return registry[name]

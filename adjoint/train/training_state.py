@@ -69,12 +69,6 @@ class TrainingState:
     def begin(cls, model: nn.Module, loader: Any, epoch: int, steps: int | None) -> TrainingState:
         """Start with an epoch, with the random states of the checkpoint that the model was resumed from, if it is of that epoch.
 
-        Args:
-            model: the module to train.
-            loader: where its samples come from.
-            epoch: the first epoch.
-            steps: batches per epoch.
-
         Raises ``ValueError`` where the checkpoint is inside an epoch of a loader with other batches or generators.
         """
         if epoch and hasattr(loader, "epoch"):
@@ -95,13 +89,7 @@ class TrainingState:
         return cls(epoch, loader=loader, steps=steps, checkpoint=checkpoint)
 
     def begin_epoch(self, model: nn.Module, batches: Iterator[Any], running: Any) -> None:
-        """Begin an epoch; where the checkpoint is inside it, redraw and skip the batches that were done.
-
-        Args:
-            model: the module being trained.
-            batches: those of the epoch.
-            running: its running loss and metrics.
-        """
+        """Begin an epoch; where the checkpoint is inside it, redraw and skip the batches that were done."""
         self.begun, self.running = random_states(self.loader), running
         checkpoint, self.checkpoint = self.checkpoint, None
         vars(model).pop("_resumed", None)  # a checkpoint saved from here on is of this state

@@ -137,13 +137,7 @@ class CallbackList:
 
 
 def require(owner: str, name: str, names: Iterable[str]) -> None:
-    """Raise ``ValueError`` where ``name`` is not one of ``names``, with the most similar ones.
-
-    Args:
-        owner: the callback's name.
-        name: what it monitors.
-        names: those in the logs of an epoch.
-    """
+    """Raise ``ValueError`` where ``name``, which the callback ``owner`` monitors, is not one of the ``names`` in the logs."""
     if name in names:
         return
     hint = nearest(name, names)

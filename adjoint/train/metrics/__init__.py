@@ -21,14 +21,13 @@ from .classification import (
     Recall,
     SparseCategoricalAccuracy,
     TopKCategoricalAccuracy,
-    refuse_multi_hot,
 )
 from .regression import MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError
 
 __all__ = [
     "AUC", "METRICS", "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "ClassRatio", "ConfusionMatrix", "F1Score",
     "FunctionMetric", "LogLoss", "Mean", "MeanAbsoluteError", "MeanSquaredError", "Metric", "Precision", "R2Score", "Recall",
-    "RootMeanSquaredError", "SparseCategoricalAccuracy", "TopKCategoricalAccuracy", "as_metric", "refuse_multi_hot",
+    "RootMeanSquaredError", "SparseCategoricalAccuracy", "TopKCategoricalAccuracy", "as_metric",
 ]  # fmt: skip
 
 #: The metrics by name.

@@ -129,18 +129,9 @@ def weights_or_ones(weight: Tensor | None, like: Tensor) -> Tensor:
 
 
 def arrange(metric: Metric, output: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """A batch as M rows.
+    """A batch as M rows: float64 scores (M,) or (M, C); targets (M,), or one-hot (M, C); float64 weights (M,) or None.
 
-    Args:
-        metric: determines the accepted shapes and the ignored class.
-        output: (N,), (N, 1) or (N, ..., C).
-        target: in one of the metric's ``forms``.
-        weight: (N,) or None.
-
-    Returns:
-        float64 scores (M,) or (M, C); targets (M,), or one-hot (M, C); float64 weights (M,) or None.
-
-    Raises ``ValueError`` on other shapes, and on class numbers that are not below C.
+    Raises ``ValueError`` on shapes that are none of the metric's ``forms``, and on class numbers that are not below C.
     """
     shape, target_shape = tuple(output.shape), tuple(target.shape)
     classes = shape[-1] if len(shape) > 1 else 1

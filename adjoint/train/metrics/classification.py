@@ -23,10 +23,7 @@ def true_classes(scores: Tensor, target: Tensor) -> Tensor:
 def predicted_classes(scores: Tensor, threshold: float, from_logits: bool) -> Tensor:
     """The predicted class numbers, (M,): of the largest score, or for single outputs whether they are above the threshold.
 
-    Args:
-        scores: (M,) or (M, C).
-        threshold: a probability.
-        from_logits: whether to compare with its logit.
+    The threshold is a probability; with ``from_logits`` scores are compared with its logit.
     """
     if scores.ndim > 1:
         return scores.argmax(dim=-1)
@@ -34,13 +31,7 @@ def predicted_classes(scores: Tensor, threshold: float, from_logits: bool) -> Te
 
 
 def refuse_multi_hot(metric: Metric, output: Tensor, target: Tensor) -> None:
-    """Raise ``ValueError`` where a metric would take the largest of several labels that occur together for the class.
-
-    Args:
-        metric: the metric.
-        output: the model's output for some samples.
-        target: the targets of all.
-    """
+    """Raise ``ValueError`` where a metric would take the largest of several labels that occur together for the class."""
     several = output.ndim == target.ndim > 1 and output.shape[-1] == target.shape[-1] > 1
     if several and "one-hot" in metric.forms and not losses.is_one_hot(target):
         raise ValueError(
