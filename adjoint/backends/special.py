@@ -205,6 +205,18 @@ def index_put(xp: Any, x: Any, value: Any, index: Any) -> Any:
     return result
 
 
+def is_basic(index: Any) -> bool:
+    """Whether indexing by ``index`` gives a view, without repetitions: it has integers, slices, ``None`` and ``...`` only."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+
+
+def keeping_array(index: Any) -> Any:
+    """The same index, which picks a 0-d array instead of a scalar."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
+
+
 def is_mask(part: Any) -> bool:
     """Whether a part of an index is an array of booleans."""
     if not hasattr(part, "dtype"):

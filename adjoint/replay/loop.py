@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .program import Guard, Op, Program, Value, mapped
+from .program import Guard, Op, Program, Value
 
 
 class Loop:
@@ -43,7 +43,7 @@ class Loop:
 
     def _run(self, ops: list[Op]) -> None:
         for op in ops:
-            result = op.function(*mapped(op.args, self._of), **{name: mapped(part, self._of) for name, part in op.kwargs.items()})
+            result = op.call(self._of)
             if op.out is not None and op.out.array is not None:  # memory that users hold
                 self.program.backend.xp.setitem(op.out.array, result, ...)
             elif op.out is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
-from .program import Buffer, Op, Program, Value, mapped
+from .program import Buffer, Op, Program, Value
 
 #: Operations whose results hold no values yet.
 _UNINITIALIZED = {"empty", "empty_like"}
@@ -31,8 +32,7 @@ def fold_constants(program: Program) -> None:
         if out is None or impure or out.buffer in written or out.buffer.external or any(v.kind != "constant" for v in op.values()):
             ops.append(op)
             continue
-        arrays = {value: value.array for value in op.values()}
-        out.array = op.function(*mapped(op.args, arrays), **{name: mapped(part, arrays) for name, part in op.kwargs.items()})
+        out.array = op.call(attrgetter("array"))
         if not hasattr(out.array, "__setitem__"):
             out.array = program.backend.xp.asarray(out.array)
         out.kind, out.base = "constant", None

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ..backends.base import Array, Backend
+from ..backends.special import is_basic, keeping_array
 from ..errors import CaptureError
 
 
@@ -57,6 +58,10 @@ class Value:
         return prod(self.shape)
 
     @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
     def nbytes(self) -> int:
         return self.size * int(self.dtype.itemsize)
 
@@ -101,6 +106,10 @@ class Op:
         """The values among its arguments, the one it writes to included."""
         yield from values_in(self.args)
         yield from values_in(tuple(self.kwargs.values()))
+
+    def call(self, of: Any) -> Any:
+        """The result of the function, with each value replaced by its array: ``of[value]`` of a dict, or ``of(value)``."""
+        return self.function(*mapped(self.args, of), **{name: mapped(part, of) for name, part in self.kwargs.items()})
 
     def replace(self, changed: dict[Value, Value]) -> None:
         """Replace operands: each key of ``changed`` by its value."""
@@ -263,18 +272,6 @@ class Program:
 
     def _form(self, value: Value) -> str:
         return f"{self.backend.dtypes[value.dtype].name}{list(value.shape)}"
-
-
-def is_basic(index: Any) -> bool:
-    """Whether indexing by ``index`` gives a view: it has integers, slices, ``None`` and ``...`` only."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
-
-
-def keeping_array(index: Any) -> Any:
-    """The same index, which picks a 0-d array instead of a scalar."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
 
 
 def _shown(part: Any) -> str:

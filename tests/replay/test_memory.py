@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoint.backends.numpy.placement import Used
-from adjoint.replay.memory import Block, arrange
+from adjoint.replay.memory import Block, LastUses, arrange
 
 REGION = (10, 20)
 
@@ -53,7 +52,7 @@ STRETCHES = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)
 
 @given(st.lists(st.tuples(st.booleans(), STRETCHES), max_size=30))
 def test_the_last_use_of_any_byte_is_found(steps: list[tuple[bool, list[int]]]) -> None:
-    used, uses = Used(range(10)), dict.fromkeys(range(9), -1)
+    used, uses = LastUses(range(10)), dict.fromkeys(range(9), -1)
     for time, (asks, (low, high)) in enumerate(steps):
         if asks:
             assert used.last(low, high) == max([uses[byte] for byte in range(low, high)], default=-1)

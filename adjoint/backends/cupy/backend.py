@@ -14,7 +14,7 @@ from ..base import Array, Index, RandomState
 from ..dtypes import ALL, DType
 from ..factorizations import factorizations
 from ..numpy.backend import extent
-from ..numpy.kernels import is_basic
+from ..special import is_basic, keeping_array
 from ..standard import CREATION, REDUCTIONS, STANDARD, Namespace, collect, constants
 
 try:
@@ -112,8 +112,7 @@ def namespace() -> Namespace:
             raise ValueError("several elements share memory")
         if getattr(value, "size", 1) > 1 and special.may_repeat(index):
             value = last_values(x, value, index)
-        parts = index if isinstance(index, tuple) else (index,)
-        x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
+        x[keeping_array(index)] = value
 
     def last_values(x: Array, value: Array, index: Index) -> Array:
         """``value`` for ``x[index]``, each element replaced by the last one for its place, since CuPy writes in any order."""

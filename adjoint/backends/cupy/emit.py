@@ -13,10 +13,11 @@ from typing import Any
 import cupy as cp
 import numpy as np
 
-from ...replay import loop
-from ...replay.memory import Block, arrange
+from ...replay.fusion import Group, fuse
+from ...replay.loop import Loop
+from ...replay.memory import plan
 from ...replay.program import Buffer, Op, Program, Value, mapped, may_overlap, values_in
-from ..special import may_repeat
+from ..special import is_basic, keeping_array, may_repeat
 from . import cublas
 from . import source as cuda
 from .cublas import Product
@@ -41,9 +42,7 @@ def compile(program: Program, numbers: list[Value]) -> Any:
     try:
         return Replay(program, numbers)
     except (Unsupported, RuntimeError) as why:  # CUDA's errors too: the loop is slower, and right
-        plain = loop.compile(program, numbers)
-        plain.reason = str(why)
-        return plain
+        return Loop(program, numbers, str(why))
 
 
 class Replay:
@@ -57,23 +56,19 @@ class Replay:
 
     def __init__(self, program: Program, numbers: list[Value]) -> None:
         self.program, self.numbers, self.reason = program, numbers, ""
-        self._arrays: dict[Value, Any] = {}
         for op in program.ops:
             supported(op)
-        self._last = self.program.lifetimes()
-        self._chains = self._chained()
-        self._inner = self._inside()
-        self._lay_out()
+        self._plan()
         prologue: list[Kernel | Product] = []
         body: list[Kernel | Product] = []
         self._draws = [op for op in program.ops if op.draws]
-        starts = {chain[0]: chain for chain in self._chains}
-        chained = {op for chain in self._chains for op in chain}
+        starts = {group.ops[0]: group for group in self._groups}
+        fused = {op for group in self._groups for op in group.ops}
         for i, op in enumerate(program.ops):
             found: list[Kernel | Product]
             if op in starts:
-                found = [self._chain(starts[op])]
-            elif op in chained or op.is_view or op.draws:
+                found = [self._fused(starts[op].ops)]
+            elif op in fused or op.is_view or op.draws:
                 continue
             else:
                 found = self._launches_of(op)
@@ -112,82 +107,32 @@ class Replay:
         """The kernels' source, each once, to be read."""
         return "\n".join(dict.fromkeys(one.source for part in self.launches for one in part if isinstance(one, Kernel)))
 
-    # --- where everything lies -----------------------------------------------------------------------------------------------
+    # --- memory ---------------------------------------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
-        """Give every value memory, but those that a kernel alone knows."""
-        program, arrays = self.program, self._arrays
-        for value in program.values():
-            if value.array is not None and value.kind != "argument":
-                arrays[value] = value.array
+    def _plan(self) -> None:
+        """Fuse elementwise operations, and give every value memory that is not inner to a kernel."""
+        program = self.program
+        self._groups = fuse(program, _fusion_key, lambda op: op.is_view or op.draws, MOST)
+        self._inner = {value for group in self._groups for value in group.inner}
         self._staged = Staged(len(self.numbers))
-        for value, array in zip(self.numbers, self._staged.singles, strict=True):
-            arrays[value] = array
-        blocks = {value: Block(_bytes(value), 0, len(program.ops)) for value in program.arguments}
-        at = {op: i for i, op in enumerate(program.ops)}
-        done = {i: at[chain[-1]] for chain in self._chains for i in range(at[chain[0]], at[chain[-1]] + 1)}
-        for i, op in enumerate(program.ops):
-            out = op.out
-            if op.draws:  # before all others
-                blocks[op.result] = Block(_bytes(op.result), 0, len(program.ops))
-            elif out is not None and out not in arrays and out not in self._inner and not op.is_view:
-                last = self._last[out.buffer]
-                blocks[out] = Block(_bytes(out), i, max(last, done.get(int(last), 0)))  # a chain is done at once
-        self.buffers, self.bytes = len(blocks), arrange(list(blocks.values()), ALIGNMENT)
-        memory = cp.empty(self.bytes, np.uint8)
-        for value, block in blocks.items():
-            place = memory[block.offset : block.offset + block.size]
-            arrays[value] = cp.ndarray(value.shape, value.dtype, place.data, value.strides)
-        for op in program.ops:
-            if op.is_view and op.result not in arrays and op.result not in self._inner:
-                kwargs = {name: mapped(part, self._array) for name, part in op.kwargs.items()}
-                arrays[op.result] = op.function(*mapped(op.args, self._array), **kwargs)
+        arrays = dict(zip(self.numbers, self._staged.singles, strict=True))
+        throughout = [*program.arguments, *(op.result for op in program.ops if op.draws)]  # draws come before all others
+        layout = plan(program, self._groups, arrays, is_placed=lambda op: True, throughout=throughout, alignment=ALIGNMENT)
+        memory = cp.empty(layout.size, np.uint8)
+
+        def in_arena(value: Value, offset: int) -> Any:
+            return cp.ndarray(value.shape, value.dtype, memory[offset : offset + value.nbytes].data, value.strides)
+
+        layout.bind(in_arena)
+        self._arrays = layout.arrays
+        self.buffers, self.bytes = len(layout.blocks), layout.size
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
 
-    # --- chains --------------------------------------------------------------------------------------------------------------
+    # --- fusion groups --------------------------------------------------------------------------------------------------------
 
-    def _chained(self) -> list[list[Op]]:
-        """The runs of elementwise operations of one shape, of which none meets what another one writes but in place."""
-        chains: list[list[Op]] = []
-        used: dict[Buffer, dict[tuple[Value, bool], None]] = {}
-        shape: Any = None
-        for i, op in enumerate(self.program.ops):
-            if op.is_view or op.draws:
-                continue
-            target = op.writes or op.out
-            if op.name not in cuda.ELEMENTWISE or target is None or not target.size or not _same_shapes(op, target):
-                shape = None
-                continue
-            own = [(value, False) for value in op.values() if value.kind != "number"] + [(target, True)]
-            fits = shape == target.shape and i != self.program.prologue and len(chains[-1]) < MOST
-            if fits and all(_apart(a, b) for a in own for b in used.get(a[0].buffer, ())):
-                chains[-1].append(op)
-            else:
-                chains.append([op])
-                shape, used = target.shape, {}
-            for value, writes in own:
-                used.setdefault(value.buffer, {})[value, writes] = None
-        return chains
-
-    def _inside(self) -> set[Value]:
-        """What a chain makes and only itself reads."""
-        chain_of = {op: number for number, chain in enumerate(self._chains) for op in chain}
-        made: dict[Buffer, tuple[Value, int]] = {}
-        for op, number in chain_of.items():
-            if op.out is not None and op.writes is None and op.out.array is None and not op.out.buffer.external:
-                made[op.out.buffer] = op.out, number
-        for op in self.program.ops:
-            for value in [*op.values(), *([op.writes] if op.writes else []), *([op.out] if op.is_view and op.out else [])]:
-                maker = made.get(value.buffer)
-                if maker and (chain_of.get(op) != maker[1] or value.base is not None or value is op.writes):
-                    del made[value.buffer]
-        for value in [*self.program.outputs, *(guard.condition for guard in self.program.guards)]:
-            made.pop(value.buffer, None)
-        return {value for value, _ in made.values()}
-
-    def _chain(self, ops: list[Op]) -> Kernel:
+    def _fused(self, ops: list[Op]) -> Kernel:
         """One kernel for the operations, each element's results kept in registers."""
         target = ops[0].writes or ops[0].out
         assert target is not None
@@ -234,8 +179,8 @@ class Replay:
         args = mapped(op.args, self._array)
         if op.name == "setitem":
             target, value, index = args
-            if _is_basic(index):
-                return [cuda.copy(_part(target, index), value, "setitem")]
+            if is_basic(index):
+                return [cuda.copy(target[keeping_array(index)], value, "setitem")]
             if getattr(value, "size", 1) <= 1 or not may_repeat(index) or _names_each_once(op.args[2]):
                 return [cuda.scatter(target, index, value)]
             return [*cuda.scatter_last(target, index, value, cp.empty(target.shape, np.int32))]
@@ -248,15 +193,17 @@ class Replay:
         if op.name in cuda.REDUCTIONS:
             return [cuda.reduction(op.name, target, args[0], op.kwargs.get("axis"))]
         if op.name == "getitem":
-            return [cuda.copy(target, _part(*args), "getitem") if _is_basic(args[1]) else cuda.gather(target, *args)]
+            return [
+                cuda.copy(target, args[0][keeping_array(args[1])], "getitem") if is_basic(args[1]) else cuda.gather(target, *args)
+            ]
         if op.name == "take":
             axis = op.kwargs.get("axis", args[2] if len(args) > 2 else None)
             before = (axis or 0) % max(1, len(args[0].shape))
             return [cuda.gather(target, args[0], (*(slice(None),) * before, args[1]))]
         if op.name == "scatter_add":
             zeros = cuda.copy(target, 0, "zeros")
-            if _is_basic(args[1]):
-                return [zeros, cuda.copy(_part(target, args[1]), args[0], "scatter_add")]
+            if is_basic(args[1]):
+                return [zeros, cuda.copy(target[keeping_array(args[1])], args[0], "scatter_add")]
             return [zeros, cuda.scatter_add(target, args[1], args[0])]
         if op.name in ("concat", "stack"):
             return self._joined(op, target, args[0])
@@ -289,7 +236,7 @@ class Replay:
             by = moves[a] % n
             halves = [(slice(by, None), slice(0, n - by)), (slice(0, by), slice(n - by, None))][: 2 if by else 1]
             corners = [((*to, h[0]), (*of, h[1])) for to, of in corners for h in halves]
-        return [cuda.copy(_part(target, to), _part(array, of), "roll") for to, of in corners]
+        return [cuda.copy(target[keeping_array(to)], array[keeping_array(of)], "roll") for to, of in corners]
 
     def _joined(self, op: Op, target: Any, parts: list[Any]) -> list[Kernel | Product]:
         axis, start = op.kwargs.get("axis", 0) % len(target.shape), 0
@@ -297,7 +244,7 @@ class Replay:
         for part in parts:
             length = 1 if op.name == "stack" else part.shape[axis]
             place = start if op.name == "stack" else slice(start, start + length)
-            launches.append(cuda.copy(_part(target, (*(slice(None),) * axis, place)), part, op.name))
+            launches.append(cuda.copy(target[keeping_array((*(slice(None),) * axis, place))], part, op.name))
             start += length
         return launches
 
@@ -333,8 +280,7 @@ def supported(op: Op) -> None:
         raise Unsupported(f"there is no kernel for {op.name} with {', '.join(op.kwargs)}")
     if op.writes is not None and op.name not in cuda.ELEMENTWISE and op.name != "setitem":
         raise Unsupported(f"there is no kernel for {op.name} in place")
-    written = op.writes or op.out
-    if written is not None and any(value is not op.writes and not _apart((written, True), (value, False)) for value in op.values()):
+    if not Group((), 0, op).accepts(op):
         raise Unsupported(f"{op.name} writes to memory that it reads elsewhere")
     if op.name in cuda.REDUCTIONS and len(op.args) > 1:
         raise Unsupported(f"there is no kernel for {op.name} of {len(op.args)} arguments")
@@ -350,38 +296,18 @@ def _operands(op: Op) -> tuple[Any, ...]:
     return op.args[:1] if op.name in cuda.COPIES else op.args
 
 
+def _fusion_key(op: Op) -> Any:
+    """The shape of an operation that a kernel of elementwise operations can do, else None."""
+    target = op.target
+    return target.shape if op.name in cuda.ELEMENTWISE and target.size and _same_shapes(op, target) else None
+
+
 def _same_shapes(op: Op, target: Value) -> bool:
     """Whether all that it computes with is broadcast to the target's shape; a copy of another shape is not elementwise."""
     shapes = [part.shape for part in _operands(op) if isinstance(part, Value)]
     return all(len(shape) <= len(target.shape) for shape in shapes) and all(
         n in (1, m) for shape in shapes for n, m in zip(shape[::-1], target.shape[::-1], strict=False)
     )
-
-
-def _apart(a: tuple[Value, bool], b: tuple[Value, bool]) -> bool:
-    """Whether two uses, and whether they write, may come in one kernel: what one writes, the other meets in its place."""
-    (value, writes), (other, wrote) = a, b
-    if not (writes or wrote) or not may_overlap(value, other):
-        return True
-    if value is other:
-        return True
-    same = (value.shape, value.strides, value.dtype) == (other.shape, other.strides, other.dtype)
-    return value.extent is not None and value.extent == other.extent and same
-
-
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
-
-
-def _part(array: Any, index: Any) -> Any:
-    """``array[index]`` as a view, of no axes too."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return array[parts if any(part is Ellipsis for part in parts) else (*parts, ...)]
-
-
-def _bytes(value: Value) -> int:
-    return value.size * int(value.dtype.itemsize)
 
 
 class Staged:

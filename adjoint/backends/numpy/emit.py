@@ -7,7 +7,7 @@ NumPy gives only as a new array (picking by index, sorting) is one here too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from itertools import groupby
 from math import isfinite, prod
@@ -15,19 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from ...replay.memory import Block, arrange
-from ...replay.program import Op, Program, Value, is_basic, keeping_array, mapped, values_in
+from ...codegen import compile_function
+from ...replay.fusion import Group, fuse
+from ...replay.memory import plan, same_place
+from ...replay.program import Op, Program, Value, values_in
+from ..special import is_basic, keeping_array
 from ..standard import CREATION
-from . import threads, tiles
-from .kernels import BITS, UNSIGNED, as_product, clip, is_limit, matmul
-from .placement import UFUNCS, Arena, Destinations, bytes_of, model_of, same_place
+from . import threads
+from .kernels import BITS, REDUCTIONS, UFUNCS, UNSIGNED, as_product, by_dot, clip, is_limit, matmul
 from .threads import blas_alone, dot, run_both, run_branches, shared
-from .tiles import Chain, Step
+from .tiles import MOST, NAMED, Step, Tiles, as_bits
 
-REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
-# NumPy warns where the place for the result of these two is given by position.
-UFUNCS["maximum"] = lambda x, y, out: np.maximum(x, y, out=out)
-UFUNCS["minimum"] = lambda x, y, out: np.minimum(x, y, out=out)
+ALIGNMENT = 64
 #: What ``x ** n`` computes for these numbers of Python's, and ``np.power`` for all but those that are no key.
 POWERS = {2: np.square, 0.5: np.sqrt, 0: None, 1: None, -1: None}
 COPIES = {"asarray", "astype", "contiguous"}
@@ -60,12 +59,12 @@ class Replay:
         self._of: dict[Value, str] = {}  # the name that each value has there
         self._arrays: dict[Value, Any] = {}  # those whose memory is known
         self._scalars: dict[Any, Any] = {}
-        self._opposites: dict[Op, Value] = {}
+        self._negated: dict[Op, Value] = {}
         self._written = program.written()
         self._picked: dict[Any, str] = {}
         self._before: list[str] = []  # lines that the next one needs
         self._read: dict[Value, str] = {}  # the names of single numbers that were read from memory
-        self._known: set[Value] = set()  # what has a place, or will have one
+        self._placed: set[Value] = set()  # values with a fixed place in memory
         self._taken: dict[int, str] = {}
         self._assigned: list[str] = []  # the names that the lines so far give to new arrays
         self._rows: dict[Value, int] = {}  # how many rows an index of rows is known to be in
@@ -74,7 +73,7 @@ class Replay:
                 self._rows[op.args[0]] = min(op.args[1], self._rows.get(op.args[0], op.args[1]))
         self._deferred = program.deferred_guards()
         self._shared = False  # whether there is a product that BLAS would do on several threads
-        self._memory()
+        self._plan()
         self._compile()
 
     def prologue(self, arrays: list[Any]) -> bool:
@@ -89,150 +88,109 @@ class Replay:
         with blas_alone:  # once for all products
             return self._names["body"](numbers)
 
-    # --- where everything lies -----------------------------------------------------------------------------------------------
+    # --- memory ---------------------------------------------------------------------------------------------------------------
 
-    def _memory(self) -> None:
-        """Give every value that a line can write to a place."""
-        ops = self.program.ops
-        for value in self.program.arguments:
-            self._arrays[value] = np.empty_like(model_of(value))
-        for value in self.program.values():
-            if value.array is not None and value.kind != "argument":
-                self._arrays[value] = value.array
-        last = self.program.lifetimes()
-        made = {value.buffer: op for op in reversed(ops) for value in [*op.values(), *([op.out] if op.out else [])]}
-        behind = {op.branch.region: i + 0.5 for i, op in enumerate(ops) if op.branch}
-        before = {op.branch.region: i for i, op in reversed(list(enumerate(ops))) if op.branch}
-        for memory, end in last.items():
-            branch = ops[int(end)].branch if end < len(ops) else None
-            if branch and made[memory].branch != branch:  # until all that is done at once with what needs it last
-                last[memory] = behind[branch.region]
-        written = Destinations(ops, last)
-        self._chains = {chain.ops[0]: chain for chain in self._chained(last)}
-        within = self._within = {op: chain for chain in self._chains.values() for op in chain.ops}
-        at = {op: i for i, op in enumerate(ops)}
-        done = {i: at[chain.ops[-1]] for chain in self._chains.values() for i in range(at[chain.ops[0]], at[chain.ops[-1]] + 1)}
-        place: dict[Any, Block] = {}
-        held: dict[Value, Block] = {}
-        self._skipped: set[Op] = set()
-        for i, op in enumerate(ops):
-            out = op.out
-            if out is None or out in self._arrays:
-                continue
-            if op.is_view:
-                self._view(op)
-            elif self._line_of(op) is not None:
-                target = written.of(op, within[op].ops if op in within else [op], self._arrays)
-                if target is None and op in within and out in within[op].inner:
-                    continue
-                if target is not None:
-                    self._arrays[out] = target[0]
-                    self._skipped.add(target[1])
-                    continue
-                end = max(last[out.buffer], done.get(int(last[out.buffer]), 0))  # a chain is done at once
-                own = op.branch if op.branch and end < behind[op.branch.region] else None
-                block = self._reused(op, i, last, place)
-                if block is None:
-                    block = Block(bytes_of(out), i, end, own, own and (before[own.region], behind[own.region]))
-                elif own is None:
-                    block.branch = block.region = None
-                block.end = end
-                place[out.buffer] = held[out] = block
-                self._arrays[out] = model_of(out)
-        blocks = list(dict.fromkeys(held.values()))
-        arena = Arena(arrange(blocks))
+    def _plan(self) -> None:
+        """Fuse elementwise operations, and give every value that a line can write to a place."""
+        program, ops = self.program, self.program.ops
+        arguments = {value: np.empty_like(_model(value)) for value in program.arguments}
+        fixed = {value for value in program.values() if value.array is not None or value.kind in ("argument", "number")}
+        self._placed |= fixed
         for op in ops:
-            if op.out in held:
-                self._arrays[op.out] = arena.array(op.out, held[op.out].offset)
-            elif op.is_view and op.result.kind == "computed":
-                self._view(op)
-        size = max((chain.scratch() for chain in self._chains.values()), default=0)
-        self._scratch = [np.empty(size, np.uint8) for _ in range(2)]  # of each thread, for one chain after another
-        self.buffers, self.bytes = len(blocks), arena.size + 2 * size
+            if op.is_view:
+                if op.result.base in self._placed:
+                    self._placed.add(op.result)
+            elif op.out is not None and (op.out in fixed or self._line_of(op) is not None):
+                self._placed.add(op.out)
+        prologue = set(ops[: program.prologue])
 
-    def _view(self, op: Op) -> None:
-        """Know the array that a view is, where what it is a view of is known."""
-        if op.result.base in self._arrays:
-            args = mapped(op.args, self._array)
-            self._arrays[op.result] = op.function(*args, **{k: mapped(v, self._array) for k, v in op.kwargs.items()})
+        def key_of(op: Op) -> Hashable:
+            return None if op in prologue or not self._is_fused(op) else (op.target.shape, op.branch)
 
-    def _has_place(self, value: Value) -> bool:
-        return value in self._arrays or value in self._known
+        groups = fuse(program, key_of, lambda op: op.is_view and op.result in self._placed, MOST)
+        groups = [group for group in groups if len(group.ops) > 1]
+        layout = plan(
+            program, groups, arguments, is_placed=lambda op: op.result in self._placed, elementwise=UFUNCS, copies=COPIES,
+            elide=True, parallel=True, alignment=ALIGNMENT,
+        )  # fmt: skip
+        memory = np.empty(layout.size + ALIGNMENT, np.uint8)
+        memory = memory[-memory.ctypes.data % ALIGNMENT :]
+        layout.bind(lambda value, offset: np.ndarray(value.shape, value.dtype, memory, offset, value.strides))
+        self._arrays, self._elided = layout.arrays, layout.elided
+        self._tiles = {group.ops[0]: self._tiled(group) for group in groups}
+        self._fused = {op for group in groups for op in group.ops}
+        size = max((tiles.scratch() for tiles in self._tiles.values()), default=0)
+        self._scratch = [np.empty(size, np.uint8) for _ in range(2)]  # of each thread, for one group after another
+        self.buffers, self.bytes = len(set(layout.blocks.values())), layout.size + 2 * size
+
+    def _is_fused(self, op: Op) -> bool:
+        """Whether an operation can be done tile by tile, and is large enough."""
+        if op.target not in self._placed or prod(op.target.shape) * 4 < 2 * threads.TILE:
+            return False
+        if op.name == "pow" or not all(value in self._placed for value in op.values()):
+            return False
+        steps = self._steps(op) or []
+        return bool(steps) and not any(
+            isinstance(part, Value) and part.kind == "number" for step in steps for part in step.operands
+        )
+
+    def _tiled(self, group: Group) -> Tiles:
+        steps = [step for op in group.ops for step in self._steps(op) or ()]
+        negated = {self._negated[op] for op in group.ops if op in self._negated}
+        return Tiles(group, steps, {value for value in group.inner if value not in self._arrays} | negated)
 
     def _array(self, value: Value) -> Any:
         return self._arrays[value]
 
-    def _reused(self, op: Op, i: int, last: dict[Any, float], place: dict[Any, Any]) -> Any:
-        """The place of an operand that an elementwise operation is the last to need, and that has its result's form."""
-        out = op.out
-        assert out is not None
-        if op.name not in UFUNCS and op.name not in COPIES:
-            return None
-        viewed = self._within[op].viewed if op in self._within else ()
-        for value in op.values():
-            if value.buffer in viewed:  # by an operation that is done tile by tile with this one
-                continue
-            fits = value.kind == "computed" and value.base is None and last[value.buffer] == i
-            if fits and value.buffer in place and (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides):
-                return place[value.buffer]
-        return None
-
-    # --- chains --------------------------------------------------------------------------------------------------------------
-
-    def _chained(self, last: dict[Any, float]) -> list[Chain]:
-        """The runs of elementwise operations that are large enough to be done tile by tile."""
-        known = self._known
-        known |= {value for value in self.program.values() if value in self._arrays or value.kind == "number"}
-        chains: list[Chain] = []
-        chain: Chain | None = None
-        for i, op in enumerate(self.program.ops):
-            out = op.out
-            if op.is_view:
-                if op.result.base in known:
-                    known.add(op.result)
-                    continue
-            elif out is not None and (out in known or self._line_of(op) is not None):
-                known.add(out)
-            target = op.target
-            steps = self._steps(op) if i >= self.program.prologue and target in known else None
-            if steps is None or prod(target.shape) * 4 < 2 * threads.TILE or not all(value in known for value in op.values()):
-                chain = None
-                continue
-            if chain is None or chain.shape != target.shape or chain.ops[0].branch != op.branch or not chain.takes(op):
-                chain = Chain(target.shape)
-                chains.append(chain)
-            chain.add(op, steps)
-        chains = [chain for chain in chains if len(chain.ops) > 1]
-        at = {op: i for i, op in enumerate(self.program.ops)}
-        for chain in chains:
-            first, end, own = at[chain.ops[0]], at[chain.ops[-1]], set(chain.ops)
-            elsewhere = {v.buffer for op in self.program.ops[first : end + 1] for v in op.values() if op not in own or v.base}
-            made = [op.out for op in chain.ops if op.out is not None and op.out not in self._arrays]
-            chain.inner |= {value for value in made if last[value.buffer] <= end and value.buffer not in elsewhere}
-            chain.inner |= {self._opposites[op] for op in chain.ops if op in self._opposites}
-        return chains
+    # --- elementwise operations -----------------------------------------------------------------------------------------------
 
     def _steps(self, op: Op) -> list[Step] | None:
-        """What an elementwise operation does, as calls of functions that work on any rows; None of another one."""
+        """An elementwise operation as calls that work on any rows; None for another operation."""
         target = op.target
         if self._is_limit(op):
-            return [Step(clip, *self._limited(op), target)]
-        if op.name in UFUNCS and op.name != "pow" and not op.kwargs:
-            like = next((v.dtype for v in op.values() if v.kind != "number"), None)
-            if any(v.kind == "number" for v in op.values()) and (like is None or like.kind != "f"):
-                return None
+            x, least = op.args
+            return [Step(clip, x, self._single(least, x.dtype), self._single(float("inf"), x.dtype), target)]
+        if op.name in UFUNCS and not op.kwargs:
+            like = next((value.dtype for value in op.values() if value.kind != "number"), None)
             return [Step(UFUNCS[op.name], *(self._single(part, like) for part in op.args), target)]
         if op.name in COPIES and self._line_of(op) is not None:
-            return [Step(_copied, target, op.args[0])]
+            return [Step(_copied, op.args[0], target)]
         if op.name == "where" and _picks(op):
             condition, x, y = op.args
-            numbers, steps = (y, []) if isinstance(y, Value) else (x, [])
-            if numbers is y:
-                opposite = self._opposites.setdefault(op, Value("computed", np.broadcast_to(np.False_, condition.shape)))
-                steps = [Step(np.logical_not, condition, opposite)]
-                condition = opposite
-            return [*steps, Step(np.multiply, numbers, condition, op.out, bits=True)]
+            if not isinstance(y, Value):
+                return [Step(np.multiply, x, condition, target, bits=True)]
+            negated = self._negated.setdefault(op, Value("computed", np.broadcast_to(np.False_, condition.shape)))
+            return [Step(np.logical_not, condition, negated), Step(np.multiply, y, negated, target, bits=True)]
         return None
+
+    def _elementwise(self, op: Op) -> str:
+        """The operation's steps, as lines."""
+        steps = self._steps(op) or ()
+        if op in self._negated:
+            self._arrays.setdefault(self._negated[op], np.empty(op.result.shape, np.bool_))
+        return "; ".join(map(self._step, steps))
+
+    def _step(self, step: Step) -> str:
+        *operands, out = [self._bits(part) if step.bits else self._text(part) for part in step.operands]
+        return self._into(step.function, operands, out)
+
+    def _bits(self, value: Value) -> str:
+        """The name of a value, floats as the integers of their bits."""
+        if value.dtype.kind == "b":
+            return self._name(value)
+        if value in self._arrays:
+            return self._bound(as_bits(self._arrays[value]))
+        return f"{self._name(value)}.view({self._bound(BITS[value.dtype])})"
+
+    def _into(self, ufunc: Any, operands: list[str], out: str) -> str:
+        """A call whose result is written to ``out``: by position where NumPy allows it, which is faster."""
+        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in NAMED else ''}{out})"
+
+    def _is_limit(self, op: Op) -> bool:
+        """Whether it is the maximum of an array and a number, which ``clip`` computes faster."""
+        if op.name != "maximum" or op.writes is not None or not isinstance(op.args[0], Value) or not op.args[0].shape:
+            return False
+        return is_limit(np.empty(1, op.args[0].dtype), op.args[1])
 
     # --- the lines -----------------------------------------------------------------------------------------------------------
 
@@ -241,20 +199,20 @@ class Replay:
         if op.draws or self._is_number(op):
             return None
         if op.name in REDUCTIONS:
-            known = op.name != "sum" or self._has_place(op.args[0])
-            return self._reduction if known and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
+            is_planned = op.name != "sum" or op.args[0] in self._placed
+            return self._reduction if is_planned and op.kwargs.keys() <= {"axis", "keepdims"} and len(op.args) == 1 else None
         if op.name == "pow":
             return self._power if op.result.shape and self._raised(op) else None
         if op.name in UFUNCS:
-            return self._ufunc if not op.kwargs else None
+            return self._elementwise if not op.kwargs else None
         if op.name == "matmul":
             return self._matmul
         if op.name == "where":
-            return self._where if _picks(op) else None
+            return self._elementwise if _picks(op) else None
         if op.name in COPIES:
             return self._copy if isinstance(op.args[0], Value) and op.args[0].shape == op.result.shape else None
         if op.name == "reshape" and not op.is_view:
-            return self._in_order if self._has_place(op.args[0]) else None
+            return self._in_order if op.args[0] in self._placed else None
         if op.name in ("zeros", "zeros_like"):
             return self._zeros
         if op.name in ("empty", "empty_like"):
@@ -265,37 +223,15 @@ class Replay:
             return self._concat
         return None
 
-    def _chain(self, chain: Chain) -> str:
-        branch = chain.ops[0].branch
-        run, parts = chain.compiled(self._array, self._scratch[branch.number :] if branch else self._scratch)
-        calls = [partial(run, some) for some in parts]
-        return f"{self._held(run_both)}({', '.join(map(self._held, calls))})" if len(parts) > 1 else f"{self._held(calls[0])}()"
-
-    def _ufunc(self, op: Op) -> str:
-        if self._is_limit(op):
-            operands = [self._held(part) if isinstance(part, np.ndarray) else self._name(part) for part in self._limited(op)]
-            return f"{self._bound(clip)}({', '.join(operands)}, {self._name(op.out)})"
-        like = next((v.dtype for v in op.values() if v.kind != "number"), None)
-        operands = [self._operand(part, like) for part in op.args]
-        return self._into(UFUNCS[op.name], operands, op.out)
-
-    def _into(self, ufunc: Any, operands: list[str], out: Value | None) -> str:
-        """A call whose result is written to ``out``, by position where NumPy allows it, which is sooner done."""
-        return f"{self._bound(ufunc)}({', '.join(operands)}, {'out=' if ufunc in tiles.NAMED else ''}{self._name(out)})"
-
-    def _is_limit(self, op: Op) -> bool:
-        """Whether it is the larger of an array and a number, which is found otherwise than that of two arrays."""
-        if op.name != "maximum" or op.writes is not None or not isinstance(op.args[0], Value) or not op.args[0].shape:
-            return False
-        return is_limit(np.empty(1, op.args[0].dtype), op.args[1])
-
-    def _limited(self, op: Op) -> list[Any]:
-        x, least = op.args
-        return [x, self._single(least, x.dtype), self._single(float("inf"), x.dtype)]
+    def _group(self, tiles: Tiles) -> str:
+        branch = tiles.group.ops[0].branch
+        run, parts = tiles.compiled(self._array, self._scratch[branch.number :] if branch else self._scratch)
+        calls = [self._bound(partial(run, part)) for part in parts]
+        return f"{self._bound(run_both)}({', '.join(calls)})" if len(calls) > 1 else f"{calls[0]}()"
 
     def _power(self, op: Op) -> str:
         power, operands = self._raised(op), op.args if self._raised(op) is np.power else op.args[:1]
-        return self._into(power, [self._operand(part, op.result.dtype) for part in operands], op.out)
+        return self._into(power, [self._operand(part, op.result.dtype) for part in operands], self._name(op.out))
 
     def _raised(self, op: Op) -> Any:
         """The ufunc that computes what ``x ** y`` does; None where NumPy decides by the value of an exponent without axes."""
@@ -308,18 +244,20 @@ class Replay:
         axis, keepdims = op.kwargs.get("axis"), op.kwargs.get("keepdims", False)
         factors = as_product(self._arrays[op.args[0]], axis) if op.name == "sum" else None
         if factors is not None:
-            out = self._held(self._arrays[op.result].reshape(-1))
-            return self._dot(*factors, *map(self._held, factors), out)
+            out = self._bound(self._arrays[op.result].reshape(-1))
+            return self._dot(*factors, *map(self._bound, factors), out)
         axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         reduce = self._bound(REDUCTIONS[op.name].reduce)
         return f"{reduce}({self._name(op.args[0])}, {axis!r}, None, {self._name(op.out)}, {keepdims!r})"
 
     def _matmul(self, op: Op) -> str:
         x, y = op.args
-        alike = op.function is matmul and len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype
-        by_dot = alike and x.dtype in BITS and x.size > 1 and y.size > 1
         names = [self._name(value) for value in (x, y, op.out)]
-        return self._dot(x, y, *names) if by_dot else f"{self._bound(threads.matmul)}({', '.join(names)})"
+        return (
+            self._dot(x, y, *names)
+            if op.function is matmul and by_dot(x, y)
+            else f"{self._bound(threads.matmul)}({', '.join(names)})"
+        )
 
     def _dot(self, x: Any, y: Any, *names: str) -> str:
         first, second, out = names
@@ -328,29 +266,16 @@ class Replay:
         self._shared = True
         return f"{self._bound(dot)}({first}, {second}, {out})"
 
-    def _where(self, op: Op) -> str:
-        """As :func:`~.kernels.where` does it: the bits of the numbers times the condition, which has no branches."""
-        condition, x, y = op.args
-        numbers, out = (y, op.result) if isinstance(y, Value) else (x, op.result)
-        chosen = self._name(condition)
-        lines = ""
-        if numbers is y:
-            opposite = self._held(np.empty(condition.shape, np.bool_))
-            lines, chosen = f"{self._bound(np.logical_not)}({chosen}, {opposite}); ", opposite
-        bits = np.dtype(f"i{out.dtype.itemsize}")
-        into = self._held(self._arrays[out].view(bits))
-        known = self._arrays.get(numbers)
-        source = f"{self._name(numbers)}.view({self._held(bits)})" if known is None else self._held(known.view(bits))
-        return f"{lines}{self._bound(np.multiply)}({source}, {chosen}, {into})"
-
     def _copy(self, op: Op) -> str:
-        if self._name(op.result) == self._name(op.args[0]) or same_place(self._arrays[op.result], self._arrays.get(op.args[0])):
+        if self._name(op.result) == self._name(op.args[0]) or same_place(
+            self.program.backend, self._arrays[op.result], self._arrays.get(op.args[0])
+        ):
             return ""  # of what nobody needs any more, and in its place
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _in_order(self, op: Op) -> str:
         """The elements of what is not laid out in order, copied in order."""
-        place = self._held(self._arrays[op.result].reshape(op.args[0].shape))
+        place = self._bound(self._arrays[op.result].reshape(op.args[0].shape))
         return f"copyto({place}, {self._name(op.args[0])})"
 
     def _zeros(self, op: Op) -> str:
@@ -358,7 +283,7 @@ class Replay:
 
     def _spread(self, op: Op) -> str:
         """Zeros, with ``x`` where the index points to."""
-        part = self._held(self._arrays[op.result][keeping_array(op.args[1])])
+        part = self._bound(self._arrays[op.result][keeping_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
     def _concat(self, op: Op) -> str:
@@ -366,7 +291,7 @@ class Replay:
         lines = []
         for part in parts:
             stop = start + part.shape[axis]
-            place = self._held(np.moveaxis(np.moveaxis(self._arrays[op.result], axis, 0)[start:stop], 0, axis))
+            place = self._bound(np.moveaxis(np.moveaxis(self._arrays[op.result], axis, 0)[start:stop], 0, axis))
             lines.append(f"copyto({place}, {self._name(part)})")
             start = stop
         return "; ".join(lines)
@@ -379,7 +304,7 @@ class Replay:
             like = target.dtype
             operands = [self._operand(part, like) for part in op.args]
             if op.name in UFUNCS:
-                return self._into(UFUNCS[op.name], operands, target)
+                return self._into(UFUNCS[op.name], operands, self._name(target))
             return f"{self._bound(op.function)}({', '.join(operands)})"
         _, value, index = op.args
         source = self._operand(value, target.dtype)
@@ -391,7 +316,7 @@ class Replay:
             part = found[keeping_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
-                return f"copyto({self._held(part)}, {source}, 'unsafe')"
+                return f"copyto({self._bound(part)}, {source}, 'unsafe')"
         place = self._in_rows(target, index)
         if place and isinstance(value, Value) and len(value.shape) == 1:
             return f"{place[0]}[{place[1]}] = {source}"
@@ -413,9 +338,9 @@ class Replay:
             return f"{parts[0]} {SIGNS[op.name]} {parts[1]}" if len(parts) == 2 else f"{SIGNS[op.name]}{parts[0]}"
         floats = op.out is not None and op.out.dtype.kind == "f"
         if floats and op.name == "maximum" and type(op.args[1]) is int:
-            return f"({self._held(op.result.dtype.type(op.args[1]))} if {parts[0]} < {parts[1]} else {parts[0]})"
+            return f"({self._bound(op.result.dtype.type(op.args[1]))} if {parts[0]} < {parts[1]} else {parts[0]})"
         if floats and op.name == "where" and type(op.args[1]) is float and isinstance(op.args[2], Value):
-            return f"({self._held(op.result.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
+            return f"({self._bound(op.result.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
         return f"{self._bound(op.function)}({', '.join([*parts, *(f'{k}={self._text(v)}' for k, v in op.kwargs.items())])})"
 
     def _number(self, part: Any) -> str:
@@ -427,7 +352,7 @@ class Replay:
         if part not in self._arrays:
             return self._name(part)
         if part.kind == "constant":
-            return self._held(self._arrays[part][()])
+            return self._bound(self._arrays[part][()])
         if part not in self._read:
             self._read[part] = f"r{len(self._names)}_{len(self._read)}"
             self._before.append(f"{self._read[part]} = {self._name(part)}[()]")
@@ -443,7 +368,7 @@ class Replay:
             place = self._in_rows(op.args[0], op.args[1])
             call = f"{place[0]}.take({place[1]})" if place else f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
         elif op.name == "are_indices" and op.args[0].dtype in UNSIGNED:
-            view = f"{self._name(op.args[0])}.view({self._held(UNSIGNED[op.args[0].dtype])})"
+            view = f"{self._name(op.args[0])}.view({self._bound(UNSIGNED[op.args[0].dtype])})"
             call = f"{self._bound(np.maximum.reduce)}({view}, None) < {op.args[1]}"
         elif op.name == "reshape":
             call = f"{self._name(op.args[0])}.reshape({self._text(op.args[1])})"
@@ -458,7 +383,7 @@ class Replay:
     def _takes(self, op: Op) -> bool:
         """Whether ``take`` gives what is picked, in the same layout; of a single number that is none that can be written to."""
         index = op.args[1]
-        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not model_of(op.result).flags.c_contiguous:
+        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not _model(op.result).flags.c_contiguous:
             return False
         return bool(op.result.shape) or op.result.buffer not in self._written
 
@@ -478,10 +403,10 @@ class Replay:
             return None  # one that counts from the end would be looked for in the row before
         key = (columns, array.shape)
         if key not in self._picked:
-            first, found = self._held(rows.array * array.shape[1]), self._held(np.empty(rows.shape, np.int64))
+            first, found = self._bound(rows.array * array.shape[1]), self._bound(np.empty(rows.shape, np.int64))
             self._picked[key] = found
             self._before.append(f"{self._bound(np.add)}({self._name(columns)}, {first}, {found})")
-        return self._held(array.reshape(-1)), self._picked[key]
+        return self._bound(array.reshape(-1)), self._picked[key]
 
     def _makes_in_place(self, op: Op) -> bool:
         """Whether what it makes lies where something was before."""
@@ -489,7 +414,7 @@ class Replay:
 
     # --- names ---------------------------------------------------------------------------------------------------------------
 
-    def _held(self, thing: Any) -> str:
+    def _bound(self, thing: Any) -> str:
         """A name for something that the functions refer to."""
         name = self._taken.get(id(thing))
         if name is None:
@@ -497,12 +422,10 @@ class Replay:
             self._names[name] = thing
         return name
 
-    _bound = _held
-
     def _name(self, value: Value | None) -> str:
         assert value is not None
         if value in self._arrays:
-            return self._held(self._arrays[value])
+            return self._bound(self._arrays[value])
         return self._of.setdefault(value, f"d{len(self._of)}")
 
     def _single(self, part: Any, like: Any) -> Any:
@@ -517,7 +440,7 @@ class Replay:
 
     def _operand(self, part: Any, like: Any) -> str:
         single = self._single(part, like)
-        return self._text(part) if single is part else self._held(single)
+        return self._text(part) if single is part else self._bound(single)
 
     def _text(self, part: Any) -> str:
         """An argument as source."""
@@ -525,7 +448,7 @@ class Replay:
             return f"numbers[{self._at[part]}]" if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
             return (
-                repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._held(part)
+                repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._bound(part)
             )
         opening, closing = "[]" if isinstance(part, list) else "()"
         return f"{opening}{''.join(f'{self._text(inner)}, ' for inner in part)}{closing}"
@@ -550,7 +473,7 @@ class Replay:
                 prologue.append(f"if bool({self._name(guard.condition)}) is not {guard.outcome}: return False")
         outputs = ", ".join(self._output(value) for value in program.outputs)
         numbers = [
-            f"{self._held(array)}[()] = numbers[{self._at[key[0]]}]"
+            f"{self._bound(array)}[()] = numbers[{self._at[key[0]]}]"
             for key, array in self._scalars.items()
             if isinstance(key[0], Value)
         ]
@@ -558,31 +481,31 @@ class Replay:
         everywhere = [f"global {', '.join(shared)}"] if shared else []
         lines = [f"def prologue({arguments}):", *everywhere, *prologue, "return True\n\ndef body(numbers):", *numbers, *body]
         self.source = "\n    ".join([*lines, f"return [{outputs}]"])
-        exec(self.source, self._names)
+        compile_function(self.source, "body", self._names, "replay")
 
     def _lines(self, ops: Iterable[Op]) -> list[str]:
         """A line for each operation that takes one."""
         lines = []
         self._read = {}
         for op in ops:
-            if op in self._skipped or (op.is_view and op.out in self._arrays):
+            if op in self._elided or (op.is_view and op.out in self._arrays):
                 continue
-            if op in self._within:
-                line = self._chain(self._chains[op]) if op in self._chains else ""
+            if op in self._fused:
+                line = self._group(self._tiles[op]) if op in self._tiles else ""
             elif op.writes is not None:
                 line = self._write(op)
             elif op.out in self._arrays:
                 line = self._line_of(op)(op)  # type: ignore[misc]
             else:
                 line = self._fresh(op)
-            if op.writes is not None or op in self._within or self._makes_in_place(op):
+            if op.writes is not None or op in self._fused or self._makes_in_place(op):
                 self._read = {}
             if line:
                 line, self._before = "; ".join([*self._before, line]), []
                 self.calls += line.count(";") + 1
                 lines.append(line)
             for guard in self._deferred.get(op.out, ()) if op.out is not None else ():
-                lines.append(f"if bool({self._name(op.out)}) is not {guard.outcome}: raise {self._held(guard)}.failed()")
+                lines.append(f"if bool({self._name(op.out)}) is not {guard.outcome}: raise {self._bound(guard)}.failed()")
         return lines
 
     def _at_once(self, scope: str, ops: Iterable[Op]) -> list[str]:
@@ -609,7 +532,12 @@ class Replay:
         return f"{name}.copy()" if value.shape else f"{name}[()]"
 
 
-def _copied(target: Any, source: Any) -> None:
+def _model(value: Value) -> Any:
+    """An array of the value's layout that takes no memory."""
+    return np.lib.stride_tricks.as_strided(np.empty((), value.dtype), value.shape, value.strides)
+
+
+def _copied(source: Any, target: Any) -> None:
     np.copyto(target, source, "unsafe")
 
 

@@ -14,11 +14,15 @@ from .. import special
 from ..base import Array, Index
 from ..dtypes import ALL
 from ..factorizations import factorizations
-from ..standard import CREATION, STANDARD, Namespace, collect, constants
+from ..special import is_basic, keeping_array
+from ..standard import BINARY, CREATION, OLD_NAMES, STANDARD, UNARY, Namespace, collect, constants
 from . import threads
 from .threads import dot, run_parallel
 
-REDUCTIONS = {"prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or"}
+_BY_NAME = {name: getattr(np, name, None) or getattr(np, OLD_NAMES.get(name, name), None) for name in [*UNARY, *BINARY, "positive"]}
+UFUNCS: dict[str, Any] = {name: function for name, function in _BY_NAME.items() if isinstance(function, np.ufunc)}
+#: The ufunc whose reduction each is. That of ``sum`` is in :func:`add_up`.
+REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "all": np.logical_and, "any": np.logical_or}
 
 
 def astype(x: Array, dtype: Any) -> Array:
@@ -33,7 +37,7 @@ def getitem(x: Array, index: Index) -> Array:
     found = x[index]
     if isinstance(found, np.ndarray) or not isinstance(x, np.ndarray):
         return found
-    return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]  # a view of one element, not its value
+    return x[keeping_array(index)]  # a view of one element, not its value
 
 
 def setitem(x: Array, value: Array, index: Index) -> None:
@@ -41,7 +45,7 @@ def setitem(x: Array, value: Array, index: Index) -> None:
     if any(isinstance(part, np.ndarray) for part in parts):  # NumPy goes in their order where all lie in order in memory
         index = parts = tuple([np.asarray(part, order="C") if isinstance(part, np.ndarray) else part for part in parts])
         value = np.asarray(value, order="C")
-    x[index if any(part is Ellipsis for part in parts) else (*parts, ...)] = value
+    x[keeping_array(index)] = value
 
 
 def diagonal(x: Array, offset: int) -> Array:
@@ -179,8 +183,12 @@ def matmul(x: Array, y: Array) -> Array:
 
     Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
     """
-    by_dot = x.ndim == y.ndim == 2 and x.dtype in BITS and x.dtype == y.dtype and x.size > 1 and y.size > 1
-    return dot(x, y) if by_dot else threads.matmul(x, y)
+    return dot(x, y) if by_dot(x, y) else threads.matmul(x, y)
+
+
+def by_dot(x: Any, y: Any) -> bool:
+    """Whether the product of two arrays is computed by ``dot``."""
+    return bool(x.ndim == y.ndim == 2 and x.dtype in BITS and x.dtype == y.dtype and x.size > 1 and y.size > 1)
 
 
 BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
@@ -225,12 +233,6 @@ def whole_as_they_are(function: Any) -> Any:
         return function(x) if x.dtype.kind == "f" else x
 
     return rounded
-
-
-def is_basic(index: Index) -> bool:
-    """Whether ``index`` is slices, whole numbers, ``None`` and ``...`` only, so that no element is picked twice."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
 
 
 def scatter_add(x: Array, index: Index, shape: tuple[int, ...]) -> Array:
@@ -300,7 +302,7 @@ def by_tiles(function: Any) -> Any:
 
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
-    functions |= {name: reduction(getattr(np, ufunc)) for name, ufunc in REDUCTIONS.items()}
+    functions |= {name: reduction(ufunc) for name, ufunc in REDUCTIONS.items() if name != "sum"}
     functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"sum": add_up, "matmul": matmul, "matrix_transpose": attrgetter("mT"), "where": where}
     functions |= {"maximum": maximum, "pow": power}
