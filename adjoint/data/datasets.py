@@ -99,7 +99,7 @@ def _download(file: str) -> str:
     try:
         path: str = pooch.retrieve(source.url, f"sha256:{source.sha256}", file, pooch.os_cache("adjoint"))
     except ValueError as error:
-        raise FileFormatError(f"{file}: what {source.url} gave is not the expected file ({error})") from error
+        raise FileFormatError(f"{file}: the download from {source.url} is not the expected file ({error})") from error
     except OSError as error:
         raise ConnectionError(
             f"{file}: the download from {source.url} failed ({error}){hint}; or set ADJOINT_DATA to a folder that has the file"

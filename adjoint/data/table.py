@@ -43,7 +43,7 @@ class Table:
             raise ValueError("Table: there is no column")
         lengths = {name: len(values) for name, values in self._columns.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"Table: the columns must have as many rows each, not {lengths}")
+            raise ValueError(f"Table: the columns must have equal lengths, not {lengths}")
         self._row_numbers: Sequence[int] = range(1, len(self) + 1)  # of the original table's rows, for messages
 
     @property

@@ -102,13 +102,13 @@ def train_test_split(
     lengths = [len(whole) if whole.ndim else 0 for whole in wholes]
     if len(set(lengths)) != 1:
         raise ValueError(
-            f"train_test_split: takes tensors with as many rows each, not {' and '.join(map(str, lengths)) or 'no'} rows"
+            f"train_test_split: the tensors must have equal numbers of rows, not {' and '.join(map(str, lengths)) or 'no'} rows"
         )
     n = lengths[0]
     if isinstance(test_size, bool) or not isinstance(test_size, (int, float)):
         raise TypeError(f"train_test_split: test_size is a fraction between 0 and 1 or a number of rows, not {test_size!r}")
     if isinstance(test_size, float) and not 0 < test_size < 1:
-        raise ValueError(f"train_test_split: test_size={test_size} is no fraction between 0 and 1; a number of rows is an int")
+        raise ValueError(f"train_test_split: test_size={test_size} is not a fraction between 0 and 1; a number of rows is an int")
     n_test = test_size if isinstance(test_size, int) else math.ceil(test_size * n)
     if not 0 < n_test < n:
         raise ValueError(
@@ -147,7 +147,7 @@ def _stratified(order: list[int], stratify: Tensor | Sequence[Any], n_test: int)
     if min(n_test, len(order) - n_test) < len(rows):
         raise ValueError(
             f"train_test_split: {len(rows)} labels do not fit into parts of {len(order) - n_test} and {n_test} rows; "
-            "each part needs one row a label"
+            "each part needs one row per label"
         )
     quotas = {label: divmod(len(own) * n_test, len(order)) for label, own in rows.items()}
     extra = n_test - sum(whole for whole, _ in quotas.values())

@@ -82,7 +82,7 @@ def compile(self: nn.Module, optimizer: Any = "rmsprop", loss: Any = None, metri
     names = ["loss", *(metric.name for metric in metric_list)]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"compile: two of the numbers {', '.join(names)} are named {name!r}; give the metric another name")
+            raise ValueError(f"compile: two of the metrics {', '.join(names)} are named {name!r}; give the metric another name")
     if isinstance(optimizer, str):
         rule, defaults = lookup("optimizer", optimizer.lower(), OPTIMIZERS)
         optimizer = rule(self.parameters(), **defaults)

@@ -242,9 +242,10 @@ def to_tensor(data: Any, name: str, who: str, device: Any, dtype: Any, *, keep_i
         x = as_tensor(array, device=device)
     except (TypeError, ValueError) as error:
         if _has_strings(array):
-            raise TypeError(f"{who}: {name} contains strings; encode them as numbers, e.g. with sklearn's LabelEncoder") from None
+            encode = "labels as integers, e.g. with sklearn's LabelEncoder" if name == "y" else "them as numbers"
+            raise TypeError(f"{who}: {name} contains strings; encode {encode}") from None
         hint = "; several inputs are given as a tuple" if isinstance(data, (list, dict)) else ""
-        raise TypeError(f"{who}: {name} is no array of numbers ({error}){hint}") from None
+        raise TypeError(f"{who}: {name} is not an array of numbers ({error}){hint}") from None
     if not x.ndim:
         raise ValueError(f"{who}: {name} is a single number; its first axis must count the samples")
     if dtype is not None and (x.dtype.is_floating_point or not keep_integers):

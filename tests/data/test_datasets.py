@@ -122,7 +122,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(served):
 
 def test_a_download_of_something_else_is_refused_and_not_kept(served, tmp_path):
     served(sha256="0" * 64)
-    with pytest.raises(FileFormatError, match=r"names.txt: what http://127.0.0.1.* is not the expected file"):
+    with pytest.raises(FileFormatError, match=r"names.txt: the download from http://127.0.0.1.* is not the expected file"):
         fetch("names")
     assert not list((tmp_path / "cache").rglob("*.txt"))
 

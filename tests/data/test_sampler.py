@@ -75,6 +75,17 @@ def test_weights_are_probabilities():
     assert 2.5 < drawn[2] / drawn[1] < 3.6
 
 
+def test_a_draw_that_rounds_up_to_its_rows_end_is_the_last_index_with_a_weight():
+    class Highest:
+        def uniform(self, shape, dtype):
+            return ad.full(shape, 1.0 - 2.0**-53, dtype="float64")._array
+
+    generator = ad.Generator()
+    generator.stream = Highest()
+    weights = ad.tensor([[1.0, 1.0, 0.0], [1.0, 2.0, 0.0]])
+    assert ad.multinomial(weights, 1, True, generator=generator).tolist() == [[1], [1]]
+
+
 def test_weighted_without_replacement_takes_heavy_samples_first_and_none_of_weight_0():
     firsts = Counter(next(iter(WeightedRandomSampler([0.0, 1.0, 9.0], 2, replacement=False))) for _ in range(300))
     assert set(firsts) == {1, 2}

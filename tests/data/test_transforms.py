@@ -145,7 +145,7 @@ def test_the_size_of_a_test_is_a_number(wrong):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"test_size": float("nan")}, "test_size=nan is no fraction"),
+        ({"test_size": float("nan")}, "test_size=nan is not a fraction"),
         ({"test_size": 0.0}, "test_size"),
         ({"test_size": 6}, "leaves 0 to train"),
         ({"test_size": 1.5}, "fraction"),

@@ -206,6 +206,15 @@ def test_callbacks_in_another_order_and_plain_objects_go_on(tmp_path: Path) -> N
     assert train.resume(tmp_path / "run.safetensors", model(), callbacks()) == 2
 
 
+def test_callbacks_get_their_own_states_whatever_their_order(tmp_path: Path) -> None:
+    m, stop, plateau = model(), train.EarlyStopping("loss", patience=9), train.ReduceLROnPlateau("mae", patience=9)
+    scripted = Scripted(loss=[1.0, 2.0], mae=[3.0, 4.0])
+    m.fit(X, Y, epochs=2, callbacks=[scripted, stop, plateau, train.ModelCheckpoint(tmp_path / "run.safetensors")], verbose=0)
+    stop, plateau = train.EarlyStopping("loss", patience=9), train.ReduceLROnPlateau("mae", patience=9)
+    train.resume(tmp_path / "run.safetensors", model(), [plateau, stop])
+    assert (stop.best, stop.wait, plateau.best, plateau.wait) == (1.0, 1, 3.0, 1)
+
+
 def test_moments_come_in_order() -> None:
     heard: list[str] = []
     moments = train.callbacks.MOMENTS

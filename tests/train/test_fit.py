@@ -563,7 +563,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "epochs": (lambda m: m.fit(X, Y, epochs=0), ValueError, "epochs must be a positive integer, not 0"),
     "no y": (lambda m: m.fit(X), ValueError, "y is missing"),
     "a generator": (lambda m: m.fit(x for x in X), ValueError, r"x is a generator; wrap it in a data\.IterableDataset, or pass y"),
-    "labels in strings": (lambda m: m.fit(X, ["a", "b"] * 6), TypeError, "y contains strings; encode them .* LabelEncoder"),
+    "labels in strings": (lambda m: m.fit(X, ["a", "b"] * 6), TypeError, "y contains strings; encode labels as integers"),
     "strings of NumPy's": (lambda m: m.fit(X, np.array(["a", 1] * 6, object)), TypeError, "y contains strings"),
     "epochs of a half": (lambda m: m.fit(X, Y, epochs=2.5), TypeError, "fit: epochs must be an integer, not 2.5"),
     "monitor": (
@@ -573,7 +573,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "monitor without validation": (
         lambda m: m.fit(X, Y, callbacks=[train.ReduceLROnPlateau("val_accuracy")]), ValueError, "there is no validation",
     ),
-    "no callback": (lambda m: m.fit(X, Y, callbacks=[train.TerminateOnNaN]), TypeError, "is no callback"),
+    "no callback": (lambda m: m.fit(X, Y, callbacks=[train.TerminateOnNaN]), TypeError, "is not a callback"),
     "verbose": (lambda m: m.fit(X, Y, verbose=7), ValueError, "verbose is 0"),
     "features": (lambda m: m.fit(X[:, :2], Y), ValueError, "3|2"),
     "weights": (lambda m: m.fit(X, Y, sample_weight=[[1.0]] * 12), ValueError, "sample_weight has the shape"),

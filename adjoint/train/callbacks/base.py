@@ -88,7 +88,7 @@ class CallbackList:
         self.callbacks = sorted(several, key=lambda callback: getattr(callback, "last", False))
         for callback in self.callbacks:
             if isinstance(callback, type) or not any(hasattr(callback, moment) for moment in MOMENTS):
-                raise TypeError(f"callbacks: {callback!r} is no callback; give objects of adjoint.train.Callback's subclasses")
+                raise TypeError(f"callbacks: {callback!r} is not a callback; give objects of adjoint.train.Callback's subclasses")
             callback.model, callback.params = model, params
             if getattr(callback, "monitor", None) and getattr(callback, "monitors", True) and "metrics" in params:
                 require(type(callback).__name__, callback.monitor, params["metrics"])
