@@ -56,7 +56,8 @@ def _factory(name: str) -> Callable[[int | None], Backend]:
 def get(device: str | Backend | Any) -> Backend:
     """The backend called ``device``: a name, a device such as ``"cuda:0"``, or a backend itself.
 
-    Raises :class:`BackendError` where the name is unknown, the library is not installed, or it finds no such device.
+    Raises :class:`BackendError` if the name is unknown, the library is not installed, or there is no such device, and ``TypeError``
+    on anything else.
 
     >>> get("cpu") is get("numpy")
     True

@@ -106,27 +106,34 @@ class RandomState(Protocol):
     """A stream of random numbers on one device: same seed, same backend, same bits."""
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Numbers drawn evenly from [0, 1)."""
+        """An array of ``shape`` and ``dtype``, uniform on [0, 1)."""
 
     def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Numbers drawn from the standard normal distribution."""
+        """An array of ``shape`` and ``dtype`` from the standard normal distribution."""
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
-        """int64 numbers drawn evenly from [low, high)."""
+        """An int64 array, uniform on [low, high).
+
+        Args:
+            low: the lower bound, included.
+            high: the upper bound, excluded.
+            shape: of the result.
+        """
 
     def permutation(self, n: int) -> Array:
-        """The int64 numbers 0 to n - 1 in random order."""
+        """A random permutation of 0 to ``n`` - 1, int64."""
 
     def get_state(self) -> dict[str, Any]:
-        """The stream's position, of JSON's types only, for :meth:`set_state`."""
+        """The stream's position as JSON data, for :meth:`set_state`."""
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from where :meth:`get_state` was called."""
+        """Resume from ``state``, a result of :meth:`get_state`."""
 
 
 class Backend(Protocol):
-    """One library on one device. Register another by the entry point ``adjoint.backends``, naming a function that takes
-    the device's index (or None) and returns one of these.
+    """One library on one device.
+
+    Others register by the entry point ``adjoint.backends``, which names a function from a device's index (or None) to a backend.
     """
 
     name: str  #: the library: "numpy", "cupy", …
@@ -136,25 +143,28 @@ class Backend(Protocol):
     array_types: tuple[type, ...]  #: classes whose instances are arrays of this backend
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        """An array here from a NumPy array or one of this backend's; a new one where ``copy``.
+        """An array of this backend; 0-d results may be the library's scalars, which cannot be written to.
 
-        What operations and this give of no axes may be the library's scalar, which can not be written to.
+        Args:
+            array: a NumPy array, or one of this backend's.
+            dtype: to convert to; None to keep.
+            copy: always return a new array.
         """
 
     def to_numpy(self, array: Array) -> Any:
-        """The NumPy array of the same values; on a CPU backend the same memory."""
+        """``array`` as a NumPy array; on a CPU backend it shares the memory."""
 
     def owner(self, array: Array) -> object:
-        """The array, one that can be weakly referred to, that owns the memory ``array`` is a view of: itself, if no other."""
+        """The array that owns the memory of ``array``, possibly itself; it supports weak references."""
 
     def extent(self, array: Array) -> tuple[int, int]:
-        """The addresses of the first byte of ``array`` and of that behind its last: arrays that share bytes overlap in these."""
+        """The address range of ``array``: that of its first byte, and the one after its last."""
 
     def is_view(self, array: Array) -> bool:
         """Whether another array owns this one's memory."""
 
     def truth(self, condition: Array) -> bool:
-        """The truth of a 0-d array, to choose a way by: on a GPU it waits for it."""
+        """The value of the 0-d boolean array ``condition``, for control flow; on a GPU this synchronizes."""
 
     def scalar_for_message(self, array: Array) -> int | float:
         """The value of a 0-d array, for error messages only."""
@@ -163,13 +173,13 @@ class Backend(Protocol):
         """A new stream that starts from ``seed``."""
 
     def device_count(self) -> int:
-        """How many such devices the library finds here."""
+        """The number of devices of this kind."""
 
     def synchronize(self) -> None:
-        """Return when all work issued so far is done."""
+        """Wait until all work issued so far is done."""
 
     def suppress_warnings(self) -> AbstractContextManager[Any]:
         """A context in which division by zero, overflow and invalid operations give inf and NaN without a warning."""
 
     def memory(self) -> dict[str, int]:
-        """Bytes in use and reserved, where the library can tell: ``{"used": …, "reserved": …}``."""
+        """Bytes in use and reserved, if the library reports them: ``{"used": …, "reserved": …}``."""

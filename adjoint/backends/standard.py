@@ -40,10 +40,10 @@ OLD_NAMES = {
 
 
 class Namespace:
-    """What a kernel is handed as ``xp``: the standard's functions, dtypes and constants, and the :data:`EXTRAS`.
+    """A kernel's ``xp``: the standard's functions, dtypes and constants, and the :data:`EXTRAS`, given by keyword.
 
-    Its creation functions take no ``device``: the namespace is bound to one. A name it lacks is an ``AttributeError``, so a kernel
-    can not come to lean on one library's own.
+    Its creation functions take no ``device``, since the namespace is bound to one. Other names raise ``AttributeError``, so that a
+    kernel cannot depend on one library.
     """
 
     def __init__(self, **members: Any) -> None:

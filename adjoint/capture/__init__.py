@@ -38,7 +38,8 @@ def capture(function: Callable[..., Any]) -> Captured:
     and changes, a tensor that is kept anywhere but in what is returned. Other side effects happen only when a call is recorded.
     Random numbers of ``random`` or ``numpy.random`` are those of the recording. Threads take turns.
 
-    Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings.
+    Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings. Raises ``TypeError`` if
+    ``function`` is not callable.
 
     >>> import adjoint as ad
     >>> w = ad.zeros(3, requires_grad=True)

@@ -78,7 +78,13 @@ def _checked(optimizer: Any) -> Optimizer:
 
 
 class StepLR(LRScheduler):
-    """``lr`` times ``gamma`` every ``step_size`` epochs.
+    """Multiplies ``lr`` by ``gamma`` every ``step_size`` epochs.
+
+    Args:
+        optimizer: whose groups' ``lr`` is set.
+        step_size: the number of epochs, >= 1, else ``ValueError`` is raised.
+        gamma: the factor.
+        last_epoch: the epoch to resume from; -1 to start.
 
     >>> import adjoint as ad
     >>> from adjoint.optim import SGD
@@ -96,7 +102,7 @@ class StepLR(LRScheduler):
     @reads_numbers
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         if step_size < 1:
-            raise ValueError(f"StepLR: step_size is a number of epochs from 1, not {step_size}")
+            raise ValueError(f"StepLR: step_size must be >= 1 (got {step_size})")
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -106,7 +112,7 @@ class StepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """``lr`` times ``gamma`` every epoch."""
+    """Multiplies ``lr`` by ``gamma`` every epoch; arguments as for :class:`StepLR`."""
 
     @reads_numbers
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
@@ -118,9 +124,15 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs, and back (Loshchilov and Hutter, 2017).
+    """Cosine annealing: ``lr = eta_min + (initial_lr - eta_min) (1 + cos(pi t / T_max)) / 2`` at epoch t.
 
-    At epoch ``t``, where nothing else sets the rate: ``eta_min + (initial_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2``.
+    Computed recursively, as in PyTorch, so that it composes with other changes of ``lr``. Loshchilov and Hutter (2017).
+
+    Args:
+        optimizer: whose groups' ``lr`` is set.
+        T_max: the number of epochs from the initial rate to ``eta_min``; it then rises again.
+        eta_min: the lowest rate.
+        last_epoch: the epoch to resume from; -1 to start.
     """
 
     @reads_numbers
@@ -140,9 +152,12 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times ``lr_lambda(epoch)``, one function for all groups or a list with one for each.
+    """Sets ``lr`` to the initial rate times ``lr_lambda(epoch)``.
 
-    Raises ``ValueError`` where the list is of another length than the groups.
+    Args:
+        optimizer: whose groups' ``lr`` is set.
+        lr_lambda: a function of the epoch, or a list with one per group; ``ValueError`` on a list of another length.
+        last_epoch: the epoch to resume from; -1 to start.
     """
 
     @reads_numbers
@@ -159,11 +174,11 @@ class LambdaLR(LRScheduler):
         return [base * factor(self.last_epoch) for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer; of the functions only the attributes of callable objects, as nothing is pickled."""
+        """All attributes except the optimizer; of the functions only the attributes of callable objects, as nothing is pickled."""
         return super().state_dict() | {"lr_lambdas": [dict(getattr(f, "__dict__", {})) or None for f in self.lr_lambdas]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave, the functions being this scheduler's own."""
+        """Restore the result of :meth:`state_dict`; the functions remain this scheduler's own."""
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
         for function, attributes in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if attributes is not None:

@@ -93,11 +93,11 @@ class Optimizer:
         return self.state_names
 
     def initial(self, group: Group) -> float:
-        """The initial value of each element of the state."""
+        """The initial value of each element of the state, given the parameter ``group``."""
         return 0.0
 
     def numbers(self, group: Group, step: int) -> dict[str, Any]:
-        """The numbers and switches that :meth:`update` takes at step ``step``, which counts from 1, by name."""
+        """The numbers and switches of ``group`` that :meth:`update` takes at step ``step``, counted from 1, by name."""
         raise NotImplementedError
 
     @staticmethod
@@ -126,7 +126,7 @@ class Optimizer:
     def add_param_group(self, param_group: Group) -> None:
         """Also optimize the tensors in ``param_group["params"]``; the dict's other entries are their hyperparameters.
 
-        Raises the constructor's errors, and ``ValueError`` if a parameter is already in another group.
+        Raises the constructor's errors, ``TypeError`` if it is not a dict, and ``ValueError`` if a parameter is in another group.
         """
         name = type(self).__name__
         if not isinstance(param_group, dict):

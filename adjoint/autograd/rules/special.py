@@ -101,7 +101,7 @@ entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1.0))
 
 @primitive(floating=True, wide=True)
 def lgamma(xp: Any, x: Array) -> Array:
-    """log(abs(gamma(x))), infinite at the poles 0, -1, -2, …"""
+    """log(abs(gamma(x))), infinite at the poles, the integers <= 0."""
     return gamma_kernels.lgamma(xp, x)
 
 

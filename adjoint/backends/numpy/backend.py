@@ -132,7 +132,10 @@ class NumpyBackend:
 
 
 def parse(data: Any, dtype: DType | None = None) -> Any:
-    """The NumPy array that nested lists or an array-like mean. Raises ``ValueError`` on ragged lists, ``TypeError`` on objects."""
+    """``data``, nested lists or an array-like, as a NumPy array; ``dtype`` only decides how mixed large integers are read.
+
+    Raises ``ValueError`` on ragged lists, ``TypeError`` on objects.
+    """
     try:
         array = np.asarray(data)
         if dtype is uint64 and array.dtype.kind == "f":  # NumPy reads integers above and below 2^63, mixed, as floats
@@ -147,7 +150,7 @@ def parse(data: Any, dtype: DType | None = None) -> Any:
 
 
 def seed_global(seed: int) -> None:
-    """Start again the stream behind ``numpy.random.rand`` and its like, which this library never draws from."""
+    """Seed NumPy's global generator with ``seed``; this library never draws from it."""
     np.random.seed(seed)
 
 

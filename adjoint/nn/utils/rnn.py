@@ -13,13 +13,13 @@ from ...autograd.creation import full, tensor
 
 
 class PackedSequence(NamedTuple):
-    """Sequences by steps: the first step of all of them, the second of those that have one, and so on, longest first.
+    """Sequences packed by steps: the first step of all of them, then the second of those that have one, and so on.
 
     Attributes:
-        data: (the sum of all lengths, …).
-        batch_sizes: how many sequences have a first step, a second one, …: whole numbers, on the CPU.
-        sorted_indices: which of the sequences given is the longest, the next, …; None where they were given in that order.
-        unsorted_indices: where each of the sequences given is now, or None.
+        data: (sum of all lengths, …), longest sequence first within each step.
+        batch_sizes: the number of sequences with a first step, a second one, …; int64 on the CPU.
+        sorted_indices: the order of the original sequences by falling length, or None if they were sorted.
+        unsorted_indices: the inverse permutation, or None.
     """
 
     data: Tensor
@@ -28,38 +28,44 @@ class PackedSequence(NamedTuple):
     unsorted_indices: Tensor | None = None
 
     def stretches(self) -> list[tuple[int, int]]:
-        """Stretches of steps that as many sequences have: how many steps, and of how many sequences."""
+        """Runs of steps with equal batch size: the number of steps and the batch size of each run."""
         return [(len(list(steps)), n) for n, steps in groupby(self.batch_sizes.tolist())]
 
     def to(self, *target: Any, **options: Any) -> PackedSequence:
-        """The same on another device or of another dtype, as :meth:`Tensor.to`."""
+        """The packed sequence on another device or in another dtype; ``target`` and options as for :meth:`Tensor.to`."""
         data = self.data.to(*target, **options)
         indices = (i if i is None else i.to(device=data.backend) for i in (self.sorted_indices, self.unsorted_indices))
         return PackedSequence(data, self.batch_sizes, *indices)
 
 
 def cut(data: Tensor, stretches: Iterable[tuple[int, int]]) -> Iterator[Tensor]:
-    """The stretches of packed data, each (steps, sequences, …)."""
+    """The runs of packed ``data``, given its ``stretches``, each (steps, sequences, …)."""
     start = 0
     for length, n in stretches:
         yield f.reshape(data[start : start + length * n], length, n, *data.shape[1:])
         start += length * n
 
 
-def _whole(name: str, lengths: Any, n: int) -> list[int]:
-    found = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
-    if len(found) != n or any(type(length) is not int or length < 1 for length in found):
-        raise ValueError(f"{name}: lengths are {n} whole numbers, one a sequence and none below 1, not {found}")
-    return found
+def _as_lengths(name: str, lengths: Any, n: int) -> list[int]:
+    lengths = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
+    if len(lengths) != n or any(type(length) is not int or length < 1 for length in lengths):
+        raise ValueError(f"{name}: lengths must be {n} integers >= 1, one per sequence (got {lengths})")
+    return lengths
 
 
 @reads_numbers
 def pad_sequence(
     sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
-    """Sequences (L_i, …) as one tensor, (the largest L, N, …) or with ``batch_first`` (N, L, …), the shorter ones padded.
+    """Sequences (L_i, …) padded to the longest and stacked: (L, N, …).
 
-    Raises ``ValueError`` where there is none, or ``padding_side`` is neither "right" nor "left".
+    Args:
+        sequences: the N sequences.
+        batch_first: return (N, L, …).
+        padding_value: fills the shorter ones.
+        padding_side: ``"right"`` or ``"left"``.
+
+    Raises ``ValueError`` without sequences or on another ``padding_side``.
 
     >>> import adjoint as ad
     >>> pad_sequence([ad.tensor([1, 2, 3]), ad.tensor([4])], batch_first=True, padding_value=-1)
@@ -70,14 +76,14 @@ def pad_sequence(
         raise ValueError(f"pad_sequence: padding_side is 'right' or 'left', not {padding_side!r}")
     sequences = list(sequences)
     if not sequences:
-        raise ValueError("pad_sequence: there is no sequence; give one at least")
+        raise ValueError("pad_sequence: needs at least one sequence")
     longest = max(x.shape[0] for x in sequences)
     padded = [_longer(x, longest, padding_value, padding_side == "left") for x in sequences]
     return f.stack(padded, 0 if batch_first else 1)
 
 
 def _longer(x: Tensor, length: int, value: float, before: bool = False) -> Tensor:
-    """``x`` with as much of the value along axis 0 as makes it that long."""
+    """Pad ``x`` along axis 0 to the given length."""
     if x.shape[0] == length:
         return x
     rest = full((length - x.shape[0], *x.shape[1:]), value, dtype=x.dtype, device=x.backend)
@@ -85,28 +91,35 @@ def _longer(x: Tensor, length: int, value: float, before: bool = False) -> Tenso
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
-    """The sequences that were padded on the right, of those lengths."""
+    """The sequences of the given ``lengths`` in a tensor padded on the right, (L, N, …), or (N, L, …) with ``batch_first``."""
     x = padded_sequences if batch_first else f.transpose(padded_sequences, 0, 1)
-    return [x[i, :length] for i, length in enumerate(_whole("unpad_sequence", lengths, x.shape[0]))]
+    return [x[i, :length] for i, length in enumerate(_as_lengths("unpad_sequence", lengths, x.shape[0]))]
 
 
 def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
-    """Sequences (L, N, …), or with ``batch_first`` (N, L, …), of which the first of ``lengths`` steps count, packed.
+    """Pack padded sequences (L, N, …) for a recurrent layer.
 
-    Raises ``ValueError`` where the lengths do not fit, or do not fall and ``enforce_sorted`` has them do so.
+    Args:
+        lengths: the number of steps of each sequence.
+        batch_first: ``input`` is (N, L, …).
+        enforce_sorted: require falling lengths; otherwise the sequences are sorted.
+
+    Raises ``ValueError`` if the lengths do not match ``input``, or do not fall with ``enforce_sorted``.
     """
     x = f.transpose(input, 0, 1) if batch_first else input
-    found = _whole("pack_padded_sequence", lengths, x.shape[1])
-    if max(found, default=0) > x.shape[0]:
-        raise ValueError(f"pack_padded_sequence: the longest of the lengths is {max(found)}, and there are {x.shape[0]} steps")
-    order = sorted(range(len(found)), key=lambda i: -found[i])
+    steps_of = _as_lengths("pack_padded_sequence", lengths, x.shape[1])
+    if max(steps_of, default=0) > x.shape[0]:
+        raise ValueError(f"pack_padded_sequence: a length is {max(steps_of)}, but input has {x.shape[0]} steps")
+    order = sorted(range(len(steps_of)), key=lambda i: -steps_of[i])
     to_sorted = from_sorted = None
     if not enforce_sorted:
         to_sorted, from_sorted = (tensor(i, device=x.backend) for i in (order, sorted(range(len(order)), key=order.__getitem__)))
         x = f.index_select(x, 1, to_sorted)
     elif order != list(range(len(order))):
-        raise ValueError(f"pack_padded_sequence: the lengths {found} do not fall; sort the sequences, or give enforce_sorted=False")
-    sizes = [sum(length > t for length in found) for t in range(max(found))]
+        raise ValueError(
+            f"pack_padded_sequence: lengths {steps_of} are not in descending order; sort the sequences or pass enforce_sorted=False"
+        )
+    sizes = [sum(length > t for length in steps_of) for t in range(max(steps_of))]
     parts, start = [], 0
     for n, steps in groupby(sizes):
         stop = start + len(list(steps))
@@ -116,7 +129,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Sequences (L_i, …), packed; they are given longest first where ``enforce_sorted``."""
+    """Pack ``sequences`` (L_i, …) for a recurrent layer; with ``enforce_sorted`` the longest must come first."""
     sequences = list(sequences)
     return pack_padded_sequence(pad_sequence(sequences), [x.shape[0] for x in sequences], enforce_sorted=enforce_sorted)
 
@@ -125,9 +138,16 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The sequences, padded to the longest or to ``total_length``, in the order in which they were given; and their lengths.
+    """Unpack to padded sequences, in their original order.
 
-    Raises ``ValueError`` where ``total_length`` is below the longest.
+    Args:
+        sequence: the packed sequences.
+        batch_first: return (N, L, …) instead of (L, N, …).
+        padding_value: fills the shorter ones.
+        total_length: pad to this length instead of the longest; ``ValueError`` if it is smaller.
+
+    Returns:
+        The padded tensor, and the int64 lengths.
     """
     stretches = sequence.stretches()
     longest, batch = sum(length for length, _ in stretches), stretches[0][1]
@@ -146,5 +166,5 @@ def pad_packed_sequence(
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences, each of its own length, in the order in which they were given."""
+    """The sequences in ``packed_sequences`` as a list of tensors (L_i, …), in their original order."""
     return unpad_sequence(*pad_packed_sequence(packed_sequences))
