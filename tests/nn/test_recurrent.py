@@ -280,11 +280,11 @@ def test_sequences_are_padded_and_packed_as_in_pytorch(lengths: list[int], batch
 def test_lengths_that_do_not_fit_are_refused() -> None:
     rnn, x = nn.utils.rnn, ad.ones(3, 2, 4)
     for act, match in (
-        (lambda: rnn.pad_sequence([]), "no sequence"),
+        (lambda: rnn.pad_sequence([]), "at least one sequence"),
         (lambda: rnn.pad_sequence([x], padding_side="top"), "'right' or 'left'"),
-        (lambda: rnn.pack_padded_sequence(x, [3]), "2 whole numbers"),
-        (lambda: rnn.pack_padded_sequence(x, [3, 0]), "none below 1"),
-        (lambda: rnn.pack_padded_sequence(x, [4, 1]), "longest of the lengths is 4"),
+        (lambda: rnn.pack_padded_sequence(x, [3]), "2 integers >= 1"),
+        (lambda: rnn.pack_padded_sequence(x, [3, 0]), "2 integers >= 1"),
+        (lambda: rnn.pack_padded_sequence(x, [4, 1]), "a length is 4"),
         (lambda: rnn.pack_padded_sequence(x, [1, 3]), "enforce_sorted=False"),
         (lambda: rnn.pad_packed_sequence(rnn.pack_padded_sequence(x, [3, 1]), total_length=2), "total_length is 2"),
         (lambda: nn.LSTM(3, 4)(rnn.pack_padded_sequence(x, [3, 1])), "packed of .* I = 3"),
