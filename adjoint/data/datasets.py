@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..autograd import Tensor
 from ..autograd.creation import tensor
 from ..errors import FileFormatError, nearest
-from ..lazy import import_extra
+from ..lazy import LazyModule, import_extra
 from .dataset import TensorDataset
 from .idx import read_idx
+
+hashlib: Any = LazyModule("hashlib", None)
 
 _RDATASETS = "https://vincentarelbundock.github.io/Rdatasets/csv/"
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"

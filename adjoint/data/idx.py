@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import sys
@@ -13,6 +12,9 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.creation import tensor
 from ..errors import FileFormatError
+from ..lazy import LazyModule
+
+gzip: Any = LazyModule("gzip", None)
 
 #: By the format's code of an element type: the type code of Python's ``array``, and the dtype.
 _TYPES: dict[int, tuple[Any, str]] = {

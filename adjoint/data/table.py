@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import os
@@ -10,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import nearest
+from ..lazy import LazyModule
 from .datasets import TABLES, fetch
 
+csv: Any = LazyModule("csv", None)
 Value = int | float | str | None
 
 #: The strings that are missing values, in any case, except for ``None``, which is exact, since "none" is a word.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import random
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -13,6 +11,10 @@ from typing import Any
 from .. import backends
 from ..autograd.modes import set_grad_enabled
 from ..autograd.random import manual_seed
+from ..lazy import LazyModule
+
+random: Any = LazyModule("random", None)
+traceback: Any = LazyModule("traceback", None)
 
 Collate = Callable[[Any], Any]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import Any
 
 from ...files import atomic_write
+from ...lazy import LazyModule
 from .base import Callback, Logs
+
+csv: Any = LazyModule("csv", None)
 
 
 class CSVLogger(Callback):
