@@ -53,7 +53,7 @@ static void run(void (*kernel)(void**), void** args, const unsigned* sizes, bool
     gridDim = {sizes[0], sizes[1], sizes[2]}; blockDim = {sizes[3], sizes[4], sizes[5]};
     const unsigned threads = sizes[3] * sizes[4] * sizes[5];
     running = kernel; given = args;
-    for (unsigned b = 0; b < sizes[0] * sizes[1] * sizes[2]; b++) {
+    for (unsigned b = sizes[6]; b < sizes[7]; b++) {
         blockIdx = {b % sizes[0], b / sizes[0] % sizes[1], b / sizes[0] / sizes[1]};
         if (together)
             for (unsigned t = 0; t < threads; t++) {
@@ -279,7 +279,8 @@ class RawKernel:
         assert self.ready
         return 0
 
-    def __call__(self, grid: Any, block: Any, args: Any) -> None:
+    def __call__(self, grid: Any, block: Any, args: Any, blocks: slice = slice(None)) -> None:
+        """A launch; ``blocks`` are those that run, by their number, all unless told otherwise."""
         assert self.ready, "a kernel is compiled at its first launch"
         assert all(isinstance(x, ndarray) for x in args)
         sizes = [*grid, 1, 1, 1][:3] + [*block, 1, 1, 1][:3]
@@ -288,7 +289,8 @@ class RawKernel:
         assert sizes[1] <= 65535
         assert sizes[2] <= 65535
         pointers = (ctypes.c_void_p * len(args))(*(x.ctypes.data for x in args))
-        in_c = (ctypes.c_uint * 6)(*sizes)
+        run = range(sizes[0] * sizes[1] * sizes[2])[blocks]
+        in_c = (ctypes.c_uint * 8)(*sizes, run.start, run.stop)
 
         def call() -> None:
             with _building:
@@ -322,8 +324,8 @@ def build() -> None:
         )
     file = folder / f"kernels{len(compiled)}.cpp"
     file.write_text("\n".join(parts))
-    # products and sums are rounded one by one, as the option --fmad=false has it
-    command = [COMPILER, "-O1", "-fPIC", "-shared", "-w", "-ffp-contract=off", file, "-o", file.with_suffix(".so")]
+    # products and sums are rounded one by one, as the option --fmad=false has it; an index that overflows wraps, and is not hidden
+    command = [COMPILER, "-O1", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fwrapv", file, "-o", file.with_suffix(".so")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr[:3000] + "\n" + "\n".join(kernel.code for kernel in waiting)
     library = ctypes.CDLL(str(file.with_suffix(".so")))

@@ -475,7 +475,7 @@ def _at(chain: Elementwise, found: Picked) -> str:
             at = chain.register(f"wrapped({chain.place(*part)}, {n})", np.dtype(np.int64))
             terms.append(_times(at, step))
         else:
-            terms.append(str(int(part) % n * step) if int(part) % n * step else "")
+            terms.append(f"{int(part) % n * step}LL" if int(part) % n * step else "")
     return " + ".join(filter(None, terms))
 
 
@@ -665,7 +665,10 @@ def matmul(target: Any, a: Any, b: Any) -> Kernel:
 
     def place(name: str, array: Any, row: str, column: str) -> str:
         steps = element_strides(array)[-2:]
-        terms = [f"(long long){start[name]}" if start[name] != "0" else "", _times(row, steps[0]), _times(column, steps[1])]
+        reach = sum(abs(s) * n for s, n in zip(steps, array.shape[-2:], strict=True))
+        wide = "(long long)" if reach >= 1 << 30 else ""
+        terms = [f"(long long){start[name]}" if start[name] != "0" else ""]
+        terms += [_times(f"{wide}{row}", steps[0]), _times(f"{wide}{column}", steps[1])]
         return f"{name}[{_sum(terms)}]"
 
     if prod(target.shape) >= 1 << 31 or prod(batch) > 65535:
