@@ -31,4 +31,5 @@ from .padding import *
 from .parameter import *
 from .pooling import *
 from .recurrent import *
+from .recurrent_cells import *
 from .upsampling import *

@@ -219,7 +219,7 @@ def test_what_does_not_fit_is_refused() -> None:
         (lambda: module([[1.0, 2.0, 3.0]]), TypeError, r"LSTM: the input is a list.*ad\.tensor"),
         (lambda: module(ad.ones(4, 2, 2)), ValueError, r"\(4, 2, 2\); it must be \(N, L, I\) or \(L, I\), with I = 3"),
         (lambda: module(ad.ones(3)), ValueError, r"LSTM: the input has shape \(3,\)"),
-        (lambda: module(ad.ones(4, 0, 3)), ValueError, "without any step"),
+        (lambda: module(ad.ones(4, 0, 3)), ValueError, "at least one step"),
         (lambda: module(x, x), TypeError, "pair"),
         (lambda: module(x, (ad.ones(1, 2, 5), ad.ones(1, 4, 5))), ValueError, r"h_0 has shape \(1, 2, 5\).*\(1, 4, 5\)"),
         (lambda: module(x, (ad.ones(1, 4, 5), ad.ones(4, 5))), ValueError, r"c_0 has shape \(4, 5\).*\(1, 4, 5\)"),
