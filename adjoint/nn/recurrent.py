@@ -265,10 +265,10 @@ class RNN(_Recurrent):
         bias: whether there are ``bias_ih`` and ``bias_hh``.
         batch_first: whether input and output are (N, L, …) instead of (L, N, …); the states are not affected.
         dropout: the probability of dropping an element between two layers in training.
-        bidirectional: whether each layer also runs from the last step to the first, with weights of its own, ending in ``_reverse``.
+        bidirectional: whether each layer also runs backward over the steps, with weights of its own, ending in ``_reverse``.
 
-    Called with an input (L, N, I) or (L, I) and initial states (layers times directions, N, H), 0 if None, it returns the last layer's
-    states (L, N, directions times H), and all layers' states after the last step. A packed sequence
+    Called with an input (L, N, I) or (L, I) and initial states (layers times directions, N, H), 0 if None, it returns the
+    last layer's states (L, N, directions times H), and all layers' states after the last step. A packed sequence
     (:mod:`adjoint.nn.utils.rnn`) gives a packed one. Parameters start uniform within ±1/sqrt(H), as in PyTorch.
 
     Raises ``ValueError`` if a shape or an argument does not match.
