@@ -1,4 +1,4 @@
-"""Modules made of modules or parameters: ``Sequential``, and lists and dicts of them."""
+"""Containers: ``Sequential``, and lists and dicts of modules or parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequen
 
 
 class _Holder(Module):
-    """Children of one kind: modules, or parameters."""
+    """A container of children of one kind: modules or parameters."""
 
     _kind: type = Module
 
@@ -30,17 +30,17 @@ class _Holder(Module):
 
 
 class _OfParameters(_Holder):
-    """Children that are parameters; tensors become such."""
+    """A container of parameters; tensors become parameters."""
 
     _kind = Parameter
 
     def _put(self, name: str, value: Any) -> None:
         if not isinstance(value, Tensor):
-            raise TypeError(f"{type(self).__name__}: holds parameters, not {type(value).__name__}")
+            raise TypeError(f"{type(self).__name__}: a value must be a tensor, not {type(value).__name__}")
         self.register_parameter(name, value if isinstance(value, Parameter) else Parameter(value, value.dtype.is_floating_point))
 
     def __repr__(self) -> str:
-        """As PyTorch prints it: what kind of tensor each is."""
+        """Each parameter's dtype and size, as PyTorch prints them."""
         parts = []
         for name, p in self._children().items():
             size = "x".join(map(str, p.shape))
@@ -49,7 +49,7 @@ class _OfParameters(_Holder):
 
 
 class _Ordered(_Holder):
-    """Children in order, named by their number unless they were given names."""
+    """Children in order, named by their index unless they have names."""
 
     def _renumber(self, modules: Iterable[Any]) -> None:
         modules = list(modules)
@@ -60,7 +60,9 @@ class _Ordered(_Holder):
     def _name(self, index: int) -> str:
         names = list(self._children())
         if not -len(names) <= index < len(names):
-            raise IndexError(f"{type(self).__name__}: there is no {self._kind.__name__.lower()} {index} among {len(names)}")
+            raise IndexError(
+                f"{type(self).__name__}: no {self._kind.__name__.lower()} {index} among {len(names)}: the index is out of range"
+            )
         return names[index]
 
     def __iter__(self) -> Iterator[Any]:
@@ -87,19 +89,19 @@ class _Ordered(_Holder):
         return self.extend(modules)
 
     def append(self, module: Any) -> Self:
-        """Put one at the end."""
+        """Append a child."""
         self._put(str(len(self)), module)
         return self
 
     def extend(self, modules: Iterable[Any]) -> Self:
-        """Put several at the end, in order."""
+        """Append several children, in order."""
         for module in list(modules):
             self.append(module)
         return self
 
     @reads_numbers
     def insert(self, index: int, module: Any) -> Self:
-        """Put one before the one at ``index``."""
+        """Insert a child before the one at ``index``."""
         modules = list(self)
         modules.insert(index, module)
         self._renumber(modules)
@@ -107,14 +109,14 @@ class _Ordered(_Holder):
 
     @reads_numbers
     def pop(self, index: int = -1) -> Any:
-        """Remove what is at ``index``, and return it."""
+        """Remove the child at ``index``, and return it."""
         module = self[index]
         del self[index]
         return module
 
 
 class Sequential(_Ordered):
-    """Modules applied one after the other, given as arguments or as one dict of names and modules.
+    """Modules applied in sequence, given as arguments or as one dict of names and modules.
 
     >>> from adjoint import nn
     >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -146,7 +148,7 @@ class Sequential(_Ordered):
 
 
 class ModuleList(_Ordered):
-    """A list of modules, whose parameters are the owner's; it computes nothing itself."""
+    """A list of ``modules``, whose parameters belong to the owner; it has no ``forward``."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
@@ -156,7 +158,7 @@ class ModuleList(_Ordered):
         return ModuleList([*self, *other])
 
     def __repr__(self) -> str:
-        """As PyTorch prints it: equal neighbours on one line, ``(0-2): 3 x Linear(…)``."""
+        """As in PyTorch, with equal neighbours on one line: ``(0-2): 3 x Linear(…)``."""
         parts, start = [], 0
         for text, alike in groupby(map(repr, self)):
             n = len(list(alike))
@@ -184,38 +186,38 @@ class _Named(_Holder):
         return name in self._children()
 
     def keys(self) -> Iterable[str]:
-        """The names."""
+        """The names of the children."""
         return self._children().keys()
 
     def values(self) -> Iterable[Any]:
-        """What the names stand for."""
+        """The children."""
         return self._children().values()
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """Names, and what they stand for."""
+        """The names and the children."""
         return self._children().items()
 
     def update(self, named: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        """Add by name, replacing those of the same names."""
+        """Add children from ``named``, a mapping or pairs, replacing those of the same names."""
         for name, value in named.items() if isinstance(named, Mapping) else named:
             self[name] = value
 
     def pop(self, name: str) -> Any:
-        """Remove what is called ``name``, and return it."""
+        """Remove the child called ``name``, and return it."""
         value = self[name]
         delattr(self, name)
         return value
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove all children."""
         for name in self._children():
             delattr(self, name)
 
 
 class ModuleDict(_Named):
-    """A dict of modules, whose parameters are the owner's; it computes nothing itself.
+    """A dict of ``modules``, whose parameters belong to the owner; it has no ``forward``.
 
-    Raises ``KeyError`` on a name that is empty, has a dot, or is one of the dict's own attributes.
+    Raises ``KeyError`` on a name that is empty, contains a dot, or is one of the dict's own attributes.
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
@@ -225,9 +227,9 @@ class ModuleDict(_Named):
 
 
 class ParameterList(_OfParameters, _Ordered):
-    """A list of parameters, which are the owner's; a tensor becomes one, by its own memory. It computes nothing itself.
+    """A list of parameters, which belong to the owner; a tensor in ``values`` becomes one that shares its memory.
 
-    Raises ``TypeError`` on what is no tensor.
+    Raises ``TypeError`` on anything but tensors.
 
     >>> import adjoint as ad
     >>> from adjoint import nn
@@ -244,9 +246,9 @@ class ParameterList(_OfParameters, _Ordered):
 
 
 class ParameterDict(_OfParameters, _Named):
-    """A dict of parameters, which are the owner's; a tensor becomes one, by its own memory. It computes nothing itself.
+    """A dict of ``parameters``, which belong to the owner; a tensor becomes one that shares its memory.
 
-    Raises ``TypeError`` on what is no tensor, ``KeyError`` on a name that is empty, has a dot, or is one of the dict's own
+    Raises ``TypeError`` on anything but tensors, ``KeyError`` on a name that is empty, contains a dot, or is one of the dict's own
     attributes.
     """
 

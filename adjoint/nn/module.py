@@ -1,8 +1,7 @@
-"""``Module``: a function with parameters; it knows its parts, its state and how to print itself.
+"""``Module``: the base of layers, losses and models: parameters, buffers, children, state, hooks and printing.
 
-A module's parameters, buffers and children are its attributes, and nothing else: there is no second list to keep in step. What
-an attribute is, its value tells (a :class:`Parameter`, a :class:`Module`); only the names of buffers are noted, since any
-tensor can be one.
+Parameters, buffers and children are the module's attributes; no second list is kept. An attribute's type says what it is (a
+:class:`Parameter`, a :class:`Module`); only the names of buffers are stored, since any tensor can be one.
 """
 
 from __future__ import annotations
@@ -15,23 +14,22 @@ from ..autograd import Tensor, no_grad
 from ..autograd.arguments import destination, reads_numbers
 from ..autograd.creation import as_tensor
 from ..autograd.modes import state
+from ..autograd.tensor import RemovableHandle
 from ..backends import as_dtype
 from ..capture.recording import watch
 from .parameter import Parameter
 
 __all__ = ["Module"]
 
-#: Methods that a package above this one gives to all modules, which is imported when one of them is first asked for.
-ADDED = {
-    "adjoint.train": (
-        "compile", "fit", "evaluate", "predict", "predict_classes", "train_step", "test_step", "summary", "get_weights",
-        "set_weights", "save", "load",
-    ),
-}  # fmt: skip
+#: Methods that ``adjoint.train``, which is above this package, sets on :class:`Module`; the first use of one imports it.
+METHODS_OF_TRAIN = (
+    "compile", "fit", "evaluate", "predict", "predict_classes", "train_step", "test_step", "summary", "get_weights",
+    "set_weights", "save", "load",
+)  # fmt: skip
 
 
 class IncompatibleKeys(NamedTuple):
-    """What :meth:`Module.load_state_dict` found on one side only."""
+    """The names that :meth:`Module.load_state_dict` found in only one of the module and the state."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -42,28 +40,11 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class RemovableHandle:
-    """Removes a hook: by :meth:`remove`, or at the end of a ``with`` block."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self) -> None:
-        """Take the hook away; a second call does nothing."""
-        self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-
 class Module:
-    """The base of all layers, losses and models: subclass it, set parts as attributes and define ``forward``.
+    """Base class of layers, losses and models: subclass it, assign parameters and children as attributes, and define ``forward``.
 
     Attributes:
-        training: whether it is being trained (see :meth:`train`); Dropout and its like behave otherwise when it is not.
+        training: whether the module is in training mode (see :meth:`train`), which dropout and normalization depend on.
 
     >>> import adjoint as ad
     >>> class Scale(Module):
@@ -99,8 +80,8 @@ class Module:
     _hooks: list[Any] | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; call the module itself, which runs its hooks too."""
-        raise NotImplementedError(f"{type(self).__name__}: a module defines forward(self, …), and this one does not")
+        """Compute the module's output; call the module itself, which also runs its hooks."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(self, …)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._pre_hooks or self._hooks:
@@ -110,12 +91,12 @@ class Module:
     # --- parts ---------------------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__.get(name)
-        if isinstance(held, (Module, Parameter)) and value is not None:
-            kind = Parameter if isinstance(held, Parameter) else Module
+        current = self.__dict__.get(name)
+        if isinstance(current, (Module, Parameter)) and value is not None:
+            kind = Parameter if isinstance(current, Parameter) else Module
             if not isinstance(value, kind):
                 raise TypeError(
-                    f"{type(self).__name__}: '{name}' is a {kind.__name__} and can not become a {type(value).__name__}; assign a "
+                    f"{type(self).__name__}: '{name}' is a {kind.__name__} and cannot become a {type(value).__name__}; assign a "
                     f"{kind.__name__} or None, del it first, or write a parameter's values with .copy_() under no_grad()"
                 )
         elif name in self._buffers and not (value is None or isinstance(value, Tensor)):
@@ -133,28 +114,33 @@ class Module:
 
     def _register(self, kind: str, name: str, value: Any) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"{kind}: a name is a string, not {type(name).__name__}")
+            raise TypeError(f"{kind}: the name must be a string, not {type(name).__name__}")
         if not name or "." in name:
-            raise KeyError(f"{kind}: a name can not be empty or have a '.' in it, as {name!r}")
-        held = self.__dict__.get(name)
-        if self._is_known(name) and not isinstance(held, (Parameter, Module)) and name not in self._buffers:
-            raise KeyError(f"{kind}: {type(self).__name__} has an attribute '{name}' already")
+            raise KeyError(f"{kind}: the name must not be empty or contain '.', as {name!r}")
+        replaceable = isinstance(self.__dict__.get(name), (Parameter, Module)) or name in self._buffers
+        hidden = name in METHODS_OF_TRAIN and name not in vars(self)  # a part may have the name of one
+        if hasattr(self, name) and not replaceable and not hidden:
+            raise KeyError(f"{kind}: {type(self).__name__} already has an attribute '{name}'")
         object.__setattr__(self, name, value)
 
-    def _is_known(self, name: str) -> bool:
-        """Whether it is an attribute already, but for the words of others that a part may well be called by."""
-        return hasattr(self, name) and (name in vars(self) or not any(name in names for names in ADDED.values()))
-
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Set the attribute ``name`` to a parameter, or to None where the module does without it."""
+        """Set attribute ``name`` to the parameter ``param``, or to None.
+
+        Raises ``TypeError`` on another kind of value, ``KeyError`` on a name that is taken.
+        """
         if not (param is None or isinstance(param, Parameter)):
             raise TypeError(f"register_parameter: '{name}' must be a Parameter or None, not {type(param).__name__}")
         self._register("register_parameter", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Set the attribute ``name`` to a tensor that is part of the state but not learned.
+        """Set an attribute to a tensor that is part of the module's state but not trainable; it moves with the module.
 
-        It moves with the module, and is in :meth:`state_dict` where it is ``persistent``.
+        Args:
+            name: the attribute's name.
+            tensor: the tensor, or None.
+            persistent: whether :meth:`state_dict` includes it.
+
+        Raises ``TypeError`` on another kind of value, ``KeyError`` on a name that is taken.
         """
         if not (tensor is None or isinstance(tensor, Tensor)):
             raise TypeError(f"register_buffer: '{name}' must be a tensor or None, not {type(tensor).__name__}")
@@ -162,7 +148,10 @@ class Module:
         object.__setattr__(self, "_buffers", self._buffers | {name: persistent})
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Set the attribute ``name`` to a child module, by a name that need not be a Python identifier."""
+        """Set attribute ``name``, which need not be a Python identifier, to the child ``module``, or to None.
+
+        Raises ``TypeError`` on another kind of value, ``KeyError`` on a name that is taken.
+        """
         if not (module is None or isinstance(module, Module)):
             raise TypeError(f"add_module: '{name}' must be a Module or None, not {type(module).__name__}")
         self._register("add_module", name, module)
@@ -184,7 +173,14 @@ class Module:
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """The module itself and all below it, with their names such as ``"encoder.0"``; shared ones once.
+        """The module itself and all below it, with names such as ``"encoder.0"``.
+
+        Args:
+            memo: modules to skip; visited ones are added.
+            prefix: precedes each name.
+            remove_duplicate: whether to return shared modules only once.
+
+        Returns an iterator of (name, module).
 
         >>> from adjoint import nn
         >>> [name for name, _ in nn.Sequential(nn.Linear(1, 2), nn.ReLU()).named_modules()]
@@ -207,7 +203,7 @@ class Module:
     def _named_tensors(
         self, chosen: Callable[[Module], dict[str, Any]], prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
-        """The tensors that ``chosen`` gives of each module, with their full names."""
+        """The tensors that ``chosen`` returns for each module, with their full names."""
         seen: set[int] = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else iter([(prefix, self)])
         for path, module in modules:
@@ -220,36 +216,54 @@ class Module:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """Each parameter once, with its name such as ``"0.weight"``; with ``recurse`` those of all modules below too."""
+        """The parameters with names such as ``"0.weight"``.
+
+        Args:
+            prefix: precedes each name.
+            recurse: whether to include the modules below.
+            remove_duplicate: whether to return shared tensors only once.
+
+        Returns an iterator of (name, tensor).
+        """
         return self._named_tensors(_parameters_of, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Each parameter once, as an optimizer takes them."""
+        """The parameters, each once; with ``recurse`` also those of the modules below."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Each buffer once, with its name."""
+        """The buffers with names such as ``"1.running_mean"``.
+
+        Args:
+            prefix: precedes each name.
+            recurse: whether to include the modules below.
+            remove_duplicate: whether to return shared tensors only once.
+
+        Returns an iterator of (name, tensor).
+        """
         return self._named_tensors(_buffers_of, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Each buffer once."""
+        """The buffers, each once; with ``recurse`` also those of the modules below."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> Module:
-        """The module called ``target``, such as ``"encoder.0"``. Raises ``AttributeError`` where there is none."""
+        """The module called ``target``, such as ``"encoder.0"``. Raises ``AttributeError`` if there is none."""
         module: Any = self
         for name in target.split(".") if target else ():
             child = module.__dict__.get(name)
             if not isinstance(child, Module):
                 raise AttributeError(f"get_submodule: {type(module).__name__} has no module '{name}' (of '{target}')")
             module = child
-        found: Module = module
-        return found
+        submodule: Module = module
+        return submodule
 
     # --- state ---------------------------------------------------------------------------------------------------------------
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
         """All parameters and persistent buffers by name, sharing their memory; detached unless ``keep_vars``.
+
+        ``prefix`` precedes each name.
 
         >>> from adjoint import nn
         >>> {name: value.shape for name, value in nn.Linear(2, 3).state_dict().items()}
@@ -259,37 +273,37 @@ class Module:
         return state if keep_vars else {name: tensor.detach() for name, tensor in state.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into parameters and buffers of the same names, converting device and dtype.
+        """Copy tensors or arrays from ``state_dict`` to the parameters and buffers of the same names, converting device and dtype.
 
-        Values are tensors or arrays. Names on one side only are returned; where ``strict`` they are an error instead. All
-        names and shapes are checked before anything is written, so a load that fails changes nothing.
+        All names and shapes are checked before anything is written. Returns the names that only one side has; with ``strict`` they
+        are errors.
 
         Raises:
             RuntimeError: a shape differs, or ``strict`` and names differ; it lists every mismatch.
-            TypeError: ``state_dict`` is no mapping, or a value no tensor or array.
+            TypeError: ``state_dict`` is not a mapping, or a value not a tensor or array.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict: takes a dict of tensors by name, not {type(state_dict).__name__}")
+            raise TypeError(f"load_state_dict: the state must be a dict of tensors by name, not {type(state_dict).__name__}")
         own = self.state_dict(keep_vars=True)
-        found = IncompatibleKeys([n for n in own if n not in state_dict], [n for n in state_dict if n not in own])
-        values = {name: as_tensor(state_dict[name], device=held.backend) for name, held in own.items() if name in state_dict}
-        wrong = [
+        keys = IncompatibleKeys([n for n in own if n not in state_dict], [n for n in state_dict if n not in own])
+        values = {name: as_tensor(state_dict[name], device=tensor.backend) for name, tensor in own.items() if name in state_dict}
+        errors = [
             f"'{name}' has shape {value.shape} in the state and {own[name].shape} in the module"
             for name, value in values.items()
             if value.shape != own[name].shape
         ]
         if strict:
-            wrong = [f"'{n}' is missing" for n in found.missing_keys] + [f"'{n}' is unknown" for n in found.unexpected_keys] + wrong
-        if wrong:
-            lines = "\n  ".join(wrong)
+            errors = [f"'{n}' is missing" for n in keys.missing_keys] + [f"'{n}' is unknown" for n in keys.unexpected_keys] + errors
+        if errors:
+            lines = "\n  ".join(errors)
             raise RuntimeError(f"load_state_dict: the state does not fit {type(self).__name__}, nothing was loaded:\n  {lines}")
         with no_grad():
             for name, value in values.items():
                 own[name].copy_(value)
-        return found
+        return keys
 
     def _apply(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """Replace every parameter's values, its gradient and every buffer by what ``change`` makes of them."""
+        """Replace every parameter's values, its gradient and every buffer by the result of ``change``."""
         for module in self.modules():
             for parameter in _parameters_of(module).values():
                 changed = change(parameter.data)
@@ -302,43 +316,46 @@ class Module:
         return self
 
     def to(self, *target: Any, device: Any = None, dtype: Any = None) -> Self:
-        """Move to a device, convert floating-point parameters and buffers to a dtype, or both; as :meth:`Tensor.to`, in place."""
+        """Move to a device, convert floating-point parameters and buffers to a dtype, or both: :meth:`Tensor.to` in place.
+
+        Raises ``TypeError`` on a dtype that is not floating-point.
+        """
         device, dtype = destination(target, device, dtype)
         if dtype is not None and as_dtype(dtype).kind != "float":
-            raise TypeError(f"{type(self).__name__}.to: parameters are floating-point numbers, they can not become {dtype}")
+            raise TypeError(f"{type(self).__name__}.to: parameters must be floating-point, not {dtype}")
         return self._apply(lambda x: x.to(device=device, dtype=dtype if x.dtype.kind == "float" else None))
 
     def float(self) -> Self:
-        """To float32."""
+        """Convert floating-point parameters and buffers to float32."""
         return self.to(dtype="float32")
 
     def double(self) -> Self:
-        """To float64."""
+        """Convert floating-point parameters and buffers to float64."""
         return self.to(dtype="float64")
 
     def half(self) -> Self:
-        """To float16."""
+        """Convert floating-point parameters and buffers to float16."""
         return self.to(dtype="float16")
 
     def cpu(self) -> Self:
-        """To the CPU."""
+        """Move to the CPU."""
         return self.to(device="cpu")
 
     @reads_numbers
     def cuda(self, device: int | None = None) -> Self:
-        """To the GPU."""
+        """Move to the GPU number ``device``, or to the current one."""
         return self.to(device="cuda" if device is None else f"cuda:{device}")
 
     def train(self, mode: bool = True) -> Self:
-        """Set :attr:`training` here and in all modules below."""
+        """Set :attr:`training` to ``mode`` in this module and all below. Raises ``ValueError`` unless it is True or False."""
         if not isinstance(mode, bool):
-            raise ValueError(f"train: mode is True or False, not {mode!r}")
+            raise ValueError(f"train: mode must be True or False, not {mode!r}")
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """``train(False)``."""
+        """Set :attr:`training` to False: ``train(False)``."""
         return self.train(False)
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
@@ -349,13 +366,13 @@ class Module:
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Learn the parameters, or freeze them."""
+        """Set every parameter's ``requires_grad``; False freezes the module."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters, or set them to zero."""
+        """Set every parameter's ``grad`` to None, or to zeros unless ``set_to_none``."""
         for parameter in self.parameters():
             if set_to_none or parameter.grad is None:
                 parameter.grad = None
@@ -367,9 +384,12 @@ class Module:
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before each ``forward``; what it returns, if not None, replaces the arguments.
+        """Register a function to call before each ``forward``; the result has a method ``remove``.
 
-        ``with_kwargs``: ``hook(module, args, kwargs)``, which returns None or the pair of both. ``prepend``: before other hooks.
+        Args:
+            hook: ``hook(module, args)``; its result, if not None, replaces the arguments.
+            prepend: whether to run it before the hooks registered so far.
+            with_kwargs: whether to call ``hook(module, args, kwargs)`` instead, which returns None or both.
         """
         if self._pre_hooks is None:
             self._pre_hooks = []
@@ -378,9 +398,12 @@ class Module:
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after each ``forward``; what it returns, if not None, replaces the output.
+        """Register a function to call after each ``forward``; the result has a method ``remove``.
 
-        ``with_kwargs``: ``hook(module, args, kwargs, output)``. ``prepend``: before the other hooks.
+        Args:
+            hook: ``hook(module, args, output)``; its result, if not None, replaces the output.
+            prepend: whether to run it before the hooks registered so far.
+            with_kwargs: whether to call ``hook(module, args, kwargs, output)`` instead.
         """
         if self._hooks is None:
             self._hooks = []
@@ -402,7 +425,7 @@ class Module:
     # --- printing ------------------------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
-        """What stands in the brackets when the module is printed; empty unless a subclass says more."""
+        """The text in the brackets of ``repr``; empty unless a subclass overrides it."""
         return ""
 
     def __repr__(self) -> str:
@@ -411,7 +434,7 @@ class Module:
         return _bracketed(type(self).__name__, extra.split("\n") if extra else [], parts)
 
     def _printed(self) -> Iterator[tuple[str, Module]]:
-        """The children as they are printed, shared ones as often as they are named."""
+        """The children to print, shared ones each time."""
         return ((name, value) for name, value in self.__dict__.items() if isinstance(value, Module))
 
 
@@ -447,17 +470,16 @@ def _bracketed(name: str, extra: list[str], parts: list[str]) -> str:
     return f"{name}(\n  " + "\n  ".join(extra + parts) + "\n)"
 
 
-class _Added:
-    """Stands for a method of :data:`ADDED` until the package that it comes from is imported, which puts it here."""
+class _MethodOfTrain:
+    """A method that importing ``adjoint.train`` replaces on :class:`Module`."""
 
-    def __init__(self, package: str, name: str) -> None:
-        self.package, self.name = package, name
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def __get__(self, instance: Module | None, owner: type[Module]) -> Any:
-        import_module(self.package)
+        import_module("adjoint.train")
         return vars(Module)[self.name].__get__(instance, owner)
 
 
-for _package, _names in ADDED.items():
-    for _name in _names:
-        setattr(Module, _name, _Added(_package, _name))
+for _name in METHODS_OF_TRAIN:
+    setattr(Module, _name, _MethodOfTrain(_name))

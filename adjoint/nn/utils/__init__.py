@@ -1,4 +1,4 @@
-"""``torch.nn.utils``: clipping gradients, by their common norm or each element by its size; parameters as one vector; ``rnn``."""
+"""``torch.nn.utils``: gradient clipping by norm or by value, parameters as one vector, and ``rnn``."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from . import rnn as rnn
 
 
 def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    every = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad for p in every if p.grad is not None]
+    tensors = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in tensors if p.grad is not None]
 
 
 @reads_numbers
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float | str = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """Scale all gradients, in place, by ``min(1, max_norm / (norm + 1e-6))``; Pascanu, Mikolov and Bengio (2013).
+    """Scale all gradients, in place, by ``min(1, max_norm / (norm + 1e-6))``. Pascanu, Mikolov and Bengio (2013).
 
     Args:
-        parameters: the tensors whose ``grad`` is clipped; those without one are passed over.
-        max_norm: the largest norm left.
+        parameters: the tensors whose ``grad`` to clip; those without one are skipped.
+        max_norm: the largest norm after clipping.
         norm_type: the order of the norm of all gradients as one vector; ``inf`` for the largest absolute value.
-        error_if_nonfinite: raise ``RuntimeError`` where that norm is NaN or infinite, before any gradient is changed.
+        error_if_nonfinite: whether to raise ``RuntimeError``, before any gradient changes, if that norm is NaN or infinite.
 
-    Returns the norm as it was, a 0-d tensor. Raises ``ValueError`` where ``norm_type`` is not above 0.
+    Returns the norm before clipping, 0-d. Raises ``ValueError`` if ``norm_type`` is not above 0.
     """
     gradients, order = _with_gradient(parameters), float(norm_type)
     if order <= 0:
@@ -43,8 +43,8 @@ def clip_grad_norm_(
         total = _norm(gradients, order)
         if error_if_nonfinite and not home.truth(f.isfinite(total)._array):
             raise RuntimeError(
-                f"clip_grad_norm_: the gradients' norm of order {order} is {home.scalar_for_message(total._array)}, by which they "
-                "can not be scaled; error_if_nonfinite=False scales them all the same"
+                f"clip_grad_norm_: the gradients' norm of order {order} is {home.scalar_for_message(total._array)}; pass "
+                "error_if_nonfinite=False to scale them nevertheless"
             )
         factor = f.clamp(max_norm / (total + 1e-6), max=1.0)
         for g in gradients:
@@ -57,7 +57,7 @@ def clip_grad_norm_(
 
 
 def _norm(gradients: list[Tensor], order: float) -> Tensor:
-    """The norm of all gradients as one vector, on the first one's device, at any scale: that of the norms of each."""
+    """The norm of all gradients as one vector, on the first one's device: the norm of their norms, so that no scale overflows."""
     home, total = gradients[0].backend, None
     for g in gradients:
         xp, x = g.backend.xp, wide(g.backend.xp, g._array)
@@ -83,21 +83,21 @@ def _norm(gradients: list[Tensor], order: float) -> Tensor:
 
 @reads_numbers
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clamp every element of every gradient, in place, to the range from ``-clip_value`` to ``clip_value``."""
+    """Clamp every element of every gradient, in place, to [-``clip_value``, ``clip_value``]."""
     with no_grad():
         for g in _with_gradient(parameters):
             g.clamp_(-float(clip_value), float(clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of the parameters, one after the other, as one vector, through which the gradient passes."""
+    """Concatenate the elements of all ``parameters`` to one vector, differentiably."""
     return f.concat([f.reshape(p, -1) for p in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Write the elements of the vector into the parameters, one after the other, in place; no gradient passes.
+    """Write the elements of ``vec`` to the ``parameters``, in order and in place, without recording it.
 
-    Raises ``ValueError``, before anything is written, where ``vec`` is no vector of as many elements.
+    Raises ``ValueError``, before anything is written, unless ``vec`` is a vector of as many elements.
     """
     parameters = list(parameters)
     total = sum(p.numel() for p in parameters)
