@@ -140,13 +140,14 @@ def binary_cross_entropy_with_logits(output: Tensor, target: Tensor) -> Tensor:
 
 #: The losses by name.
 LOSSES: dict[str, Loss] = {
-    loss.__name__: loss
-    for loss in (
-        mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh,
-        categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kl_divergence, poisson, hinge,
-        squared_hinge, cross_entropy, binary_cross_entropy_with_logits,
-    )
-} | {
+    **{
+        loss.__name__: loss
+        for loss in (
+            mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, huber,
+            log_cosh, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kl_divergence, poisson,
+            hinge, squared_hinge, cross_entropy, binary_cross_entropy_with_logits,
+        )
+    },
     "mse": mean_squared_error, "mae": mean_absolute_error, "mape": mean_absolute_percentage_error,
     "msle": mean_squared_logarithmic_error,
 }  # fmt: skip
