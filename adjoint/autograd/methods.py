@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import backends
@@ -37,10 +36,10 @@ Float: TypeAlias = float
 def in_place(function: Any) -> Any:
     """The method that writes what ``function`` returns for a tensor into that tensor: ``exp_`` from ``exp``."""
     name = f"{function.__name__}_"
+    composed = not isinstance(getattr(function, "__wrapped__", None), Primitive)  # _write keeps values for the last operation alone
 
     def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        composed = state.recording and not isinstance(function, Primitive)  # _write keeps values for the last operation alone
-        recorded = composed and any(getattr(a, "_requires_grad", False) for a in (self, *args))
+        recorded = composed and state.recording and any(getattr(a, "_requires_grad", False) for a in (self, *args))
         return self._write(function(f.clone(self) if recorded else self, *args, **kwargs), name)
 
     write.__name__, write.__doc__ = name, f""":func:`{function.__name__}`, in place."""
@@ -508,6 +507,4 @@ def _comparable(other: object) -> Any:
 _OF_THE_CLASS = {"__module__", "__dict__", "__weakref__", "__doc__"}
 for _name, _method in vars(Methods).items():
     if _name not in _OF_THE_CLASS:
-        # A primitive's call is a plain function, which binds faster than the primitive.
-        plain = isinstance(_method, Primitive) and isinstance(_method.call, FunctionType)
-        setattr(Tensor, _name, _method.call if plain else _method)
+        setattr(Tensor, _name, _method.call if isinstance(_method, Primitive) else _method)

@@ -14,20 +14,25 @@
 A kernel takes the namespace, then its inputs by position and its parameters by keyword. A rule's parameter names say what it
 needs: ``g`` (the cotangent of the output), ``out``, ``xp``, any input or parameter by name, or an input's shape as
 ``x_shape``. Only what a rule that will run names is kept alive. A joint rule may also ask for ``wanted``, the names of the inputs
-whose cotangents will be used, and return None for others; and where the kernel returns a tuple beside its output, for that as
-``kept``. A rule returns the cotangent in the output's broadcast shape
-and any dtype; summing it to the input's shape and casting it to the input's dtype is done here, once for all rules.
+whose cotangents will be used, and return None for others; and if the kernel returns a tuple beside its output, for that as
+``kept``. A rule returns the cotangent in the output's broadcast shape and any dtype: ``broadcasting.py`` sums it to the input's
+shape and casts it to the input's dtype, once for all rules.
+
+A call takes one of two paths. :meth:`Primitive.call_in_full` handles everything. The fast path is a function generated for each
+primitive: straight-line code for tensors of one backend and dtype, which calls the full path in all other cases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from types import FunctionType, MethodType
 from typing import Any, overload
 
 from .. import backends
 from ..backends import Array, Backend, dtypes
+from ..codegen import compile_function
 from ..errors import BackendError
 from .graph import Node, differentiable, record
 from .modes import state
@@ -81,13 +86,7 @@ class Primitive:
         self.rules: dict[int, Rule] = {}
         self.joint: Rule | None = None
         self._plans: dict[int, Plan] = {}
-        self._straight: list[Plan | None] = [None] * 4  # those of one and of two inputs, where they are found sooner
-        self.call = self._call
-        if not (self.variadic or moves) and self.inputs:
-            plain = not (self.parameters or views or keeps or wide) and len(self.inputs) <= 2
-            self.call = {1: _of_one, 2: _of_two}[len(self.inputs)](self) if plain else _of_several(self)
-        if self.call.__name__ == "call":
-            self.call.__name__, self.call.__qualname__, self.call.__doc__ = self.name, self.name, self.__doc__
+        self.call = fast_path(self) if self.inputs and not self.variadic else self.call_in_full
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.inputs, *self.parameters))})>"
@@ -95,6 +94,18 @@ class Primitive:
     def __get__(self, tensor: Any, owner: Any = None) -> Callable[..., Any]:
         """As a method: ``Tensor.exp = exp``."""
         return self if tensor is None else MethodType(self.call, tensor)
+
+    def __getattr__(self, name: str) -> Any:
+        """The signature of a call, without the kernel's ``xp``, which ``inspect`` and ``help`` ask for."""
+        if name != "__signature__":
+            raise AttributeError(f"a primitive has no attribute '{name}'")
+        from inspect import Signature, signature
+
+        positional, _ = declared(self)
+        shown = [p.replace(annotation=p.empty) for p in list(signature(self.kernel).parameters.values())[1:]]
+        if not self.variadic:
+            shown = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.name in positional else p for p in shown]
+        return Signature(shown)
 
     # --- declaring ---
 
@@ -121,7 +132,6 @@ class Primitive:
         An input without a rule (an index, a condition) is refused where it requires a gradient.
         """
         self._plans.clear()
-        self._straight[:] = [None] * 4
         if joint is not None:
             self.joint = Rule(self, joint)
         for name, rule in rules.items():
@@ -132,13 +142,10 @@ class Primitive:
 
     def plan(self, mask: int) -> Plan:
         """What a call saves in which the inputs of the bits set in ``mask`` need a gradient, and how to pull back through it."""
-        made = self._plans.get(mask)
-        if made is None:
-            at = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
-            made = self._plans[mask] = Plan(self, at)
-            if mask < 4:
-                self._straight[mask] = made
-        return made
+        plan = self._plans.get(mask)
+        if plan is None:
+            plan = self._plans[mask] = Plan(self, tuple(i for i in range(mask.bit_length()) if mask >> i & 1))
+        return plan
 
     def name_of(self, i: int) -> str:
         """The name of input ``i``."""
@@ -149,15 +156,14 @@ class Primitive:
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         return self.call(*inputs, **params)
 
-    def _call(self, *inputs: Any, **params: Any) -> Any:
-        """The call in full: any number of inputs, tensors or what can be made one, of any dtypes, and parameters."""
-        if len(inputs) > len(self.inputs) and self.variadic is None:  # a parameter given by position
-            n = len(self.inputs)
-            if len(inputs) > n + len(self.parameters):
-                raise TypeError(f"{self.name}: {len(inputs)} arguments, and it takes {', '.join((*self.inputs, *self.parameters))}")
-            params |= zip(self.parameters, inputs[n:], strict=False)
-            inputs = inputs[:n]
-        if self.defaults and len(params) < len(self.parameters):
+    def call_in_full(self, *inputs: Any, **params: Any) -> Any:
+        """The full path: tensors, or what can become one, of any dtypes, and all parameters by keyword.
+
+        Raises:
+            TypeError: there is no input, or one that no tensor can hold.
+            BackendError: tensors are on different devices.
+        """
+        if len(params) < len(self.parameters):
             params = self.defaults | params
         if _written and state.recording:
             sync_views(self.name, inputs)
@@ -180,7 +186,7 @@ class Primitive:
             elif type(x) in _NUMBERS:
                 array, plain = x, False
             else:
-                return self._call(*(as_input(self.name, x) for x in inputs), **params)
+                return self.call_in_full(*(as_input(self.name, x) for x in inputs), **params)
             arrays.append(array)
             bit <<= 1
         if backend is None:
@@ -192,7 +198,7 @@ class Primitive:
         if self.promotes and not (plain and (not self.floating or mask or backend.dtypes[dtype].kind == "float")):
             arrays = self._promote(backend, arrays)
         if self.wide and any(hasattr(a, "dtype") and backend.dtypes[a.dtype] is dtypes.float16 for a in arrays):
-            return call_wide(self._call, inputs, params)
+            return call_wide(self.call_in_full, inputs, params)
         xp = backend.xp
         try:
             out = self.kernel(xp, *arrays, **params)
@@ -272,90 +278,32 @@ class Primitive:
         return BackendError(f"{self.name}: its tensors are on different devices, {' and '.join(found)}; move one with .to(device)")
 
 
-def _of_one(self: Primitive) -> Callable[..., Any]:
-    """:meth:`Primitive._call` of one input and no parameters, in a straight line where the input is a tensor of fitting dtype."""
-    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._straight
-
-    def call(x: Any) -> Any:
-        try:
-            array, backend, recorded = x._array, x.backend, x._requires_grad
-        except AttributeError:
-            return in_full(x)
-        if _written or (floating and not recorded and backend.dtypes[array.dtype].kind != "float"):
-            return in_full(x)
-        try:
-            out = kernel(backend.xp, array)
-        except _FAULTS as error:
-            raise self.explained(error, backend, (array,), {}) from error
-        if recorded and state.recording and differentiable:
-            plan = plans[1] or self.plan(1)
-            saved = (array,) if plan.whole else plan.save((array,), out, None) if plan.slots else ()
-            return result(out, backend, record(plan, (x._node or x,), saved, backend, out))
-        return Tensor(out, backend)
-
-    return call
+# --- the fast path -----------------------------------------------------------------------------------------------------------
 
 
-def _of_two(self: Primitive) -> Callable[..., Any]:
-    """The same of two inputs, where both are tensors of one fitting dtype, or one of them a Python number."""
-    kernel, floating, in_full, differentiable, plans = self.kernel, self.floating, self._call, self.differentiable, self._straight
-    takes_numbers = self.promotes is True
+def fast_path(primitive: Primitive) -> Callable[..., Any]:
+    """The call of a primitive with a fixed number of inputs, as a plain function of the inputs and parameters.
 
-    def call(x: Any, y: Any) -> Any:
-        of_x, of_y = type(x), type(y)
-        try:
-            if of_y is float or of_y is int:
-                a, b, backend, mask = x._array, float(y), x.backend, 1 if x._requires_grad else 0
-                if _written or not takes_numbers or not (mask or backend.dtypes[a.dtype].kind == "float"):
-                    return in_full(x, y)
-            elif of_x is float or of_x is int:
-                a, b, backend, mask = float(x), y._array, y.backend, 2 if y._requires_grad else 0
-                if _written or not takes_numbers or not (mask or backend.dtypes[b.dtype].kind == "float"):
-                    return in_full(x, y)
-            else:
-                a, b, backend = x._array, y._array, x.backend
-                if x._requires_grad:
-                    mask = 3 if y._requires_grad else 1
-                else:
-                    mask = 2 if y._requires_grad else 0
-                if _written or y.backend is not backend or a.dtype is not b.dtype:
-                    return in_full(x, y)
-                if floating and not mask and backend.dtypes[a.dtype].kind != "float":
-                    return in_full(x, y)
-        except AttributeError:
-            return in_full(x, y)
-        try:
-            out = kernel(backend.xp, a, b)
-        except _FAULTS as error:
-            raise self.explained(error, backend, (a, b), {}) from error
-        if mask and state.recording and differentiable:
-            plan = plans[mask] or self.plan(mask)
-            edges = (x._node or x, y._node or y) if mask == 3 else (x._node or x,) if mask == 1 else (y._node or y,)
-            saved = (a, b) if plan.whole else plan.save((a, b), out, None) if plan.slots else ()
-            return result(out, backend, record(plan, edges, saved, backend, out))
-        return Tensor(out, backend)
-
-    return call
-
-
-def _of_several(self: Primitive) -> Callable[..., Any]:
-    """The same of any number of inputs, those after the first tensors or numbers, and with parameters: as generated source.
-
-    It is generated when it is first called, since most programs call few primitives: until then the function only asks for it.
+    Its source is generated and compiled at its first call, since most programs call few primitives.
     """
-    found: dict[str, Any] = {
-        "_in_full": self._call, "_kernel": self.kernel, "_primitive": self, "_faults": _FAULTS, "_written": _written,
-        "_state": state, "_defaults": self.defaults, "_plans": self._plans, "_result": result, "_record": record,
-        "_half": dtypes.float16,
+    namespace: dict[str, Any] = {
+        "_full": primitive.call_in_full, "_kernel": primitive.kernel, "_primitive": primitive, "_plans": primitive._plans,
+        "_FAULTS": _FAULTS, "_written": _written, "_state": state, "_result": result, "_record": record,
+        "_float16": dtypes.float16, "_type": type, "_float": float, "_int": int, "__name__": __name__,
     }  # fmt: skip
 
     def compiled() -> Callable[..., Any]:
-        exec(_source_of_several(self), source_names := dict(found))
-        call.__code__ = source_names["call"].__code__
+        function = compile_function(fast_path_source(primitive), "call", dict(namespace), f"call of {primitive.name}")
+        call.__code__ = function.__code__.replace(co_name=primitive.name, co_qualname=primitive.name)
         return call
 
-    found["_compiled"] = compiled
-    call = FunctionType(_first_call.__code__, found, "call")
+    namespace["_compiled"] = compiled
+    call = FunctionType(_first_call.__code__, namespace, primitive.name)
+    call.__qualname__ = primitive.name
+    call.__module__, call.__doc__, call.__wrapped__ = primitive.__module__, primitive.__doc__, primitive  # type: ignore[attr-defined]
+    positional, by_keyword = declared(primitive)
+    call.__defaults__ = tuple([primitive.defaults[name] for name in positional if name in primitive.defaults])
+    call.__kwdefaults__ = {name: primitive.defaults[name] for name in by_keyword if name in primitive.defaults}
     return call
 
 
@@ -363,58 +311,101 @@ def _first_call(*args: Any, **kwargs: Any) -> Any:
     return _compiled()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
-def _source_of_several(self: Primitive) -> str:
-    """The source of that call. Its own names begin with an underscore, as no input's does."""
-    names, places = self.inputs, range(len(self.inputs))
-    promoted = places if self.promotes is True else [names.index(name) for name in self.promotes or ()]
-    with_params = bool(self.parameters or self.keeps)
-    given = ", ".join([*names, *(["*_more", "**_params"] if with_params else [])])
-    in_full, first = f"return _in_full({given})", names[0]
-    lines = [f"def call({given}):"]
-    if with_params:
-        lines.append(f"    if _more: {in_full}")
-    lines += ["    try:", f"        _a0, _backend, _mask = {first}._array, {first}.backend, 1 if {first}._requires_grad else 0"]
-    for i, name in enumerate(names[1:], 1):
-        lines += [
-            f"        if type({name}) is float or type({name}) is int: _a{i} = {f'float({name})' if i in promoted else name}",
-            "        else:",
-            f"            _a{i} = {name}._array",
-            f"            if {name}.backend is not _backend: {in_full}",
-            f"            if {name}._requires_grad: _mask |= {1 << i}",
-        ]
-        if i in promoted and i != promoted[0]:
-            lines.append(f"            if _a{i}.dtype is not _a{promoted[0]}.dtype: {in_full}")
-    lines.append(f"    except AttributeError: {in_full}")
-    single = " or not hasattr(_a0, '__setitem__')" if self.views else ""  # a NumPy scalar, of which there is no view
-    lines.append(f"    if _written{single}: {in_full}")
-    if self.promotes and (self.floating or len(names) > 1):
-        lines.append(f"    if not _mask and _backend.dtypes[_a{promoted[0]}.dtype].kind != 'float': {in_full}")
-    if self.wide:
-        lines.append(f"    if _backend.dtypes[_a{(*promoted, 0)[0]}.dtype] is _half: {in_full}")
-    if self.parameters and self.defaults:
-        lines.append(f"    if len(_params) < {len(self.parameters)}: _params = _defaults | _params")
-    arrays, params = ", ".join(f"_a{i}" for i in places), "_params" if with_params else "{}"
-    lines += [
-        f"    try: _out = _kernel(_backend.xp, {arrays}{', **_params' if self.parameters else ''})",
-        f"    except _faults as _error: raise _primitive.explained(_error, _backend, ({arrays},), {params}) from _error",
+def declared(primitive: Primitive) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parameters that can be given by position, and those behind a default that have none and all after them."""
+    names = primitive.parameters
+    optional = [name in primitive.defaults for name in names]
+    end = next((i for i, (before, here) in enumerate(pairwise(optional), 1) if before and not here), len(names))
+    return names[:end], names[end:]
+
+
+def fast_path_source(primitive: Primitive) -> str:
+    """The source of :func:`fast_path`. Its own names begin with an underscore, which no input's or parameter's does."""
+    inputs, parameters = primitive.inputs, primitive.parameters
+    positional, by_keyword = declared(primitive)
+    signature = [
+        *inputs,
+        *(name + "=None" * (name in primitive.defaults) for name in positional),
+        *(["*"] if by_keyword else []),
+        *(name + "=None" * (name in primitive.defaults) for name in by_keyword),
     ]
-    if self.keeps:
-        lines.append("    _out, _params['kept'] = _out")
-    if self.differentiable:
+    keywords = [f"{name}={name}" for name in parameters]
+    in_full = f"return _full({', '.join([*inputs, *keywords])})"
+    arrays = "".join(f"_a{i}, " for i in range(len(inputs)))
+    params = "{" + ", ".join(f"{name!r}: {name}" for name in parameters) + "}"
+    lines = [f"def call({', '.join(signature)}):", f"    if _written: {in_full}", "    try:"]
+    if len(inputs) == 2 and primitive.promotes is True:
         lines += [
-            "    if _mask and _state.recording:",
-            "        _plan = _plans.get(_mask) or _primitive.plan(_mask)",
-            f"        _saved = _plan.save(({arrays},), _out, {params}) if _plan.slots else ()",
-            f"        _edges = _plan.edges({', '.join(names)})",
-            "        _made = _result(_out, _backend, _record(_plan, _edges, _saved, _backend, _out))",
-            "    else: _made = _result(_out, _backend)",
+            f"        _of_first = _type({inputs[0]})",
+            "        if _of_first is _float or _of_first is _int:",
+            f"            _a0 = _float({inputs[0]})",
+            *_unpacking(primitive, 1, "            ", in_full),
+            "        else:",
+            *_unpacking(primitive, 0, "            ", in_full),
         ]
     else:
-        lines.append("    _made = _result(_out, _backend)")
-    if self.views:
-        lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_made, {first}, _a0, {params})")
-    lines.append("    return _made")
-    return "\n".join(lines)
+        lines += _unpacking(primitive, 0, "        ", in_full)
+    lines += [
+        f"    except AttributeError: {in_full}",
+        f"    try: _out = _kernel({', '.join(['_backend.xp, ' + arrays.rstrip(', '), *keywords])})",
+        f"    except _FAULTS as _error: raise _primitive.explained(_error, _backend, ({arrays}), {params}) from _error",
+    ]
+    if primitive.keeps or primitive.views:
+        lines.append(f"    _params = {params}")
+        params = "_params"
+    if primitive.keeps:
+        lines.append("    _out, _params['kept'] = _out")
+    if primitive.moves:
+        lines.append("    _backend = target")
+    if primitive.differentiable:
+        edges = f"_plan.edges({', '.join(inputs)})"
+        if len(inputs) <= 2:
+            first, last = (f"{name}._node or {name}" for name in (inputs[0], inputs[-1]))
+            edges = f"({first}, {last}) if _mask == 3 else ({first},) if _mask == 1 else ({last},)" if inputs[1:] else f"({first},)"
+        lines += [
+            "    _node = None",
+            "    if _mask and _state.recording:",
+            "        try: _plan = _plans[_mask]",
+            "        except KeyError: _plan = _primitive.plan(_mask)",
+            f"        _saved = ({arrays}) if _plan.whole else _plan.save(({arrays}), _out, {params}) if _plan.slots else ()",
+            f"        _node = _record(_plan, {edges}, _saved, _backend, _out)",
+        ]
+    tensor = f"_result(_out, _backend{', _node' if primitive.differentiable else ''})"
+    if primitive.views:
+        lines.append(f"    _tensor = {tensor}")
+        lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_tensor, {inputs[0]}, _a0, {params})")
+        tensor = "_tensor"
+    return "\n".join([*lines, f"    return {tensor}", ""])
+
+
+def _unpacking(primitive: Primitive, lead: int, indent: str, in_full: str) -> list[str]:
+    """Lines that set the arrays, the backend and the mask, where input ``lead`` is the first tensor; else call the full path."""
+    inputs = primitive.inputs
+    name = inputs[lead]
+    lines = [f"_a{lead}, _backend, _mask = {name}._array, {name}.backend, {1 << lead} if {name}._requires_grad else 0"]
+    promoted = range(len(inputs)) if primitive.promotes is True else [inputs.index(name) for name in primitive.promotes or ()]
+    typed = lead if lead in promoted else next(iter(promoted), 0)  # the input whose dtype all that promote must have
+    not_floating = f"_backend.dtypes[_a{typed}.dtype].kind != 'float'"
+    for i, name in enumerate(inputs[lead + 1 :], lead + 1):
+        tensor = [f"_a{i} = {name}._array", f"if {name}.backend is not _backend: {in_full}"]
+        if i in promoted and i != typed:
+            tensor.append(f"if _a{i}.dtype is not _a{typed}.dtype: {in_full}")
+        tensor.append(f"if {name}._requires_grad: _mask += {1 << i}")
+        if i == typed:
+            lines += tensor
+            continue
+        number = [f"_a{i} = _float({name})", f"if {not_floating}: {in_full}"] if i in promoted else [f"_a{i} = {name}"]
+        lines += [f"_of_{i} = _type({name})", f"if _of_{i} is _float or _of_{i} is _int:"]
+        lines += ["    " + line for line in number] + ["else:"] + ["    " + line for line in tensor]
+    if lead:  # the inputs before it are numbers
+        lines.append(f"if {not_floating}: {in_full}")
+    elif primitive.floating:
+        lines.append(f"if not _mask and {not_floating}: {in_full}")
+    if primitive.views:  # of a NumPy scalar there is no view
+        lines.append(f"if not hasattr(_a0, '__setitem__'): {in_full}")
+    if primitive.wide:
+        lines.append(f"if _backend.dtypes[_a{typed}.dtype] is _float16: {in_full}")
+    return [indent + line for line in lines]
 
 
 def _as_kind(number: bool | int | float, kind: str) -> bool | int | float:

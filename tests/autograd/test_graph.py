@@ -329,7 +329,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
     counts, found, sizes = [len(gc.get_objects())], [], []
     try:
         tracemalloc.start()
-        for _ in range(3):
+        for _ in range(6):  # NumPy's caches fill up for some hundred steps
             for _ in range(100):
                 step(weight, data)
             counts.append(len(gc.get_objects()))
@@ -339,7 +339,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
         tracemalloc.stop()
         gc.enable()
     assert max(counts) - counts[0] < 50
-    assert found == [0, 0, 0]
+    assert found == [0] * 6
     assert min(b - a for a, b in pairwise(sizes)) < 5_000, "the memory grows by less than 50 bytes a step"
 
 

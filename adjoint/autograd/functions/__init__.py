@@ -6,6 +6,7 @@ to before computing.
 """
 
 from ..arguments import take_axis_for_dim
+from ..primitive import Primitive
 from . import linalg, special
 from .arithmetic import (
     addcdiv,
@@ -326,3 +327,7 @@ from .statistics import (
 take_axis_for_dim(globals())
 for _module in (linalg, special):
     take_axis_for_dim(vars(_module))
+
+for _name, _function in list(globals().items()):
+    if isinstance(_function, Primitive):
+        globals()[_name] = _function.call  # a plain function, which help() and inspect can show
