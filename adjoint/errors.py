@@ -22,7 +22,7 @@ class FileFormatError(ValueError):
 
 
 class GraphError(RuntimeError):
-    """The graph can not be differentiated: freed, changed in place since, absent, or without a scalar root."""
+    """The graph cannot be differentiated: freed, changed in place since, absent, or without a scalar root."""
 
 
 class LinAlgError(ValueError, RuntimeError):
@@ -34,7 +34,7 @@ class _Refusals(threading.local):
 
 
 class CaptureError(RuntimeError):
-    """A captured function did what can not be replayed, or was called where its recording does not hold any more.
+    """A captured function did what cannot be replayed, or was called where its recording does not hold any more.
 
     While a function is recorded, ``refusals.messages`` collects those of its thread: one that the function catches refuses the
     recording all the same. Code of this library that catches one and does otherwise calls :meth:`dismiss`.

@@ -150,25 +150,25 @@ def reads_numbers(function: F) -> F:
 
     def read(parameter: str | None, value: Any, owner: str | None) -> Any:
         if parameter is None:
-            return _compiled(door, function, readers)
+            return _compiled(wrapper, function, readers)
         return readers[parameter](owner or function.__name__, parameter, value)
 
     readers: dict[str, Callable[[str, str, Any], Any]] = {}
     cells = CellType(function), CellType(read)
     code, names = _undecided(function, read).__code__, inspect.unwrap(function).__globals__
-    door: Any = FunctionType(code, names, function.__name__, None, cells)
-    return cast(F, functools.update_wrapper(door, function))
+    wrapper: Any = FunctionType(code, names, function.__name__, None, cells)
+    return cast(F, functools.update_wrapper(wrapper, function))
 
 
 def _undecided(_call: Any, _read: Any) -> Any:
-    def door(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         return (_read(None, None, None) or _call)(*args, **kwargs)
 
-    return door
+    return wrapper
 
 
-def _compiled(door: Any, function: Any, readers: dict[str, Any]) -> Any:
-    """``door`` with the code that reads the parameters of ``function``."""
+def _compiled(wrapper: Any, function: Any, readers: dict[str, Any]) -> Any:
+    """``wrapper`` with the code that reads the parameters of ``function``."""
     inner = inspect.unwrap(function)
     signature, owner = inspect.signature(inner), "type(self).__name__" if inner.__name__ == "__init__" else "None"
     declared, passed, lines, starred = [], [], [], False
@@ -185,19 +185,21 @@ def _compiled(door: Any, function: Any, readers: dict[str, Any]) -> Any:
         declared.append(name if parameter.default is parameter.empty else f"{name}=None")
         passed.append(f"{name}={name}" if by_keyword else name)
         words = {_ALIASES.get(word, word) for word in str(parameter.annotation).split(" | ")}
-        known = _READERS.get(frozenset(words - {"None", "str"}))
-        if known is not None and (owner != "None" or not words & {"Sizes", "bool"}):  # functions count axes, and only look at truth
-            readers[name], plain = known
+        reader = _READERS.get(frozenset(words - {"None", "str"}))
+        if reader is not None and (owner != "None" or not words & {"Sizes", "bool"}):  # functions count axes, test truth
+            readers[name], plain = reader
             plain = (*plain, *(word for word in ("str",) if word in words))
             unread = " and ".join([f"type({name}) is not {t}" for t in plain] + [f"{name} is not None"] * ("None" in words))
             lines.append(f"  if {unread}: {name} = _read({name!r}, {name}, {owner})")
     names, body = ", ".join(declared), "\n".join(lines or ["  _read"])
-    made: dict[str, Any] = {}
-    exec(f"def made(_call, _read):\n def door({names}):\n{body}\n  return _call({', '.join(passed)})\n return door", made)
+    scope: dict[str, Any] = {}
+    exec(
+        f"def compiled(_call, _read):\n def wrapper({names}):\n{body}\n  return _call({', '.join(passed)})\n return wrapper", scope
+    )
     place = {"co_filename": inner.__code__.co_filename, "co_firstlineno": inner.__code__.co_firstlineno}
-    door.__code__ = made["made"](None, None).__code__.replace(co_name=inner.__name__, **place)
-    door.__defaults__, door.__kwdefaults__ = inner.__defaults__, inner.__kwdefaults__
-    return door
+    wrapper.__code__ = scope["compiled"](None, None).__code__.replace(co_name=inner.__name__, **place)
+    wrapper.__defaults__, wrapper.__kwdefaults__ = inner.__defaults__, inner.__kwdefaults__
+    return wrapper
 
 
 # --- names -------------------------------------------------------------------------------------------------------------------

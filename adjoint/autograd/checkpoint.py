@@ -48,9 +48,9 @@ def checkpoint(
     with again.before:
         result = again.call()
     again.ended = tick()
-    made = again.nodes_behind(result)
-    again.names, again.nodes = [node.name for node in made], [weakref.ref(node) for node in made]
-    for node in made:
+    nodes = again.nodes_behind(result)
+    again.names, again.nodes = [node.name for node in nodes], [weakref.ref(node) for node in nodes]
+    for node in nodes:
         if node.plan.holds:
             node.saved = again
     return result
@@ -76,7 +76,7 @@ class _Again:
 
     def nodes_behind(self, result: Any) -> list[Node]:
         """The nodes of this call that are behind ``result``, oldest first; the leaves among their inputs join :attr:`read`."""
-        found: set[Node] = set()
+        nodes: set[Node] = set()
         from .transforms import leaves
 
         stack = [edge_of(x) for x in leaves(result)]
@@ -84,10 +84,10 @@ class _Again:
             edge = stack.pop()
             if not isinstance(edge, Node):
                 self.read.append(edge)
-            elif edge.time > self.begun and edge not in found:
-                found.add(edge)
+            elif edge.time > self.begun and edge not in nodes:
+                nodes.add(edge)
                 stack.extend(edge.edges)
-        return sorted(found, key=lambda node: node.time)
+        return sorted(nodes, key=lambda node: node.time)
 
     def restore(self, node: Node) -> None:
         """Call the function again, and give every node what it saved."""
@@ -95,7 +95,7 @@ class _Again:
             write = writes.since(x.backend, x._array, self.ended)
             if write is not None and not self.before.has(x.backend, x._array):
                 raise GraphError(
-                    f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it can not "
+                    f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it cannot "
                     "be computed again; use the operation that returns a new tensor"
                 )
         before, begun = random.get_states(), self.begun
@@ -112,7 +112,7 @@ class _Again:
         finally:
             random.set_states(before)
             self.begun = begun
-        if [made.name for made in again] != self.names:
+        if [node.name for node in again] != self.names:
             raise GraphError(
                 f"checkpoint: the function did {len(self.names)} operations at first and {len(again)} when it was called again in "
                 "backward, or others; it must do the same at both calls"
@@ -120,7 +120,7 @@ class _Again:
         stands_for = dict(zip(again, self.nodes, strict=True))
         for new, reference in stands_for.items():
             if isinstance(new.saved, _Again):  # of a checkpoint inside, which is to restore the old node now
-                new.saved.nodes = [stands_for.get(made(), made) for made in new.saved.nodes]  # type: ignore[arg-type]
+                new.saved.nodes = [stands_for.get(reference(), reference) for reference in new.saved.nodes]  # type: ignore[arg-type]
             old = reference()
             if old is not None and old.saved is self:
                 old.saved = _Refused(refused[new]) if new in refused else new.saved

@@ -49,11 +49,11 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         device = data.backend if device is None else device
         data, source = data._array, data.backend
     else:
-        found = backends.of_array(data)
-        source = found if found is not None else backends.get("numpy")
+        backend = backends.of_array(data)
+        source = backend if backend is not None else backends.get("numpy")
         if device is None and source.name != "numpy":
             device = source  # nothing is silently moved off its device
-        if found is None:
+        if backend is None:
             typed = _has_dtype(data)
             data = backends.parse(_plain(data), None if dtype is None else as_dtype(dtype))
             if dtype is None and not typed:
@@ -63,8 +63,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     array: Any = data  # an array of source's now
     target, dtype = _place(device, dtype)
     if array.dtype not in source.dtypes and dtype is None:
-        held = ", ".join(d.name for d in dtypes.ALL)
-        raise TypeError(f"tensor: cannot hold dtype {array.dtype} without loss; convert it to one of {held}")
+        names = ", ".join(d.name for d in dtypes.ALL)
+        raise TypeError(f"tensor: cannot hold dtype {array.dtype} without loss; convert it to one of {names}")
     if source is target:
         return leaf(target.asarray(array, dtype, copy=True), target, requires_grad)
     return leaf(target.asarray(source.to_numpy(array), dtype, copy=True), target, requires_grad)
@@ -96,18 +96,18 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         same = (device is None or backends.get(device) is data.backend) and (dtype is None or as_dtype(dtype) is data.dtype)
         return data if same else data.to(device=device, dtype=dtype)
-    found = backends.of_array(data)
-    if found is None or (device is not None and backends.get(device) is not found) or data.dtype not in found.dtypes:
+    backend = backends.of_array(data)
+    if backend is None or (device is not None and backends.get(device) is not backend) or data.dtype not in backend.dtypes:
         return tensor(data, dtype=dtype, device=device)
-    if device is None and found is not backends.default():
+    if device is None and backend is not backends.default():
         return tensor(data, dtype=dtype)
-    return leaf(found.asarray(data, None if dtype is None else as_dtype(dtype)), found)
+    return leaf(backend.asarray(data, None if dtype is None else as_dtype(dtype)), backend)
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
     """``obj`` as a tensor outside of any graph: a copy, memory shared with it (``copy=False``), or shared where it can be (None).
 
-    Raises ``ValueError`` where memory that may not be copied can not be shared, and ``GraphError`` where a tensor in a list
+    Raises ``ValueError`` where memory that may not be copied cannot be shared, and ``GraphError`` where a tensor in a list
     requires a gradient.
 
     >>> import numpy
@@ -119,10 +119,10 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     """
     if copy:
         return tensor(obj.detach() if isinstance(obj, Tensor) else obj, dtype=dtype, device=device, requires_grad=requires_grad)
-    made = as_tensor(obj, dtype=dtype, device=device)
-    if copy is False and made is not obj and made._array is not obj:
-        raise ValueError(f"asarray: {type(obj).__name__} can not be given as {made.dtype} on '{made.device}' without a copy")
-    return made.detach().requires_grad_(requires_grad)
+    result = as_tensor(obj, dtype=dtype, device=device)
+    if copy is False and result is not obj and result._array is not obj:
+        raise ValueError(f"asarray: {type(obj).__name__} cannot be given as {result.dtype} on '{result.device}' without a copy")
+    return result.detach().requires_grad_(requires_grad)
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -141,10 +141,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     Args:
         x: an array that has ``__dlpack__`` and ``__dlpack_device__``: of NumPy, PyTorch, JAX, CuPy, …, or a tensor.
         device: where the tensor is to be; where the array is, if None.
-        copy: whether the memory is copied: always, never (False), or, where None, if it can not be shared.
+        copy: whether the memory is copied: always, never (False), or, where None, if it cannot be shared.
 
     Raises:
-        TypeError: ``x`` has no ``__dlpack__``, or holds a dtype that tensors can not.
+        TypeError: ``x`` has no ``__dlpack__``, or holds a dtype that tensors cannot.
         BackendError: there is no backend for the memory it is in.
         ValueError: a copy is needed where ``copy`` is False.
 
@@ -168,9 +168,9 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
         raise TypeError(f"from_dlpack: cannot hold dtype {array.dtype}; convert it first")
     target = source if device is None else backends.get(device)
     if copy is False and target is not source:
-        raise ValueError(f"from_dlpack: the array is on '{source.device}'; without a copy it can not be on '{target.device}'")
-    made = leaf(source.asarray(array, copy=bool(copy) and target is source), source)
-    return made if target is source else made.to(target)
+        raise ValueError(f"from_dlpack: the array is on '{source.device}'; without a copy it cannot be on '{target.device}'")
+    result = leaf(source.asarray(array, copy=bool(copy) and target is source), source)
+    return result if target is source else result.to(target)
 
 
 def _home(x: Any) -> Backend:

@@ -134,13 +134,13 @@ def graph(
             f"graph: there are {len(operations)} operations and {len(leaves)} leaves, and the limit is {limit} boxes; take the "
             "graph of a smaller part, or give a larger limit="
         )
-    called, held = _named(names)
-    held[root] = tensor
+    called, tensors = _named(names)
+    tensors[root] = tensor
     boxes = [Box("leaf", (*called.get(leaf, ()), _kind(leaf), *(_numbers(leaf) if values else ()))) for leaf in leaves]
     for node in operations:
-        known = held.get(node, _retained(node))
+        result = tensors.get(node, _retained(node))
         shape = (str(tuple(node.shape)),) if node.shape else ()
-        numbers = _numbers(known) if values and known is not None else ()
+        numbers = _numbers(result) if values and result is not None else ()
         boxes.append(Box("operation", (node.name, *called.get(node, ()), *shape, *numbers)))
     place = {edge: number for number, edge in enumerate([*leaves, *operations])}
     edges = [(place[edge], place[node]) for node in operations for edge in node.edges if edge is not None]
@@ -150,14 +150,14 @@ def graph(
 def _named(names: Any) -> tuple[dict[Any, tuple[str, ...]], dict[Any, Tensor]]:
     """By leaf or node: how it is called, and the tensor."""
     called: dict[Any, tuple[str, ...]] = {}
-    held: dict[Any, Tensor] = {}
+    tensors: dict[Any, Tensor] = {}
     for name, tensor in names.items() if isinstance(names, Mapping) else names:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"graph: {name!r} names no tensor but {type(tensor).__name__}; names are given as {{'w': w}}")
         edge = tensor.grad_fn or tensor
         called[edge] = (*called.get(edge, ()), str(name))
-        held[edge] = tensor
-    return called, held
+        tensors[edge] = tensor
+    return called, tensors
 
 
 def _retained(node: Node) -> Tensor | None:
@@ -174,8 +174,8 @@ def _kind(leaf: Tensor) -> str:
 
 def _numbers(tensor: Tensor) -> tuple[str, ...]:
     """Lines with the value and the gradient, where they are few numbers."""
-    found = (("value", tensor), ("gradient", tensor.grad))
-    return tuple(f"{what} {_text(t.tolist())}" for what, t in found if t is not None and t.numel() <= SMALL)
+    parts = (("value", tensor), ("gradient", tensor.grad))
+    return tuple(f"{what} {_text(t.tolist())}" for what, t in parts if t is not None and t.numel() <= SMALL)
 
 
 def _text(value: Any) -> str:

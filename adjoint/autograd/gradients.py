@@ -72,25 +72,25 @@ def backward(
     Raises ``ValueError`` if the numbers of tensors and cotangents differ.
     """
     outs = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    given = [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors or [None] * len(outs))
-    if len(given) != len(outs):
-        raise ValueError(f"backward: {len(given)} cotangents for {len(outs)} tensors; give one for each, or none")
-    roots = roots_of("backward", outs, given, create_graph)
+    cotangents = [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors or [None] * len(outs))
+    if len(cotangents) != len(outs):
+        raise ValueError(f"backward: {len(cotangents)} cotangents for {len(outs)} tensors; give one for each, or none")
+    roots = roots_of("backward", outs, cotangents, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         for leaf_tensor, g in pull_back(roots, retain_graph=retain, create_graph=create_graph).items():
             accumulate(leaf_tensor, g, create_graph)
         return
-    wanted = {edge_of(x): x for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
-    for edge, g in pull_back(roots, list(wanted), retain_graph=retain, create_graph=create_graph).items():
-        accumulate(wanted[edge], g, create_graph)
+    requested = {edge_of(x): x for x in ([inputs] if isinstance(inputs, Tensor) else inputs)}
+    for edge, g in pull_back(roots, list(requested), retain_graph=retain, create_graph=create_graph).items():
+        accumulate(requested[edge], g, create_graph)
 
 
 class GradientBuffer:
     """A leaf's place in the memory that an optimizer keeps for gradients: :attr:`tensor`, a view of ``owner``.
 
     It is free while nobody holds a gradient in it, or a view of one: while there are as many references to both as when
-    :meth:`settle` was called, with everything in place and no gradient out.
+    :meth:`mark_free` was called, with everything in place and no gradient out.
     """
 
     __slots__ = ("at_rest", "owner", "tensor")
@@ -98,7 +98,8 @@ class GradientBuffer:
     def __init__(self, array: Array, backend: Backend) -> None:
         self.tensor, self.owner, self.at_rest = Tensor(array, backend), backend.owner(array), (0, 0)
 
-    def settle(self) -> None:
+    def mark_free(self) -> None:
+        """Take the present references as those of a free buffer."""
         self.at_rest = self._references()
 
     def allow(self, references: int) -> None:
@@ -135,12 +136,12 @@ def accumulate(leaf_tensor: Tensor, g: Any, create_graph: Any) -> None:
         return
     backend, buffer = leaf_tensor.backend, leaf_tensor._grad_buffer
     if leaf_tensor.grad is not None:
-        held = leaf_tensor.grad._array
-        if leaf_tensor.grad._node is None and hasattr(held, "__setitem__") and held.dtype == g.dtype:
-            held += g
-            writes.note(backend, held, "backward")
+        gradient = leaf_tensor.grad._array
+        if leaf_tensor.grad._node is None and hasattr(gradient, "__setitem__") and gradient.dtype == g.dtype:
+            gradient += g
+            writes.note(backend, gradient, "backward")
         else:
-            leaf_tensor.grad = Tensor(held + g, backend)
+            leaf_tensor.grad = Tensor(gradient + g, backend)
     elif buffer is not None and (g is buffer.tensor._array or buffer.free()):
         array = buffer.tensor._array
         if g is not array:
@@ -177,20 +178,20 @@ def grad(
     """
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    given = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs or [None] * len(outs))
+    cotangents = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs or [None] * len(outs))
     for x in ins:
         if not x._requires_grad:
             raise GraphError("grad: an input does not require a gradient; set requires_grad=True before it is used")
     edges = [edge_of(x) for x in ins]
-    found = pull_back(
-        roots_of("grad", outs, given, create_graph),
+    gradients = pull_back(
+        roots_of("grad", outs, cotangents, create_graph),
         edges,
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
     result: list[Tensor | None] = []
     for i, (x, edge) in enumerate(zip(ins, edges, strict=True)):
-        g = found.get(edge)
+        g = gradients.get(edge)
         if g is None and materialize_grads:
             result.append(Tensor(x.backend.xp.zeros(x.shape, dtype=x._array.dtype), x.backend))
             continue

@@ -49,7 +49,7 @@ def ufunc(function: Any, method: str, inputs: tuple[Any, ...], keywords: dict[st
         raise TypeError(f"np.{name}.{method}: takes no tensors; ad.sum, ad.cumsum and their like reduce them")
     if keywords:
         if any(isinstance(x, Tensor) for x in keywords.get("out", ())):
-            raise TypeError(f"np.{name}: NumPy can not write into a tensor; write tensor[...] = value")
+            raise TypeError(f"np.{name}: NumPy cannot write into a tensor; write tensor[...] = value")
         if "out" not in keywords:
             raise TypeError(f"np.{name}: {', '.join(keywords)}= is not taken for tensors")
         return function(*_as_arrays(name, "the result is to be written into an array", inputs), **keywords)
@@ -223,7 +223,7 @@ def array_function(function: Any, inputs: tuple[Any, ...], keywords: dict[str, A
         except TypeError as error:
             reason = str(error)
     if isinstance(keywords.get("out"), Tensor):
-        raise TypeError(f"np.{name}: NumPy can not write into a tensor; write tensor[...] = value")
+        raise TypeError(f"np.{name}: NumPy cannot write into a tensor; write tensor[...] = value")
     return function(*_as_arrays(name, reason, inputs), **{key: _as_arrays(name, reason, value) for key, value in keywords.items()})
 
 

@@ -50,7 +50,7 @@ def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | Non
     if tensor is None and isinstance(obj, Tensor):
         return obj.to(device=device, dtype=dtype, copy=True)
     if copy is False and (tensor is None or (tensor is not obj and isinstance(obj, Tensor))):
-        raise ValueError("asarray: this can not be done without a copy, which copy=False forbids")
+        raise ValueError("asarray: this cannot be done without a copy, which copy=False forbids")
     return creation.tensor(obj, dtype=dtype, device=device) if tensor is None else tensor
 
 
@@ -344,8 +344,8 @@ def unique_inverse(x: Tensor) -> UniqueInverse:
 
 
 def unique_values(x: Tensor) -> Tensor:
-    found: Tensor = f.unique(x)
-    return found
+    values: Tensor = f.unique(x)
+    return values
 
 
 # --- the extension linalg ----------------------------------------------------------------------------------------------------
@@ -388,16 +388,16 @@ class Info:
         return backends.default().device
 
     def devices(self) -> list[str]:
-        found = ["cpu", *(f"cuda:{i}" for i in range(backends.device_count("cuda"))), self.default_device()]
-        return list(dict.fromkeys(found))
+        names = ["cpu", *(f"cuda:{i}" for i in range(backends.device_count("cuda"))), self.default_device()]
+        return list(dict.fromkeys(names))
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType | None]:
         whole = dtypes.int64
         return {"real floating": dtypes.float32, "complex floating": None, "integral": whole, "indexing": whole}
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, DType]:
-        held = (backends.default() if device is None else backends.get(device)).dtypes.values()
-        return {dtype.name: dtype for dtype in held if dtype is not dtypes.float16 and (kind is None or isdtype(dtype, kind))}
+        available = (backends.default() if device is None else backends.get(device)).dtypes.values()
+        return {dtype.name: dtype for dtype in available if dtype is not dtypes.float16 and (kind is None or isdtype(dtype, kind))}
 
 
 __array_namespace_info__ = Info

@@ -98,17 +98,18 @@ class Plan:
 
         It works on arrays; with ``create_graph`` on Tensors that stand where the saved values stood, to be recorded in its turn.
         """
-        made = self._pullers.get((create_graph, chosen))
-        if made is None:
-            made = self._pullers[create_graph, chosen] = self._compiled(create_graph, chosen)
-        return made
+        pull = self._pullers.get((create_graph, chosen))
+        if pull is None:
+            pull = self._pullers[create_graph, chosen] = self._compiled(create_graph, chosen)
+        return pull
 
     def _compiled(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
-        asked = tuple(self.name_of(k) for k in chosen)
+        requested = tuple(self.name_of(k) for k in chosen)
 
         def call(j: int) -> str:
             arguments = (
-                repr(asked) if source[0] == "wanted" else self._argument(source, create_graph) for source in self.rules[j].sources
+                repr(requested) if source[0] == "wanted" else self._argument(source, create_graph)
+                for source in self.rules[j].sources
             )
             return f"rule{j}({', '.join(arguments)})"
 

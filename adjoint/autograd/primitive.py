@@ -425,7 +425,7 @@ def as_input(name: str, x: Any) -> Any:
             "(ad.tensor(…) makes one)"
         )
     if x.dtype not in backend.dtypes:
-        raise TypeError(f"{name}: an input has dtype {x.dtype}, which tensors can not hold")
+        raise TypeError(f"{name}: an input has dtype {x.dtype}, which tensors cannot hold")
     return Tensor(x, backend)
 
 

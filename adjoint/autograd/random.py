@@ -57,7 +57,7 @@ class _Defaults:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.made: dict[Backend, Generator] = {}
+        self.generators: dict[Backend, Generator] = {}
 
 
 _defaults: ContextVar[_Defaults] = ContextVar("default generators", default=_Defaults(0))  # noqa: B039 (one for all threads)
@@ -69,19 +69,19 @@ def manual_seed(seed: int) -> None:
     Generator("cpu").manual_seed(seed)  # a wrong seed is refused before anything has changed
     defaults = _defaults.get()
     defaults.seed = seed
-    for generator in defaults.made.values():
+    for generator in defaults.generators.values():
         generator.manual_seed(seed)
 
 
 def get_states() -> dict[Backend, dict[str, Any]]:
     """The positions of the default generators, for :func:`set_states`."""
-    return {backend: generator.get_state() for backend, generator in _defaults.get().made.items()}
+    return {backend: generator.get_state() for backend, generator in _defaults.get().generators.items()}
 
 
 def set_states(states: dict[Backend, dict[str, Any]]) -> None:
-    """Put the default generators back to where they were; one made since starts again."""
+    """Put the default generators back to where they were; one created since starts again."""
     defaults = _defaults.get()
-    for backend, generator in defaults.made.items():
+    for backend, generator in defaults.generators.items():
         if backend in states:
             generator.set_state(states[backend])
         else:
@@ -92,7 +92,7 @@ def set_states(states: dict[Backend, dict[str, Any]]) -> None:
 def fork_rng() -> Iterator[None]:
     """Give this thread its own copies of the default generators; the originals do not advance."""
     states, forked = get_states(), _Defaults(_defaults.get().seed)
-    forked.made = {backend: Generator(backend) for backend in states}
+    forked.generators = {backend: Generator(backend) for backend in states}
     token = _defaults.set(forked)
     try:
         set_states(states)
@@ -105,17 +105,17 @@ def default_generator(device: Any = None) -> Generator:
     """The default generator of a backend; seeded by :func:`manual_seed`, with 0 before any call."""
     backend = backends.default() if device is None else backends.get(device)
     defaults = _defaults.get()
-    if backend not in defaults.made:
-        defaults.made[backend] = Generator(backend).manual_seed(defaults.seed)
-    return defaults.made[backend]
+    if backend not in defaults.generators:
+        defaults.generators[backend] = Generator(backend).manual_seed(defaults.seed)
+    return defaults.generators[backend]
 
 
 def _stream(generator: Generator | None, device: Any) -> tuple[Any, Backend]:
     if generator is None:
         generator = default_generator(device)
     elif device is not None and backends.get(device) is not generator.backend:
-        asked = backends.get(device).device
-        raise ValueError(f"random: the generator is on '{generator.backend.device}' and the tensor is asked for on '{asked}'")
+        target = backends.get(device).device
+        raise ValueError(f"random: the generator is on '{generator.backend.device}' and the tensor is target for on '{target}'")
     return generator.stream, generator.backend
 
 
@@ -251,8 +251,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise ValueError("multinomial: the weights are finite numbers from 0")
     fewest = (weights > 0).sum(-1).min()
     if not backend.truth((fewest >= (1 if replacement else num_samples))._array):
-        found = backend.scalar_for_message(fewest._array)
-        raise ValueError(f"multinomial: only {found} weights of a row are above 0, to draw {num_samples} from")
+        positive = backend.scalar_for_message(fewest._array)
+        raise ValueError(f"multinomial: only {positive} weights of a row are above 0, to draw {num_samples} from")
     rows, n = weights.shape
     if replacement:
         # Row r is searched in [r, r + 1); a draw that rounds up to r + 1 counts as the last index with a positive weight.
@@ -260,13 +260,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         last = where(weights > 0, arange(n, device=input.backend), 0).amax(-1, keepdim=True)
         total = weights.cumsum(-1)
         row = arange(rows, device=input.backend).reshape(rows, 1)
-        found = searchsorted((total / total[:, -1:] + row).reshape(-1), drawn + row, right=True) - n * row
-        found = found.minimum(last)
+        chosen = searchsorted((total / total[:, -1:] + row).reshape(-1), drawn + row, right=True) - n * row
+        chosen = chosen.minimum(last)
     else:
         drawn = rand(rows, n, generator=generator, dtype=dtypes.float64, device=input.backend)
         waits = where(weights > 0, -(-drawn).log1p() / where(weights > 0, weights, 1.0), float("inf"))
-        found = waits.argsort(-1)[:, :num_samples]
-    return found.reshape(*input.shape[:-1], num_samples)
+        chosen = waits.argsort(-1)[:, :num_samples]
+    return chosen.reshape(*input.shape[:-1], num_samples)
 
 
 def bernoulli(x: Tensor, *, generator: Generator | None = None) -> Tensor:

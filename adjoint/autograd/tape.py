@@ -95,10 +95,10 @@ class GradientTape:
                 roots += roots_of("gradient", [tensor], [one(tensor) if weight is None else weight], create_graph)
         edges = self._edges(inputs)
         with enable_grad():
-            found = pull_back(roots, edges, retain_graph=self.persistent or create_graph, create_graph=create_graph)
+            cotangents = pull_back(roots, edges, retain_graph=self.persistent or create_graph, create_graph=create_graph)
         gradients: list[Tensor | None] = []
         for x, edge in zip(inputs, edges, strict=True):
-            g = found.get(edge)
+            g = cotangents.get(edge)
             none = g is None and unconnected_gradients == "none"
             gradients.append(None if none else gradient_of(x, g, create_graph))
         return rebuild(sources, iter(gradients))
@@ -121,6 +121,6 @@ class GradientTape:
         self._spend()
         inputs = leaves(sources)
         with enable_grad():
-            found = jacobians("jacobian", target, self._edges(inputs), state.transforms > 0)
-        shaped = [None if j is None else j.reshape(target.shape + x.shape) for x, j in zip(inputs, found, strict=True)]
+            rows = jacobians("jacobian", target, self._edges(inputs), state.transforms > 0)
+        shaped = [None if j is None else j.reshape(target.shape + x.shape) for x, j in zip(inputs, rows, strict=True)]
         return rebuild(sources, iter(shaped))

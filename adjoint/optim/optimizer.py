@@ -204,7 +204,7 @@ class Optimizer:
         return loss
 
     def _captured_update(self, index: int, buffer: ParameterBuffer, first: int, last: int) -> None:
-        """:meth:`_update`, recorded at the first step and then replayed; run eagerly if the formula can not be recorded."""
+        """:meth:`_update`, recorded at the first step and then replayed; run eagerly if the formula cannot be recorded."""
         key = (id(buffer), first, last)
         gradients, captured = self._captured.get(key, (None, None))
         if gradients is not buffer.gradients:  # a recording holds for one gradient buffer

@@ -87,7 +87,7 @@ class ParameterBuffer:
     def _count_references(self) -> None:
         """Count our own references to the gradients; call it after :meth:`_set_gradients` has returned and dropped its own."""
         for gradient in self._gradients:
-            gradient.settle()
+            gradient.mark_free()
 
     def gradient_references(self) -> int:
         """The number of references to the gradients' memory."""

@@ -336,7 +336,7 @@ class BackendConformance:
         put = NUMPY.xp.index_put(array, -1.0, on_host)
         self.same(f"index_put {index}", xp.index_put(x, -1.0, there), put)
         self.same("what index_put copied", x, array)
-        x = xp.asarray(x, copy=True)  # one number by itself may be held as what can not be written to
+        x = xp.asarray(x, copy=True)  # one number by itself may be held as what cannot be written to
         xp.setitem(x, -1.0, there)
         self.same(f"setitem {index}", x, put)
 

@@ -345,7 +345,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
 
 def test_what_the_rules_saved_is_let_go_of_as_the_walk_goes_by() -> None:
     if ad.backends.default().name != "numpy":
-        pytest.skip("the strict backend's arrays can not be weakly referred to")
+        pytest.skip("the strict backend's arrays cannot be weakly referred to")
     x = leaf(1.0, 2.0)
     y = ad.exp(x * 2)
     saved = weakref.ref(y._array)

@@ -21,7 +21,7 @@ from adjoint.errors import CaptureError
 from .samples import SAMPLES
 from .test_primitives import BUILT_IN, DIFFERENTIABLE, elsewhere, varying
 
-#: What can not be replayed, and how the refusal says why.
+#: What cannot be replayed, and how the refusal says why.
 REFUSED = {"argwhere": "depends on values", "transfer": "a value is read"}
 
 

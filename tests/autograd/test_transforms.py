@@ -389,7 +389,7 @@ def out_of_graph(x: ad.Tensor) -> ad.Tensor:
     return ad.tensor(x.detach().cpu().numpy(), device=x.device)
 
 
-USERS_CODE: dict[str, Any] = {  # a function that forward mode can not differentiate, and what it is that it can not
+USERS_CODE: dict[str, Any] = {  # a function that forward mode cannot differentiate, and what it is that it cannot
     "NumPy in backward": (cube(lambda g, x: out_of_graph(g) * 3 * out_of_graph(x) ** 2), "the backward of Cube"),
     "NumPy of the gradient alone": (cube(lambda g, x: out_of_graph(g) * 3 * x**2), "the backward of Cube"),
     "detach of a part": (cube(lambda g, x: g * x**2 + 2 * g.detach() * x**2), "the backward of Cube"),

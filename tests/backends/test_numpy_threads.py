@@ -221,7 +221,7 @@ def test_large_whole_numbers_have_the_error_function_of_small_ones() -> None:
 def test_blas_has_its_threads_back_afterwards() -> None:
     found = threads._openblas()
     if found is None:
-        pytest.skip("this NumPy is not built with OpenBLAS, or its library can not be reached")
+        pytest.skip("this NumPy is not built with OpenBLAS, or its library cannot be reached")
     get, put = found
     before = get()
     put(2)

@@ -1,4 +1,4 @@
-"""Choosing a backend: by name, synonym, block, call, variable and entry point; and what is said when it can not be had."""
+"""Choosing a backend: by name, synonym, block, call, variable and entry point; and what is said when it cannot be had."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ pytestmark = [
 def fork(backend):
     """The name of the context, where processes can be forked."""
     if "fork" not in multiprocessing.get_all_start_methods():
-        pytest.skip("this system can not fork")
+        pytest.skip("this system cannot fork")
     if backend.name == "cupy":
-        pytest.skip("a process that has used a GPU can not be forked")
+        pytest.skip("a process that has used a GPU cannot be forked")
     return "fork"
 
 

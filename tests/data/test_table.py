@@ -1,4 +1,4 @@
-"""CSV files: what is read from them, and what is said about those that can not be."""
+"""CSV files: what is read from them, and what is said about those that cannot be."""
 
 from __future__ import annotations
 

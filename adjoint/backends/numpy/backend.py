@@ -23,7 +23,7 @@ def keep_memory() -> None:
 
     A step ends with all its results let go of; to get that memory again from the system, page by page, is a third of an eager step
     of a middling model. Arrays above :data:`KEPT_ARRAY` have memory of their own still, and give it back; what lies in the heap
-    below an array that is held can not be. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and
+    below an array that is held cannot be. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and
     with other C libraries.
     """
     if any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):

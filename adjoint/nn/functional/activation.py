@@ -273,7 +273,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     dim = cut_along("glu", input, dim)
     half, odd = divmod(input.shape[dim], 2)
     if odd:
-        raise ValueError(f"glu: shape {input.shape} can not be halved along axis {dim}")
+        raise ValueError(f"glu: shape {input.shape} cannot be halved along axis {dim}")
     return f.narrow(input, dim, 0, half) * f.sigmoid(f.narrow(input, dim, half, half))
 
 

@@ -26,7 +26,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise TypeError(f"one_hot: class indices must be integers, not {tensor.dtype}; convert them with .long()")
     if tensor.numel() == 0:
         if num_classes < 1:
-            raise ValueError("one_hot: the number of classes can not be inferred from an empty tensor; pass num_classes")
+            raise ValueError("one_hot: the number of classes cannot be inferred from an empty tensor; pass num_classes")
     else:
         num_classes = tensor.max().item() + 1 if num_classes == -1 else num_classes
         if not tensor.backend.truth(tensor.backend.xp.are_indices(tensor._array, num_classes)):
