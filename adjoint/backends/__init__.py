@@ -1,4 +1,4 @@
-"""What computes: each backend's namespace and kernels, and the registry that finds one by name.
+"""Backends: the array libraries that compute, and the registry that finds one by name.
 
 ``get("numpy")`` (also ``"cpu"``), ``get("cupy")`` (also ``"cuda"``, ``"cuda:1"``), ``get("strict")``, or the name of one that
 another package registers by the entry point ``adjoint.backends``. A backend's library is imported when it is first asked for.
@@ -48,8 +48,8 @@ def _factory(name: str) -> Callable[[int | None], Backend]:
         return factory
     point = _entry_points().get(name)
     if point is None:
-        known = ", ".join([*names(), *_SYNONYMS])
-        raise BackendError(f"unknown backend or device '{name}': use one of {known}, with a device number as in 'cuda:0'")
+        choices = ", ".join([*names(), *_SYNONYMS])
+        raise BackendError(f"unknown backend or device '{name}': use one of {choices}, with a device number as in 'cuda:0'")
     return point.load()
 
 
@@ -67,9 +67,9 @@ def get(device: str | Backend | Any) -> Backend:
             backend: Backend = device
             return backend
         raise TypeError(f"a backend or device is a name such as 'numpy' or 'cuda:0', not {type(device).__name__}")
-    backend_found = _created.get(device)
-    if backend_found is not None:
-        return backend_found
+    existing = _created.get(device)
+    if existing is not None:
+        return existing
     name, _, number = device.partition(":")
     if number and not number.isdigit():
         raise BackendError(f"unknown device '{device}': a device number follows the colon, as in 'cuda:0'")
@@ -90,7 +90,7 @@ def of_array(array: Any) -> Backend | None:
 
 
 def default() -> Backend:
-    """The backend that new tensors are made on: ``use_backend``'s, else the variable ``ADJOINT_BACKEND``'s, else NumPy."""
+    """The backend of new tensors: as set by ``use_backend``, else by the variable ``ADJOINT_BACKEND``, else NumPy."""
     global _default
     if _default is None:
         _default = get(os.environ.get("ADJOINT_BACKEND") or "numpy")

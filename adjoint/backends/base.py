@@ -1,13 +1,16 @@
-"""What a backend owes: its namespace, a few kernels the standard lacks, random numbers, transfers and bookkeeping."""
+"""The protocol of a backend: its namespace, kernels that the standard lacks, random numbers, transfers, and how it compiles."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
 from .standard import Namespace
+
+if TYPE_CHECKING:
+    from ..replay.program import Program, Value
 
 Array = Any  #: an array of whichever library the backend speaks for
 Index = Any  #: an int, slice, None, Ellipsis, bool or integer array, or a tuple of these
@@ -61,7 +64,7 @@ class Extras(Protocol):
         Right to the last digits whatever the scale of ``x`` is: squares neither overflow nor underflow, without a warning.
         """
 
-    block_bytes: int  #: how large the temporary arrays are best that a kernel makes to work on a part at a time
+    block_bytes: int  #: the best size of temporary arrays for kernels that work on a part at a time
 
     def run_parallel(self, function: Callable[[list[Any]], Any], parts: list[Any]) -> list[Any]:
         """``[function(first half), function(second half)]`` of ``parts``; ``[function(parts)]`` if there are fewer than two.
@@ -130,6 +133,30 @@ class RandomState(Protocol):
         """Resume from ``state``, a result of :meth:`get_state`."""
 
 
+class Replay(Protocol):
+    """A compiled program. External memory is written where it lies; everything else is the replay's own.
+
+    Attributes:
+        calls, buffers, bytes: calls of one replay, buffers that it works in, and their size.
+        reason: empty, or why this program is replayed by the slow way.
+    """
+
+    calls: int
+    buffers: int
+    bytes: int
+    reason: str
+
+    def prologue(self, arrays: list[Array]) -> bool:
+        """Take the arguments, run the first ``program.prologue`` operations; whether all guards hold that are not deferred."""
+
+    def body(self, numbers: tuple[float, ...]) -> list[Array]:
+        """Run the other operations in order, with these numbers; the outputs, in arrays that no later replay changes.
+
+        Raises:
+            CaptureError: a deferred guard fails.
+        """
+
+
 class Backend(Protocol):
     """One library on one device.
 
@@ -168,6 +195,14 @@ class Backend(Protocol):
 
     def scalar_for_message(self, array: Array) -> int | float:
         """The value of a 0-d array, for error messages only."""
+
+    def compile(self, program: Program, numbers: list[Value]) -> Replay:
+        """An optimized program, ready to be replayed; :class:`~adjoint.replay.loop.Loop` is the simplest.
+
+        Args:
+            program: operations with ``program.arguments`` and ``program.outputs``.
+            numbers: its symbolic numbers, in the order in which ``body`` is given their values.
+        """
 
     def random(self, seed: int) -> RandomState:
         """A new stream that starts from ``seed``."""

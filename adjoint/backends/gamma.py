@@ -1,6 +1,6 @@
 """The gamma function's family, written against the standard: its logarithm, and the derivatives of that.
 
-Sources, by number of formula: M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 23. The
+Sources, by formula number: M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 23. The
 asymptotic series are entered after a shift by the recurrence, as in J. M. Bernardo, "Algorithm AS 103: psi (digamma) function",
 Applied Statistics 25 (1976), 315-317; below 0, the formulas of reflection serve.
 """
@@ -18,11 +18,11 @@ EULER = 0.5772156649015329
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330, 854513 / 138)
 _STIRLING = tuple(b / (2 * j * (2 * j - 1)) for j, b in enumerate(BERNOULLI[:8], 1))  # 6.1.41
 _DIGAMMA = tuple(b / (2 * j) for j, b in enumerate(BERNOULLI[:8], 1))  # 6.3.18
-ALL_WHOLE = -9e15  #: from here down every float64 is a whole number
+ALL_WHOLE = -9e15  #: from here down every float64 is an integer
 
 
 def hurwitz_zeta(s: int, x: Any) -> Any:
-    """The sum over k = 0, 1, 2, … of (x + k)^-s, for positive x and whole s of at least 2: Euler and Maclaurin's, 23.1.30."""
+    """The sum over k = 0, 1, 2, … of (x + k)^-s, for positive x and integer s >= 2: Euler and Maclaurin's, 23.1.30."""
     n = 9 + s // 3
     w = x + float(n)
     total = w ** (1 - s) / (s - 1) + 0.5 * w**-s
@@ -42,7 +42,7 @@ _NEAR_TWO = (1.0 - EULER, *((-1) ** k * hurwitz_zeta(k, 2.0) / k for k in range(
 
 
 def _angle(xp: Any, x: Any) -> Any:
-    """pi times the distance of x from the nearest whole number, without rounding x; for x down to -inf."""
+    """pi times the distance of x from the nearest integer, without rounding x; for x down to -inf."""
     x = xp.maximum(x, ALL_WHOLE)
     return pi * (x - xp.round(x))
 
@@ -72,7 +72,7 @@ def lgamma(xp: Any, x: Any) -> Any:
 def polygamma(xp: Any, x: Any, *, n: int) -> Any:
     """The derivative of order n + 1 of :func:`lgamma`.
 
-    At the poles, the whole numbers up to 0, it is infinite with the sign of (-1)^(n+1); but of order 1, the digamma function, it is
+    At the poles, the integers up to 0, it is infinite with the sign of (-1)^(n+1); but of order 1, the digamma function, it is
     NaN at the negative ones and has the sign opposite to that of 0 there.
     """
     reflected = x < 0.0

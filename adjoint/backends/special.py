@@ -1,4 +1,4 @@
-"""Functions that no library has under one name, written against the standard."""
+"""Functions of ``Extras`` written against the standard, and what is asked of an index."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ def erfinv(xp: Any, x: Any) -> Any:
     """Where the error function is x: infinite at 1 and -1, NaN beyond; Wichura (1988)."""
     size, limit = xp.abs(x), xp.full_like(x, 0.85)
     central = 0.5 * x * _ratio(_CENTRAL, 0.180625 - 0.25 * xp.square(xp.minimum(size, limit)))
-    outside = xp.where(size < 1.0, xp.maximum(size, limit), limit)
-    r = xp.sqrt(-xp.log(0.5 * (1.0 - outside)))
+    outer_size = xp.where(size < 1.0, xp.maximum(size, limit), limit)
+    r = xp.sqrt(-xp.log(0.5 * (1.0 - outer_size)))
     outer = xp.where(r > 5.0, _ratio(_EXTREME, r - 5.0), _ratio(_OUTER, r - 1.6))
     outer = xp.where(size < 1.0, outer, xp.where(size == 1.0, float("inf"), xp.full_like(x, float("nan"))))
     return _SQRT_HALF * xp.where(size <= 0.85, central, xp.where(x < 0.0, -outer, outer))
@@ -225,15 +225,15 @@ def is_mask(part: Any) -> bool:
 
 
 def may_repeat(index: Any) -> bool:
-    """Whether an index may name a place more than once: it has an array of integers, of more than one."""
+    """Whether an index may pick an element more than once: it has an array of several integers."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(hasattr(part, "dtype") and part.size > 1 and not is_mask(part) for part in parts)
 
 
 def places(xp: Any, shape: tuple[int, ...], index: Any) -> tuple[Any, int]:
-    """The number of the place that the arrays of ``index`` pick, for each element, and how many places there are.
+    """For each element of ``x[index]``, the number of the place that the index's arrays pick, and how many places there are.
 
-    What slices pick is left out, so that the places broadcast to the elements of ``x[index]``.
+    Axes that slices pick have length one, so that the numbers broadcast to the elements of ``x[index]``.
     """
     parts = index if isinstance(index, tuple) else (index,)
     axes = [part.ndim if is_mask(part) else 0 if part is None or part is ... or type(part) is bool else 1 for part in parts]

@@ -57,12 +57,12 @@ class Namespace:
 
 def collect(module: Any, names: list[str]) -> dict[str, Any]:
     """The functions called ``names`` in ``module``, under an older name where that is the one it has."""
-    found = {}
+    functions = {}
     for name in names:
         function = getattr(module, name, None) or getattr(module, OLD_NAMES.get(name, name), None)
         if function is not None:
-            found[name] = function
-    return found
+            functions[name] = function
+    return functions
 
 
 def constants(dtypes: dict[str, Any]) -> dict[str, Any]:

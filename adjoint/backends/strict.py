@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
-from ..replay import loop
+from ..replay.loop import Loop
 from . import special
 from .base import Array, Index, RandomState
 from .dtypes import ALL, DType
@@ -52,8 +52,8 @@ def namespace() -> Namespace:
         return strict.astype(x, dtype, copy=False)
 
     def contiguous(x: Array) -> Array:
-        made = kernels.contiguous(unwrap(x))
-        return x if made is unwrap(x) else wrap(made)
+        array = kernels.contiguous(unwrap(x))
+        return x if array is unwrap(x) else wrap(array)
 
     def getitem(x: Array, index: Index) -> Array:
         return wrap(kernels.getitem(unwrap(x), unwrap(index)))
@@ -144,7 +144,7 @@ class StrictBackend(NumpyBackend):
         return super().is_view(unwrap(array))
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        return loop.compile(program, numbers)
+        return Loop(program, numbers)
 
     def truth(self, condition: Array) -> bool:
         return bool(unwrap(condition))

@@ -20,7 +20,7 @@ from ..autograd.random import default_generator
 from ..autograd.versions import writes
 from ..backends import Backend
 from ..errors import CaptureError
-from ..replay import loop, passes
+from ..replay import passes
 from ..replay.program import Program
 from .conditions import PLAIN, changed_paths, same
 from .reads import named
@@ -43,7 +43,7 @@ class Stats(NamedTuple):
         replays: how many calls were answered by one.
         recorded, calls: operations of the latest recording as they were logged, and calls that a replay of it makes.
         buffers, bytes: the pieces of memory that a replay of it works in, and their size.
-        reason: why a replay of it is a loop over its operations, where the backend has a quicker way for others.
+        reason: why a replay of it is a loop over its operations, if the backend compiles others.
     """
 
     programs: int
@@ -69,8 +69,7 @@ class Replay:
         self.after = [*scalars.trailing_effects(), *recording.guards.assigned()]
         self.lock = Lock()
         _replays.add(self)
-        compiler = getattr(self.backend, "compile", loop.compile)
-        self.run = compiler(program, numbers)
+        self.run = self.backend.compile(program, numbers)
         self.stamp = stamp
         self.drawn = default_generator(self.backend) if any(op.draws for op in program.ops) else None
 

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from ..backends import Array, Backend, Namespace
-from ..backends.special import split_in_half
+from ..backends.special import is_basic, split_in_half
 from ..errors import CaptureError
-from ..replay.program import Branch, Buffer, Guard, Op, Program, Value, is_basic
+from ..replay.program import Branch, Buffer, Guard, Op, Program, Value
 from .expressions import Expression, ScalarProgram, SymbolicNumber
 from .refusals import refused
 from .strides import laid_out

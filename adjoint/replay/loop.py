@@ -51,8 +51,3 @@ class Loop:
                 for guard in self._deferred.get(op.out, ()):
                     if self.program.backend.truth(result) is not guard.outcome:
                         raise guard.failed()
-
-
-def compile(program: Program, numbers: list[Value]) -> Loop:
-    """The program ready to be replayed; ``numbers`` are its symbolic numbers, which each call of ``body`` is given."""
-    return Loop(program, numbers)

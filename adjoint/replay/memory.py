@@ -260,12 +260,13 @@ class CopyElision:
             for value in values:
                 bounds[value.buffer].update(value.extent or ())
         last_uses = {buffer: LastUses(sorted(addresses)) for buffer, addresses in bounds.items()}
-        before, asked = {}, set(writes)
+        before, pending = {}, set(writes)
         for i, (op, values) in enumerate(zip(self._ops, uses, strict=True)):
-            if op in asked:
+            if op in pending:
                 before[op] = last_uses[op.args[0].buffer].last(*(op.args[0].extent or everything))
             for value in values:
-                last_uses[value.buffer].use(*(value.extent or everything), i)
+                low, high = value.extent or everything
+                last_uses[value.buffer].use(low, high, i)
         return before
 
     def destination(self, op: Op, group: Sequence[Op], arrays: dict[Value, Any]) -> tuple[Any, Op] | None:

@@ -30,6 +30,7 @@ from ..backends import Array, Backend, Namespace, parse
 from ..backends.dtypes import ALL, float32, float64
 from ..backends.standard import CREATION, EXTRAS, STANDARD
 from ..errors import BackendError
+from ..replay.program import Op, Program, Value
 from .strategies import indices, shapes
 
 NUMPY = backends.get("numpy")
@@ -483,6 +484,27 @@ class BackendConformance:
         self.backend.synchronize()
         assert self.backend.device_count() >= 1
         assert all(isinstance(name, str) and isinstance(size, int) for name, size in self.backend.memory().items())
+
+    def test_a_program_compiles_to_what_its_operations_give(self) -> None:
+        xp, asarray = self.backend.xp, self.backend.asarray
+        x = asarray(NUMPY.xp.asarray([1.0, -2.0, 3.0]))
+        argument, square, total = (
+            Value("argument", x),
+            Value("computed", x * x),
+            Value("computed", xp.sum(x, axis=0, keepdims=True)),
+        )
+        ops = [
+            Op("multiply", xp.multiply, (argument, argument), {}, square),
+            Op("sum", xp.sum, (square,), {"axis": 0, "keepdims": True}, total),
+        ]
+        run = self.backend.compile(Program(self.backend, ops, [argument], [square, total], []), [])
+        results = []
+        for factor in (1.0, 2.0):
+            assert run.prologue([x * factor])
+            results.append(run.body(()))
+        for factor, (squares, sums) in zip((1.0, 2.0), results, strict=True):
+            self.same("compile", squares, NUMPY.xp.asarray([1.0, 4.0, 9.0]) * factor**2)
+            self.same("compile", sums, NUMPY.xp.asarray([14.0]) * factor**2)
 
     def test_nothing_warns_while_quiet(self) -> None:
         xp = self.backend.xp

@@ -28,7 +28,7 @@ BELOW = {
     "files": {"backends", "autograd", "nn"},
     "nn": {"backends", "autograd", "files", "capture"},
     "optim": {"backends", "autograd", "nn", "capture"},  # gradient clipping, which PyTorch has in nn.utils
-    "testing": {"backends", "autograd"},
+    "testing": {"backends", "autograd", "replay"},
     "capture": {"backends", "autograd", "replay"},
     "data": {"backends", "autograd", "nn", "optim"},
     "train": {"backends", "autograd", "capture", "nn", "optim", "data", "files"},

@@ -25,22 +25,22 @@ except ImportError as error:
     ) from error
 import numpy as np
 
-#: What whole numbers are added up as, by the code of their dtype, of which CuPy can scatter few.
+#: The dtype in which integers are added up, by the code of their own: CuPy can scatter few.
 SCATTERED = {"q": np.dtype(np.uint64), "l": np.dtype(np.uint64)} | {code: np.dtype(np.int32) for code in "?bBhH"}
 
-#: What the windows that CuPy makes look at, by their identity: their own ``base`` does not say it.
-_looked_at: dict[int, tuple[Any, Array]] = {}
+#: The arrays that sliding windows are views of, by the window's identity: CuPy's ``base`` does not tell.
+_window_bases: dict[int, tuple[Any, Array]] = {}
 
 
 def sliding_windows(x: Array, window: Any, stride: Any, dilation: Any) -> Array:
-    found = special.sliding_windows(cp.lib.stride_tricks.as_strided, x, window, stride, dilation)
-    key = id(found)
-    _looked_at[key] = (weakref.ref(found, lambda _: _looked_at.pop(key, None)), x)
-    return found
+    windows = special.sliding_windows(cp.lib.stride_tricks.as_strided, x, window, stride, dilation)
+    key = id(windows)
+    _window_bases[key] = (weakref.ref(windows, lambda _: _window_bases.pop(key, None)), x)
+    return windows
 
 
 def shares(x: Array) -> bool:
-    """Whether elements share memory for lack of it: CuPy marks no array as one that is not written to."""
+    """Whether elements of ``x`` share memory: CuPy marks no array as read-only."""
     low, high = extent(0, x)
     spread = any(n > 1 and not step for n, step in zip(x.shape, x.strides, strict=True))
     return high - low < x.nbytes or bool(spread and x.size)
@@ -49,23 +49,23 @@ def shares(x: Array) -> bool:
 # --- where CuPy's function is not NumPy's -------------------------------------------------------------------------------------
 
 
-def left_over(x: Array, y: Array) -> Array:
-    """What is left of x when y is taken off as often as it goes, with the sign of y, as NumPy has it; CuPy's own is NaN at inf."""
+def remainder(x: Array, y: Array) -> Array:
+    """x - y floor(x / y), with the sign of y, as in NumPy; CuPy's own is NaN at inf."""
     left = cp.fmod(x, y)
     return cp.where(left == 0, cp.copysign(cp.zeros_like(left), y), cp.where((y < 0) != (left < 0), left + y, left))
 
 
 def floored(x: Array, y: Array) -> Array:
-    """x / y rounded down, as NumPy has it: CuPy's own is one too much where x / y is rounded up to a whole number."""
+    """floor(x / y), as in NumPy: CuPy's own is one too large where x / y is rounded up to an integer."""
     left = cp.fmod(x, y)
     times = (x - left) / y - ((left != 0) & ((y < 0) != (left < 0)))
     down = cp.floor(times)
-    found = cp.where(times == 0, cp.copysign(cp.zeros_like(times), x / y), down + (times - down > 0.5))
-    return cp.where(y == 0, x / y, found)
+    result = cp.where(times == 0, cp.copysign(cp.zeros_like(times), x / y), down + (times - down > 0.5))
+    return cp.where(y == 0, x / y, result)
 
 
 def of_floats(function: Any, otherwise: Any) -> Any:
-    """A function of floats of one dtype; of whole numbers it is ``otherwise``."""
+    """A function of floats of one dtype; integers go to ``otherwise``."""
 
     def call(x: Any, y: Any) -> Array:
         like = x if isinstance(x, cp.ndarray) else y
@@ -78,7 +78,7 @@ def of_floats(function: Any, otherwise: Any) -> Any:
 
 
 def reduction(function: Any) -> Any:
-    """A number by itself may be reduced along its only axis, 0 or -1, as by NumPy and PyTorch."""
+    """A 0-d array may be reduced along axis 0 or -1, as by NumPy and PyTorch."""
 
     def call(x: Array, *, axis: Any = None, **kwargs: Any) -> Array:
         return function(x, axis=axis if x.shape or axis not in (0, -1, (0,), (-1,)) else None, **kwargs)
@@ -86,10 +86,10 @@ def reduction(function: Any) -> Any:
     return call
 
 
-def with_sign(found: Array, of: Any) -> Array:
-    """``found``, which CuPy filled with the number ``of``: with 0 where that is -0, which is mended."""
+def with_sign(filled: Array, of: Any) -> Array:
+    """``filled``, which CuPy filled with the number ``of``: with 0 instead of -0."""
     negative = isinstance(of, (float, np.floating, np.ndarray)) and not np.ndim(of) and not of and np.signbit(of)
-    return cp.negative(found) if negative and found.dtype.kind == "f" else found
+    return cp.negative(filled) if negative and filled.dtype.kind == "f" else filled
 
 
 # --- the namespace --------------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def namespace() -> Namespace:
     functions |= {name: reduction(functions[name]) for name in REDUCTIONS if name != "cumulative_sum"}
     functions |= {
         "floor_divide": of_floats(floored, cp.floor_divide),
-        "remainder": of_floats(left_over, cp.remainder),
+        "remainder": of_floats(remainder, cp.remainder),
         "full": lambda shape, fill_value, **kwargs: with_sign(cp.full(shape, fill_value, **kwargs), fill_value),
         "full_like": lambda x, fill_value, **kwargs: with_sign(cp.full_like(x, fill_value, **kwargs), fill_value),
         "pow": operator.pow,
@@ -169,7 +169,7 @@ def namespace() -> Namespace:
     xp.last_writes = partial(special.last_writes, xp)
     xp.normal_cdf, xp.sigmoid = partial(special.normal_cdf_by_erf, xp), partial(special.sigmoid, xp)
     xp.root_mean_square = partial(special.root_mean_square, xp)
-    vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # it would have to wait for the GPU to know
+    vars(xp).update(factorizations(xp, cp.linalg, lambda xp, x: None))  # a check would wait for the GPU
     solve = xp.solve
 
     def solve_broadcast(x: Array, y: Array) -> Array:  # CuPy's takes the same batch axes only
@@ -187,7 +187,7 @@ def namespace() -> Namespace:
 
 
 def _drawable(dtype: Any) -> Any:
-    """The one of float32 and float64, which alone are drawn, that ``dtype`` is made from."""
+    """The dtype, float32 or float64, that is drawn and then converted to ``dtype``."""
     return np.float64 if dtype == np.float64 else np.float32
 
 
@@ -241,23 +241,23 @@ class CupyBackend:
         return cp.asnumpy(array)
 
     def owner(self, array: Array) -> object:
-        while array.base is not None or id(array) in _looked_at:
-            array = array.base if array.base is not None else _looked_at[id(array)][1]
+        while array.base is not None or id(array) in _window_bases:
+            array = array.base if array.base is not None else _window_bases[id(array)][1]
         return array
 
     def extent(self, array: Array) -> tuple[int, int]:
         return extent(array.data.ptr, array)
 
     def is_view(self, array: Array) -> bool:
-        return array.base is not None or id(array) in _looked_at
+        return array.base is not None or id(array) in _window_bases
 
     def truth(self, condition: Array) -> bool:
         return bool(condition)
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        from .emit import compile
+        from . import emit  # with the first program
 
-        return compile(program, numbers)
+        return emit.compile(program, numbers)
 
     def scalar_for_message(self, array: Array) -> Any:
         return array.item()

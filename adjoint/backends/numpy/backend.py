@@ -14,17 +14,16 @@ from ..base import Array, RandomState
 from ..dtypes import ALL, DType, uint64
 from .kernels import namespace
 
-#: So many bytes that were let go of, and so large arrays, the C library keeps for the next ones.
+#: Bytes of freed memory, and bytes of an array, up to which the C library keeps memory for the next arrays.
 KEPT, KEPT_ARRAY = 256 << 20, 16 << 20
 
 
 def keep_memory() -> None:
-    """Have the GNU C library keep what was let go of at the end of its heap, up to :data:`KEPT`, for the next arrays.
+    """Have the GNU C library keep up to :data:`KEPT` bytes that were freed at the end of its heap.
 
-    A step ends with all its results let go of; to get that memory again from the system, page by page, is a third of an eager step
-    of a middling model. Arrays above :data:`KEPT_ARRAY` have memory of their own still, and give it back; what lies in the heap
-    below an array that is held cannot be. Left as it is where the environment says how (``MALLOC_…``, ``GLIBC_TUNABLES``), and
-    with other C libraries.
+    A step frees all its results at its end; mapping that memory again, page by page, takes a third of an eager step of a medium
+    model. Arrays above :data:`KEPT_ARRAY` are still mapped one by one, and unmapped. The environment's own settings (``MALLOC_…``,
+    ``GLIBC_TUNABLES``) take precedence; other C libraries are left as they are.
     """
     if any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return
@@ -47,7 +46,7 @@ class NumpyRandom(RandomState):
         return self._draw(self._generator.standard_normal, shape, dtype)
 
     def _draw(self, draw: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        """From a drawing function that knows float32 and float64 only."""
+        """Draw float32 or float64, and convert."""
         drawn = draw(shape, np.float64 if dtype == np.float64 else np.float32)
         return np.asarray(drawn, dtype)
 
@@ -65,7 +64,7 @@ class NumpyRandom(RandomState):
 
 
 def extent(address: int, array: Array) -> tuple[int, int]:
-    """From the address of an array's first element, those of its lowest byte and of the one behind its highest."""
+    """The addresses of an array's lowest byte and of the byte after its highest, from that of its first element."""
     if not array.size:
         return address, address
     steps = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
@@ -85,8 +84,8 @@ class NumpyBackend:
         self.dtypes = {np.dtype(dtype.name): dtype for dtype in ALL}
 
     def asarray(self, array: Any, dtype: DType | None = None, copy: bool = False) -> Array:
-        made = np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
-        return made[()] if copy and not made.shape else made  # one number by itself is quickest as NumPy's scalar
+        result = np.array(array, None if dtype is None else dtype.name, copy=True if copy else None)
+        return result[()] if copy and not result.shape else result  # NumPy's scalars are faster than 0-d arrays
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
@@ -108,9 +107,9 @@ class NumpyBackend:
         return bool(condition)
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        from .emit import compile
+        from . import emit  # with the first program
 
-        return compile(program, numbers)
+        return emit.Replay(program, numbers)
 
     def scalar_for_message(self, array: Array) -> Any:
         return self.to_numpy(array).item()
@@ -122,7 +121,7 @@ class NumpyBackend:
         return 1
 
     def synchronize(self) -> None:
-        """NumPy returns when it is done."""
+        """Nothing: NumPy is synchronous."""
 
     def suppress_warnings(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")

@@ -1,8 +1,7 @@
-"""Replaying a program on NumPy: straight calls with ``out=``, in memory that is laid out once.
+"""Emitting a program for NumPy: a Python function with one line per operation, each with ``out=``, in planned memory.
 
-Each operation becomes a line of a Python function. What a ufunc, a reduction or a matrix product makes is written to a place that
-is known beforehand, often the one of an operand that is not needed any more; so views of it are made once, not at each call. What
-NumPy gives only as a new array (picking by index, sorting) is one here too.
+Results of ufuncs, reductions and matrix products have a fixed place, so views of them are made once, not at each call. Functions
+that return new arrays only (indexing by arrays, sorting) do so here too.
 """
 
 from __future__ import annotations
@@ -22,32 +21,27 @@ from ...replay.program import Op, Program, Value, values_in
 from ..special import is_basic, keeping_array
 from ..standard import CREATION
 from . import threads
-from .kernels import BITS, REDUCTIONS, UFUNCS, UNSIGNED, as_product, by_dot, clip, is_limit, matmul
+from .kernels import BITS, REDUCTIONS, UFUNCS, as_product, by_dot, clip, is_limit, masked_operand, matmul
 from .threads import blas_alone, dot, run_both, run_branches, shared
 from .tiles import MOST, NAMED, Step, Tiles, as_bits
 
 ALIGNMENT = 64
-#: What ``x ** n`` computes for these numbers of Python's, and ``np.power`` for all but those that are no key.
+#: What ``x ** n`` computes for these Python numbers; ``np.power`` for all others.
 POWERS = {2: np.square, 0.5: np.sqrt, 0: None, 1: None, -1: None}
 COPIES = {"asarray", "astype", "contiguous"}
-#: Python's signs for operations on single numbers.
+#: Python's operators, for scalars.
 SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "negative": "-", "less": "<", "less_equal": "<=", "greater": ">",
     "greater_equal": ">=",
 }  # fmt: skip
 
 
-def compile(program: Program, numbers: list[Value]) -> Replay:
-    """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call."""
-    return Replay(program, numbers)
-
-
 class Replay:
-    """A program as two functions of straight calls: what its guards need, and the rest.
+    """A program as two generated functions: the guard prologue, and the rest.
 
     Attributes:
-        source: the functions, to be read.
-        calls, buffers, bytes: how many calls a replay makes, and in how many pieces of memory of which size together it works.
+        source: the functions' source.
+        calls, buffers, bytes: calls of one replay, buffers in the arena, and bytes of the arena and of scratch memory.
     """
 
     reason = ""
@@ -55,34 +49,34 @@ class Replay:
     def __init__(self, program: Program, numbers: list[Value]) -> None:
         self.program, self.numbers = program, numbers
         self._at = {number: i for i, number in enumerate(numbers)}
-        self._names: dict[str, Any] = {"copyto": np.copyto}  # what the functions' source refers to
-        self._of: dict[Value, str] = {}  # the name that each value has there
-        self._arrays: dict[Value, Any] = {}  # those whose memory is known
+        self._names: dict[str, Any] = {"copyto": np.copyto}  # globals of the generated functions
+        self._of: dict[Value, str] = {}  # names of values that have no fixed place
+        self._arrays: dict[Value, Any] = {}  # values with a fixed place
         self._scalars: dict[Any, Any] = {}
         self._negated: dict[Op, Value] = {}
         self._written = program.written()
         self._picked: dict[Any, str] = {}
-        self._before: list[str] = []  # lines that the next one needs
-        self._read: dict[Value, str] = {}  # the names of single numbers that were read from memory
+        self._before: list[str] = []  # lines that must precede the next one
+        self._read: dict[Value, str] = {}  # names of scalars that were read from memory
         self._placed: set[Value] = set()  # values with a fixed place in memory
         self._taken: dict[int, str] = {}
-        self._assigned: list[str] = []  # the names that the lines so far give to new arrays
-        self._rows: dict[Value, int] = {}  # how many rows an index of rows is known to be in
+        self._assigned: list[str] = []  # names that the lines so far assign
+        self._rows: dict[Value, int] = {}  # guarded upper bounds of indices
         for op in program.ops[: program.prologue]:
             if op.name == "are_indices":
                 self._rows[op.args[0]] = min(op.args[1], self._rows.get(op.args[0], op.args[1]))
         self._deferred = program.deferred_guards()
-        self._shared = False  # whether there is a product that BLAS would do on several threads
+        self._shared = False  # whether BLAS would use several threads
         self._plan()
         self._compile()
 
     def prologue(self, arrays: list[Any]) -> bool:
-        """Take the arguments' arrays, and tell whether the program holds for them."""
+        """Take the arguments' arrays, and return whether all guards hold that are not deferred."""
         result: bool = self._names["prologue"](*arrays)
         return result
 
     def body(self, numbers: tuple[float, ...]) -> Any:
-        """Do the rest, with these numbers, and give the outputs as arrays of their own."""
+        """Run the rest with these numbers, and return the outputs as new arrays."""
         if not self._shared:
             return self._names["body"](numbers)
         with blas_alone:  # once for all products
@@ -149,10 +143,10 @@ class Replay:
         target = op.target
         if self._is_limit(op):
             x, least = op.args
-            return [Step(clip, x, self._single(least, x.dtype), self._single(float("inf"), x.dtype), target)]
+            return [Step(clip, x, self._as_array(least, x.dtype), self._as_array(float("inf"), x.dtype), target)]
         if op.name in UFUNCS and not op.kwargs:
             like = next((value.dtype for value in op.values() if value.kind != "number"), None)
-            return [Step(UFUNCS[op.name], *(self._single(part, like) for part in op.args), target)]
+            return [Step(UFUNCS[op.name], *(self._as_array(part, like) for part in op.args), target)]
         if op.name in COPIES and self._line_of(op) is not None:
             return [Step(_copied, op.args[0], target)]
         if op.name == "where" and _picks(op):
@@ -195,8 +189,8 @@ class Replay:
     # --- the lines -----------------------------------------------------------------------------------------------------------
 
     def _line_of(self, op: Op) -> Callable[[Op], str] | None:
-        """The method that writes the operation's line where its result has a place, if there is a way."""
-        if op.draws or self._is_number(op):
+        """The method that emits the operation with its result in a fixed place; None if there is no way."""
+        if op.draws or self._is_scalar(op):
             return None
         if op.name in REDUCTIONS:
             is_planned = op.name != "sum" or op.args[0] in self._placed
@@ -218,7 +212,7 @@ class Replay:
         if op.name in ("empty", "empty_like"):
             return lambda op: ""
         if op.name == "scatter_add":
-            return self._spread if is_basic(op.args[1]) else None
+            return self._scatter if is_basic(op.args[1]) else None
         if op.name == "concat":
             return self._concat
         return None
@@ -234,7 +228,7 @@ class Replay:
         return self._into(power, [self._operand(part, op.result.dtype) for part in operands], self._name(op.out))
 
     def _raised(self, op: Op) -> Any:
-        """The ufunc that computes what ``x ** y`` does; None where NumPy decides by the value of an exponent without axes."""
+        """The ufunc that computes ``x ** y``; None where NumPy decides by the value of a 0-d exponent."""
         exponent = op.args[1]
         if type(exponent) in (int, float):
             return POWERS.get(exponent, np.power)
@@ -274,15 +268,15 @@ class Replay:
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _in_order(self, op: Op) -> str:
-        """The elements of what is not laid out in order, copied in order."""
+        """A reshape of an array that is not contiguous: a copy."""
         place = self._bound(self._arrays[op.result].reshape(op.args[0].shape))
         return f"copyto({place}, {self._name(op.args[0])})"
 
     def _zeros(self, op: Op) -> str:
         return f"{self._name(op.out)}.fill(0)"
 
-    def _spread(self, op: Op) -> str:
-        """Zeros, with ``x`` where the index points to."""
+    def _scatter(self, op: Op) -> str:
+        """Zeros, and ``x`` copied to the indexed view."""
         part = self._bound(self._arrays[op.result][keeping_array(op.args[1])])
         return f"{self._name(op.out)}.fill(0); copyto({part}, {self._name(op.args[0])})"
 
@@ -297,7 +291,7 @@ class Replay:
         return "; ".join(lines)
 
     def _write(self, op: Op) -> str:
-        """A line that changes an array in place."""
+        """A line that writes to an array in place."""
         target = op.writes
         assert target is not None
         if op.name != "setitem":
@@ -312,8 +306,7 @@ class Replay:
         if single and target in self._arrays and is_basic(index):
             return f"{self._name(target)}[()] = {source}"
         if target in self._arrays and is_basic(index):
-            found = self._arrays[target]
-            part = found[keeping_array(index)]
+            part = self._arrays[target][keeping_array(index)]
             shape = value.shape if isinstance(value, Value) else ()
             if len(shape) <= part.ndim:
                 return f"copyto({self._bound(part)}, {source}, 'unsafe')"
@@ -324,16 +317,16 @@ class Replay:
             return f"{self._bound(op.function)}({self._name(target)}, {source}, {self._text(index)})"
         return f"{self._name(target)}[{self._text(index)}] = {source}"
 
-    def _is_number(self, op: Op) -> bool:
-        """Whether a single number is made of single numbers: quickest with NumPy's scalars, as the function itself does."""
+    def _is_scalar(self, op: Op) -> bool:
+        """Whether operands and result are 0-d: NumPy's scalars are faster than 0-d arrays, and what eager calls use."""
         out = op.out
         if out is None or out.shape or op.name in CREATION or out.buffer in self._written or out.buffer.external:
             return False
         return not op.is_view and not any(value.shape for value in op.values())
 
-    def _on_numbers(self, op: Op) -> str:
-        """The call of an operation of single numbers, or what it comes to."""
-        parts = [self._number(part) for part in op.args]
+    def _on_scalars(self, op: Op) -> str:
+        """The expression of an operation on scalars."""
+        parts = [self._scalar(part) for part in op.args]
         if op.name in SIGNS and not op.kwargs:
             return f"{parts[0]} {SIGNS[op.name]} {parts[1]}" if len(parts) == 2 else f"{SIGNS[op.name]}{parts[0]}"
         floats = op.out is not None and op.out.dtype.kind == "f"
@@ -343,8 +336,8 @@ class Replay:
             return f"({self._bound(op.result.dtype.type(op.args[1]))} if {parts[0]} else {parts[2]})"
         return f"{self._bound(op.function)}({', '.join([*parts, *(f'{k}={self._text(v)}' for k, v in op.kwargs.items())])})"
 
-    def _number(self, part: Any) -> str:
-        """An operand that is a single number, as NumPy's scalar or Python's: read from memory once, until that is written to."""
+    def _scalar(self, part: Any) -> str:
+        """A 0-d operand as a scalar: read from memory once, until the next write."""
         if not isinstance(part, Value):
             return self._text(part)
         if part.kind == "number":
@@ -359,17 +352,14 @@ class Replay:
         return self._read[part]
 
     def _fresh(self, op: Op) -> str:
-        """A line whose result is a new array, or a view of one."""
-        if self._is_number(op):
-            call = self._on_numbers(op)
+        """A line that assigns a new array, or a view of one, to a name."""
+        if self._is_scalar(op):
+            call = self._on_scalars(op)
         elif op.name == "getitem" and self._takes(op):
             call = f"{self._name(op.args[0])}.take({self._name(op.args[1])}, 0)"
         elif op.name == "getitem" and not op.is_view and op.result.shape:
             place = self._in_rows(op.args[0], op.args[1])
             call = f"{place[0]}.take({place[1]})" if place else f"{self._name(op.args[0])}[{self._text(op.args[1])}]"
-        elif op.name == "are_indices" and op.args[0].dtype in UNSIGNED:
-            view = f"{self._name(op.args[0])}.view({self._bound(UNSIGNED[op.args[0].dtype])})"
-            call = f"{self._bound(np.maximum.reduce)}({view}, None) < {op.args[1]}"
         elif op.name == "reshape":
             call = f"{self._name(op.args[0])}.reshape({self._text(op.args[1])})"
         else:
@@ -381,16 +371,14 @@ class Replay:
         return f"{self._assigned[-1]} = {call}"
 
     def _takes(self, op: Op) -> bool:
-        """Whether ``take`` gives what is picked, in the same layout; of a single number that is none that can be written to."""
+        """Whether ``x.take(index, 0)`` gives the same, in the same layout: it gives a scalar for one element."""
         index = op.args[1]
         if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not _model(op.result).flags.c_contiguous:
             return False
         return bool(op.result.shape) or op.result.buffer not in self._written
 
     def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
-        """Where an element of each row is picked, by a column for each of all rows: the elements one after another, and the name of
-        the numbers among them of those that are picked.
-        """
+        """For ``x[rows, columns]``, an element of each row: the names of ``x`` flattened and of the flat indices; else None."""
         array = self._arrays.get(x)
         if array is None or array.ndim != 2 or not array.flags.c_contiguous or not isinstance(index, tuple) or len(index) != 2:
             return None
@@ -400,22 +388,22 @@ class Replay:
         if columns.dtype != np.int64 or rows.shape != columns.shape or not np.array_equal(rows.array, np.arange(array.shape[0])):
             return None
         if columns not in self._rows or self._rows[columns] > array.shape[1]:
-            return None  # one that counts from the end would be looked for in the row before
+            return None  # a negative column would be in the row before
         key = (columns, array.shape)
         if key not in self._picked:
-            first, found = self._bound(rows.array * array.shape[1]), self._bound(np.empty(rows.shape, np.int64))
-            self._picked[key] = found
-            self._before.append(f"{self._bound(np.add)}({self._name(columns)}, {first}, {found})")
+            first, flat = self._bound(rows.array * array.shape[1]), self._bound(np.empty(rows.shape, np.int64))
+            self._picked[key] = flat
+            self._before.append(f"{self._bound(np.add)}({self._name(columns)}, {first}, {flat})")
         return self._bound(array.reshape(-1)), self._picked[key]
 
-    def _makes_in_place(self, op: Op) -> bool:
-        """Whether what it makes lies where something was before."""
+    def _is_in_place(self, op: Op) -> bool:
+        """Whether the result is written to a fixed place."""
         return op.out is not None and op.out in self._arrays and not op.is_view
 
     # --- names ---------------------------------------------------------------------------------------------------------------
 
     def _bound(self, thing: Any) -> str:
-        """A name for something that the functions refer to."""
+        """A global name for an object."""
         name = self._taken.get(id(thing))
         if name is None:
             name = self._taken[id(thing)] = f"k{len(self._taken)}"
@@ -428,8 +416,8 @@ class Replay:
             return self._bound(self._arrays[value])
         return self._of.setdefault(value, f"d{len(self._of)}")
 
-    def _single(self, part: Any, like: Any) -> Any:
-        """A single number as an array of dtype ``like``, which NumPy takes sooner than Python's; anything else as it is."""
+    def _as_array(self, part: Any, like: Any) -> Any:
+        """A number as a 0-d array of dtype ``like``, which ufuncs take faster than Python's; any other operand unchanged."""
         number = isinstance(part, Value) and part.kind == "number"
         if not (number or type(part) in (int, float)) or like is None or like.kind != "f":
             return part
@@ -439,7 +427,7 @@ class Replay:
         return self._scalars[key]
 
     def _operand(self, part: Any, like: Any) -> str:
-        single = self._single(part, like)
+        single = self._as_array(part, like)
         return self._text(part) if single is part else self._bound(single)
 
     def _text(self, part: Any) -> str:
@@ -464,7 +452,7 @@ class Replay:
         first = program.ops[: program.prologue]
         for lines, ops, scope in ((prologue, first, "global"), (body, program.ops[program.prologue :], "nonlocal")):
             for region, together in groupby(ops, lambda op: op.branch and op.branch.region):
-                written = self._lines if region is None else partial(self._at_once, scope)
+                written = self._lines if region is None else partial(self._branches, scope)
                 lines += written(together)
             if lines is prologue:
                 shared, self._assigned = self._assigned, []
@@ -484,7 +472,7 @@ class Replay:
         compile_function(self.source, "body", self._names, "replay")
 
     def _lines(self, ops: Iterable[Op]) -> list[str]:
-        """A line for each operation that takes one."""
+        """The lines of operations, in order."""
         lines = []
         self._read = {}
         for op in ops:
@@ -498,7 +486,7 @@ class Replay:
                 line = self._line_of(op)(op)  # type: ignore[misc]
             else:
                 line = self._fresh(op)
-            if op.writes is not None or op in self._fused or self._makes_in_place(op):
+            if op.writes is not None or op in self._fused or self._is_in_place(op):
                 self._read = {}
             if line:
                 line, self._before = "; ".join([*self._before, line]), []
@@ -508,19 +496,19 @@ class Replay:
                 lines.append(f"if bool({self._name(op.out)}) is not {guard.outcome}: raise {self._bound(guard)}.failed()")
         return lines
 
-    def _at_once(self, scope: str, ops: Iterable[Op]) -> list[str]:
-        """A function for the operations of each branch, and the line that calls both; what they make is named in that scope."""
+    def _branches(self, scope: str, ops: Iterable[Op]) -> list[str]:
+        """A function for each parallel branch, and the line that runs them; names that they assign belong to ``scope``."""
         lines: list[str] = []
         functions: list[str] = []
         picked = self._picked
         for _, branch in groupby(ops, lambda op: op.branch):
-            self._picked = {}  # what is found in one is not known in the other
+            self._picked = {}  # one branch cannot use what the other computes
             begun = len(self._assigned)
             inner = self._lines(branch)
-            made = self._assigned[begun:]
+            names = self._assigned[begun:]
             functions.append(f"branch{len(functions)}")
-            lines += [f"{' = '.join(made)} = None"] if made else []
-            lines += [f"def {functions[-1]}():", *([f"    {scope} {', '.join(made)}"] if made else [])]
+            lines += [f"{' = '.join(names)} = None"] if names else []
+            lines += [f"def {functions[-1]}():", *([f"    {scope} {', '.join(names)}"] if names else [])]
             lines += [f"    {line}" for line in inner or ["pass"]]
         self._picked = picked
         return [*lines, f"{self._bound(run_branches)}({', '.join(functions)})"]
@@ -542,13 +530,9 @@ def _copied(source: Any, target: Any) -> None:
 
 
 def _picks(op: Op) -> bool:
-    """Whether a ``where`` chooses between an array of floats, in its result's shape, and 0.0."""
+    """Whether a ``where`` replaces elements of an array of its result's form by 0.0, as a product of bits."""
     condition, x, y = op.args
-    numbers, zero = (y, x) if isinstance(y, Value) else (x, y)
-    out = op.out
-    assert out is not None
-    return (
-        isinstance(condition, Value) and isinstance(numbers, Value) and type(zero) is float and str(zero) == "0.0"
-        and out.dtype.kind == "f" and out.dtype.itemsize in (4, 8) and numbers.dtype == out.dtype
-        and condition.shape == numbers.shape == out.shape and out.shape != ()
-    )  # fmt: skip
+    masked, out = masked_operand(x, y), op.result
+    if not isinstance(condition, Value) or not isinstance(masked, Value) or masked.dtype != out.dtype:
+        return False
+    return condition.shape == masked.shape == out.shape != ()

@@ -1,4 +1,4 @@
-"""NumPy's kernels where they are not its functions of the standard's names."""
+"""NumPy's kernels that differ from its function of the standard's name, for eager calls and replays."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def contiguous(x: Array) -> Array:
 
 
 def getitem(x: Array, index: Index) -> Array:
-    found = x[index]
-    if isinstance(found, np.ndarray) or not isinstance(x, np.ndarray):
-        return found
-    return x[keeping_array(index)]  # a view of one element, not its value
+    picked = x[index]
+    if isinstance(picked, np.ndarray) or not isinstance(x, np.ndarray):
+        return picked
+    return x[keeping_array(index)]  # a view of the element instead of its value
 
 
 def setitem(x: Array, value: Array, index: Index) -> None:
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, np.ndarray) for part in parts):  # NumPy goes in their order where all lie in order in memory
+    if any(isinstance(part, np.ndarray) for part in parts):  # NumPy writes in order if all are contiguous
         index = parts = tuple([np.asarray(part, order="C") if isinstance(part, np.ndarray) else part for part in parts])
         value = np.asarray(value, order="C")
     x[keeping_array(index)] = value
 
 
 def diagonal(x: Array, offset: int) -> Array:
-    found = np.diagonal(x, offset, -2, -1)
-    found.flags.writeable = x.flags.writeable
-    return found
+    view = np.diagonal(x, offset, -2, -1)
+    view.flags.writeable = x.flags.writeable
+    return view
 
 
 def power(x: Array, y: Array) -> Array:
-    """``x ** y``, an array of no axes taken as a single number: NumPy's scalars differ from its arrays in the last bit."""
+    """``x ** y``; 0-d arrays are taken as scalars, for which NumPy rounds differently than for arrays."""
     if type(x) is ndarray and not x.ndim:
         x = x[()]
     if type(y) is ndarray and not y.ndim:
@@ -64,7 +64,7 @@ def power(x: Array, y: Array) -> Array:
 
 
 def reduction(ufunc: Any) -> Any:
-    """The reduction by ``ufunc`` under the standard's signature, without the Python layers of ``np.sum`` and its like."""
+    """The reduction by ``ufunc`` with the standard's signature, without the Python layers of ``np.max`` and others."""
 
     def reduce(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
         return ufunc.reduce(x, axis, None, None, keepdims)
@@ -72,8 +72,8 @@ def reduction(ufunc: Any) -> Any:
     return reduce
 
 
-#: So many at most are added up by a product with ones, along a row and over rows: it does not add pairwise, so that more of them
-#: would lose digits, as they do where NumPy itself adds rows to each other.
+#: The most elements that a product with ones sums, along a row and over rows: it does not sum pairwise, so more would lose digits
+#: (as they do when NumPy itself adds rows).
 LONGEST_ROW, MOST_ROWS = 1024, 1 << 14
 plain_sum: Any = np.add.reduce
 largest, smallest = np.maximum.reduce, np.minimum.reduce
@@ -81,17 +81,17 @@ _ones: dict[Any, Array] = {}
 
 
 def ones(n: int, dtype: Any) -> Array:
-    """A vector of ones, which is not to be written to."""
-    held = _ones.get((n, dtype))
-    if held is None:
+    """A read-only vector of ones."""
+    vector = _ones.get((n, dtype))
+    if vector is None:
         if len(_ones) > 100:
             _ones.clear()
-        held = _ones[n, dtype] = np.ones(n, dtype)
-    return held
+        vector = _ones[n, dtype] = np.ones(n, dtype)
+    return vector
 
 
 def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
-    """The factors whose product is the sum of floats over a short last axis, or over leading axes; else None."""
+    """Two factors whose product is the sum of floats over a short last axis or over leading axes; else None."""
     ndim = x.ndim
     if axis is None or ndim < 2 or not x.size or x.dtype not in BITS or not x.flags.c_contiguous:
         return None
@@ -106,29 +106,29 @@ def as_product(x: Array, axis: Any) -> tuple[Array, Array] | None:
 
 
 def axes_of(ndim: int, axis: Any) -> tuple[int, ...]:
-    """The axes that ``axis`` means (all where it is None), counted from 0."""
+    """The axes that ``axis`` names (all if it is None), counted from 0."""
     return tuple(range(ndim)) if axis is None else tuple([a % ndim for a in ((axis,) if isinstance(axis, int) else axis)])
 
 
 def add_up(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """``np.sum``; as BLAS's product with ones in a fifth of the time, where few are added up."""
+    """``np.sum``; for short axes as a product with ones by BLAS, in a fifth of the time."""
     factors = as_product(x, axis)
     if factors is None:
         return plain_sum(x, axis, None, None, keepdims)
     total = dot(*factors)
     if x.ndim == 2:
         return total if not keepdims else total.reshape((-1, 1) if factors[0] is x else (1, -1))
-    gone = axes_of(x.ndim, axis)
-    return total.reshape([1 if i in gone else n for i, n in enumerate(x.shape) if keepdims or i not in gone])
+    axes = axes_of(x.ndim, axis)
+    return total.reshape([1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes])
 
 
-#: Below such a sum of squares, some of them may have lost digits; see where it is used for an ``eps`` that makes up for it.
+#: Below this sum, squares may have underflowed; an ``eps`` above :data:`NEGLIGIBLE` makes that irrelevant.
 SMALLEST_SUM = {np.dtype(np.float32): 2.0**-100, np.dtype(np.float64): 2.0**-960}
 NEGLIGIBLE = 1e-20
 
 
 def sum_of_squares(x: Array, axis: Any) -> Array:
-    """The sum of x^2 over ``axis``, kept at length one: by BLAS over the last axes, without an array of squares."""
+    """The sum of x^2 over ``axis``, which stays at length one; over last axes or rows without an array of squares."""
     ndim = x.ndim
     rest: tuple[int, ...] = ()
     if axis == -1 or axis is None:
@@ -140,10 +140,9 @@ def sum_of_squares(x: Array, axis: Any) -> Array:
             first -= 1
         rest = tuple(a for a in axes if a < first)
     if first == ndim or not x.flags.c_contiguous:
-        factors = as_product(x, axis)
-        if factors is None or factors[1] is not x:
-            return add_up(x * x, axis=axis, keepdims=True)
-        return np.einsum("ij,ij->j", x, x)[None]  # a column for each group: without an array of squares
+        if ndim == 2 and rest == (0,) and (factors := as_product(x, axis)) and factors[1] is x:
+            return np.einsum("ij,ij->j", x, x)[None]
+        return add_up(x * x, axis=axis, keepdims=True)
     shape = x.shape[:first]
     rows = x if first == ndim - 1 else x.reshape(*shape, math.prod(x.shape[first:]))
     total = np.vecdot(rows, rows).reshape(shape + (1,) * (ndim - first))
@@ -151,37 +150,37 @@ def sum_of_squares(x: Array, axis: Any) -> Array:
 
 
 def root_mean_square(otherwise: Any, x: Array, *, axis: Any, divisor: float, eps: float) -> Array:
-    """sqrt(sum of x^2 / divisor + eps), plainly but where a sum leaves the dtype's range: there as ``otherwise`` computes it."""
+    """sqrt(sum of x^2 / divisor + eps); groups whose sum leaves the dtype's range are computed by ``otherwise``."""
     total = np.asarray(sum_of_squares(x, axis))
     low = 0.0 if eps > NEGLIGIBLE else SMALLEST_SUM[x.dtype]
     if total.size == 1:
-        fine = low <= total.item() < math.inf
+        is_in_range = low <= total.item() < math.inf
     else:
-        fine = not total.size or bool(largest(total, None) < math.inf and (not low or smallest(total, None) >= low))
-    lost: Any = None if fine else ~((total >= low) & (total < math.inf))
-    again = None if fine else otherwise(_groups(x, axis, lost), axis=-1, divisor=divisor, eps=eps)
+        is_in_range = not total.size or bool(largest(total, None) < math.inf and (not low or smallest(total, None) >= low))
+    is_lost: Any = None if is_in_range else ~((total >= low) & (total < math.inf))
+    recomputed = None if is_in_range else otherwise(_groups(x, axis, is_lost), axis=-1, divisor=divisor, eps=eps)
     if divisor != 1:
         total /= divisor
     if eps:
         total += eps
     root = np.sqrt(total, total)
-    if again is not None:
-        root[lost] = again.reshape(-1)
+    if recomputed is not None:
+        root[is_lost] = recomputed.reshape(-1)
     return root
 
 
 def _groups(x: Array, axis: Any, chosen: Array) -> Array:
-    """Those groups of elements, of which a reduction over ``axis`` makes one number each, that are ``chosen``: as rows."""
+    """The chosen groups of a reduction over ``axis``, as rows: each is reduced to one number."""
     reduced = axes_of(x.ndim, axis)
-    kept = [i for i in range(x.ndim) if i not in reduced]
-    groups = x.transpose(*kept, *reduced)[chosen.reshape([x.shape[i] for i in kept])]
+    others = [i for i in range(x.ndim) if i not in reduced]
+    groups = x.transpose(*others, *reduced)[chosen.reshape([x.shape[i] for i in others])]
     return groups.reshape(len(groups), -1)
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """``np.matmul``; of two matrices by ``dot``, which takes less time to get to BLAS and knows what to do with single columns.
+    """``np.matmul``; two matrices by ``dot``, which reaches BLAS faster and handles single columns well.
 
-    Not of one number, by which ``dot`` scales the other matrix, and makes 0 of 0 times infinity or NaN.
+    A matrix of one element is left to ``np.matmul``: ``dot`` scales by it, and gives 0 for 0 times infinity or NaN.
     """
     return dot(x, y) if by_dot(x, y) else threads.matmul(x, y)
 
@@ -195,30 +194,37 @@ BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype
 
 
 def where(condition: Array, x: Array, y: Array) -> Array:
-    """``np.where``, but between numbers and 0.0 as a product of the numbers' bits with the condition.
+    """``np.where``; between an array and 0.0 as the product of the array's bits with the condition.
 
-    That takes a sixth of the time where the condition is hard to foresee, for it has no branches.
+    That has no branches, and takes a sixth of the time where the condition is unpredictable.
     """
-    zero, numbers = (x, y) if type(x) is float else (y, x)
-    if type(condition) is np.bool_ and type(zero) is float and isinstance(numbers, np.floating):
-        return type(numbers)(x if condition else y)
-    bits = BITS.get(getattr(numbers, "dtype", None))
-    if bits is None or type(zero) is not float or str(zero) != "0.0":
+    if type(condition) is np.bool_:
+        scalar, other = (y, x) if type(x) is float else (x, y)
+        if type(other) is float and isinstance(scalar, np.floating):
+            return type(scalar)(x if condition else y)
+    masked = masked_operand(x, y)
+    if masked is None:
         return np.where(condition, x, y)
-    return np.multiply(numbers.view(bits), condition if numbers is x else ~condition).view(numbers.dtype)
+    return np.multiply(masked.view(BITS[masked.dtype]), condition if masked is x else ~condition).view(masked.dtype)
 
 
-#: As a ufunc NumPy keeps it to itself. It meets a single number, NaN and all, in a third of the time that ``np.maximum`` takes.
+def masked_operand(x: Any, y: Any) -> Any:
+    """The operand that ``where`` replaces by 0.0, which is the other one, if its bits may be multiplied; else None."""
+    zero, masked = (x, y) if type(x) is float else (y, x)
+    return masked if type(zero) is float and str(zero) == "0.0" and getattr(masked, "dtype", None) in BITS else None
+
+
+#: NumPy's private ufunc: it compares with a single number, NaN included, in a third of the time of ``np.maximum``.
 clip: Any = getattr(getattr(getattr(np, "_core", None), "umath", None), "clip", None)
 
 
 def is_limit(x: Array, y: Any) -> bool:
-    """Whether the larger of ``x`` and ``y`` is that of an array of floats and a number."""
+    """Whether ``clip`` computes the maximum of ``x`` and ``y``: an array of floats and a number."""
     return type(y) in (int, float) and type(x) is np.ndarray and x.dtype in BITS and y == y and clip is not None
 
 
 def maximum(x: Array, y: Array) -> Array:
-    """``np.maximum``, which takes its time to turn one number into an array and back."""
+    """``np.maximum``; with a single number by ``clip``."""
     if is_limit(x, y):
         return clip(x, y, math.inf)
     if isinstance(x, np.floating) and type(y) is int:
@@ -226,8 +232,8 @@ def maximum(x: Array, y: Array) -> Array:
     return np.maximum(x, y)
 
 
-def whole_as_they_are(function: Any) -> Any:
-    """``floor`` and its like, which NumPy before 2.1 turns whole numbers to floats with."""
+def keeping_integers(function: Any) -> Any:
+    """``floor``, ``ceil`` or ``trunc``, which convert integers to floats in NumPy before 2.1."""
 
     def rounded(x: Array) -> Array:
         return function(x) if x.dtype.kind == "f" else x
@@ -250,18 +256,18 @@ UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 def are_indices(x: Array, n: int) -> Array:
-    """By one reduction: taken as unsigned, what is negative is larger than any index."""
+    """By one reduction: as an unsigned integer, a negative one is larger than any index."""
     unsigned = UNSIGNED.get(x.dtype)
     return np.maximum.reduce(x if unsigned is None else x.view(unsigned), None) < n
 
 
 def is_rows(index: Index) -> bool:
-    """Whether ``index`` is whole numbers, one at least, that pick along the first axis."""
+    """Whether ``index`` is an array of integers, not empty, that indexes the first axis."""
     return isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size > 0
 
 
 def add_rows(result: Array, index: Array, rows: Array) -> None:
-    """``np.add.at(result, index, rows)`` on zeros, in a fifth of the time: the rows of one number stand together once sorted."""
+    """``np.add.at(result, index, rows)`` on zeros, in a fifth of the time: sorting brings the rows of one index together."""
     index = index.astype(np.int64, copy=False)
     index = np.where(index < 0, index + len(result), index)
     order = index.argsort(kind="stable")
@@ -273,14 +279,14 @@ def add_rows(result: Array, index: Array, rows: Array) -> None:
 
 
 def silently(function: Any) -> Any:
-    """The function without a warning where there is an overflow on its way."""
+    """The function without warnings of overflow."""
     silent = np.errstate(over="ignore")(function)
     silent.__wrapped__ = getattr(function, "__wrapped__", function)
     return silent
 
 
 def by_tiles(function: Any) -> Any:
-    """An elementwise function, done to a large array piece by piece, on two threads."""
+    """An elementwise function that works on a large array tile by tile, on two threads."""
 
     def fill(x: Array, out: Array, parts: Any) -> None:
         for part in parts:
@@ -303,7 +309,7 @@ def by_tiles(function: Any) -> Any:
 def namespace() -> Namespace:
     functions = collect(np, STANDARD + CREATION)
     functions |= {name: reduction(ufunc) for name, ufunc in REDUCTIONS.items() if name != "sum"}
-    functions |= {name: whole_as_they_are(functions[name]) for name in ("floor", "ceil", "trunc")}
+    functions |= {name: keeping_integers(functions[name]) for name in ("floor", "ceil", "trunc")}
     functions |= {"sum": add_up, "matmul": matmul, "matrix_transpose": attrgetter("mT"), "where": where}
     functions |= {"maximum": maximum, "pow": power}
     functions |= {"astype": astype, "contiguous": contiguous, "diagonal": diagonal}
@@ -315,7 +321,7 @@ def namespace() -> Namespace:
     xp.root_mean_square = silently(partial(root_mean_square, partial(special.root_mean_square, xp)))
     xp.argsort = partial(special.argsort, partial(np.argsort, kind="stable"), xp)
     vars(xp).update(factorizations(xp, np.linalg))
-    xp.block_bytes, xp.run_parallel = 2 << 20, run_parallel  # what stays in a core's cache
+    xp.block_bytes, xp.run_parallel = 2 << 20, run_parallel  # fits into a core's cache
     as_strided = partial(np.lib.stride_tricks.as_strided, writeable=False)
     xp.sliding_windows, xp.overlap_add = partial(special.sliding_windows, as_strided), partial(special.overlap_add, xp)
     return xp

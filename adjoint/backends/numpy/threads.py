@@ -1,7 +1,7 @@
-"""Two threads for what is large: NumPy lets go of Python's lock while it computes.
+"""Two threads for large work: NumPy releases the global interpreter lock while it computes.
 
-BLAS stays on the thread that calls it. Its own threads wait for each other in loops: where another program has the second
-processor, each product takes until that lets go of it, and between products they are in the way of these threads here.
+BLAS stays on the thread that calls it. OpenBLAS' own threads wait for each other in busy loops: if another program uses the second
+processor, each product takes as long as that does, and between products they compete with the threads here.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ import numpy as np
 from ..base import Array
 from ..special import split_in_half
 
-#: How many bytes of an array are worked on at a time: a dozen such pieces stay in a core's second-level cache.
+#: Bytes of an array that are worked on at a time: a dozen such tiles fit into a core's second-level cache.
 TILE = 1 << 16
-#: From so many multiplications on OpenBLAS has several threads do a product of matrices, and of a matrix and a vector.
+#: Multiplications from which OpenBLAS uses several threads, for two matrices and for a matrix and a vector.
 SHARED, SHARED_BY_VECTOR = 1 << 18, 9216
-#: So many are worth two of ours.
+#: Multiplications from which two of our threads pay.
 LARGE = 1 << 22
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-_jobs: SimpleQueue[Any] | None = None  # of the second thread, once there is one
-_within = threading.local()  #: ``at_work``: this thread is one of two already
+_jobs: SimpleQueue[Any] | None = None  # of the second thread, once it runs
+_within = threading.local()  #: ``at_work``: whether this thread is one of two that run at the same time
 
 
 def thread_count() -> int:
-    """How many threads large work is done on: ``ADJOINT_NUM_THREADS``, or two where there are two processors."""
-    return _told(os.environ.get("ADJOINT_NUM_THREADS"))
+    """The number of threads for large work: ``ADJOINT_NUM_THREADS``, or two if there are two processors."""
+    return _parsed(os.environ.get("ADJOINT_NUM_THREADS"))
 
 
 @cache
-def _told(number: str | None) -> int:
+def _parsed(number: str | None) -> int:
     if not number:
         return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
     if not number.isdecimal() or not int(number):
-        raise ValueError(f"ADJOINT_NUM_THREADS is {number!r}; it must be a whole number from 1")
+        raise ValueError(f"ADJOINT_NUM_THREADS is {number!r}; it must be an integer >= 1")
     return int(number)
 
 
 def run_both(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
-    """What both give, done at the same time where this is not one of two already. What one raises is raised when both are done."""
+    """Both results, computed at the same time unless this thread is one of two already. Errors are raised when both are done."""
     global _jobs
     if thread_count() < 2 or getattr(_within, "at_work", False):
         return [first(), second()]
     if _jobs is None:
-        from queue import SimpleQueue  # not at the start: it takes four modules
+        from queue import SimpleQueue  # imports four modules
 
         _jobs = SimpleQueue()
         threading.Thread(target=_work, args=(_jobs,), name="adjoint", daemon=True).start()
@@ -61,47 +61,47 @@ def run_both(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
     _jobs.put(other)
     try:
         _within.at_work = True
-        found = first()
+        result = first()
     finally:
         _within.at_work = False
         other.wait()
     error, other.error = other.error, None
     if error is None:
-        return [found, other.found]
+        return [result, other.result]
     try:
         raise error
     finally:
-        del error  # which would keep itself, and the arrays, by its traceback
+        del error  # its traceback refers to this frame, and keeps the arrays alive
 
 
 class _Job:
-    """Something for the second thread to do, as the first would (what NumPy warns of is a thread's own)."""
+    """A call for the second thread, in the context of the first: NumPy's error state is one of a context."""
 
-    __slots__ = ("_context", "_done", "_finished", "_run", "error", "found")
+    __slots__ = ("_context", "_done", "_finished", "_run", "error", "result")
 
     def __init__(self, run: Callable[[], Any]) -> None:
         self._run, self._context, self._done, self._finished = run, copy_context(), threading.Lock(), False
-        self.found: Any = None
+        self.result: Any = None
         self.error: BaseException | None = None
         self._done.acquire()
 
     def do(self) -> None:
         try:
-            self.found = self._context.run(self._run)
+            self.result = self._context.run(self._run)
         except BaseException as error:
             self.error = error
         self._finished = True
         self._done.release()
 
     def wait(self) -> None:
-        """Until it is done; Ctrl-C is heard then, as it writes to memory that others will use."""
+        """Wait until it is done. A Ctrl-C is raised afterwards, since the job writes to memory that will be used again."""
         interrupted = None
         while True:
             try:
                 while not self._finished:
                     self._done.acquire()
                 break
-            except KeyboardInterrupt as error:  # which may come when the lock is ours already
+            except KeyboardInterrupt as error:  # may come after the lock was acquired
                 interrupted = error
         if interrupted is not None:
             raise interrupted
@@ -112,16 +112,16 @@ def _work(jobs: SimpleQueue[Any]) -> None:
     while True:
         job = jobs.get()
         job.do()
-        del job  # whose arrays would stay until the next one comes
+        del job  # keeps its arrays alive
 
 
 def run_parallel(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """Both halves at the same time."""
+    """``function`` of each half of the parts, at the same time."""
     return run_branches(*(partial(function, some) for some in split_in_half(parts)))
 
 
 def run_branches(*functions: Callable[[], Any]) -> list[Any]:
-    """What one or two functions give, done at the same time."""
+    """The results of one or two functions, run at the same time."""
     if len(functions) < 2:
         return [function() for function in functions]
     with blas_alone:
@@ -132,14 +132,14 @@ def run_branches(*functions: Callable[[], Any]) -> list[Any]:
 
 
 class BlasAlone:
-    """A context in which BLAS is on the thread that calls it alone, if it is an OpenBLAS; others have ways of their own."""
+    """A context in which OpenBLAS uses the calling thread only. Other BLAS libraries are left as they are."""
 
     def __init__(self) -> None:
         self._lock, self._inside, self._before = threading.Lock(), 0, 0
 
     def __enter__(self) -> None:
-        if found := _openblas():
-            get, put = found
+        if functions := _openblas():
+            get, put = functions
             with self._lock:
                 self._inside += 1
                 if self._inside == 1:
@@ -147,17 +147,17 @@ class BlasAlone:
                     put(1)
 
     def __exit__(self, *error: object) -> None:
-        if found := _openblas():
+        if functions := _openblas():
             with self._lock:
                 self._inside -= 1
                 if not self._inside:
-                    found[1](self._before)
+                    functions[1](self._before)
 
     def forked(self) -> None:
-        """Begin anew in a process that has none of the threads that were inside."""
+        """Reset in a forked child, which has none of the threads that were inside."""
         self._lock = threading.Lock()
-        if self._inside and (found := _openblas()):
-            found[1](self._before)
+        if self._inside and (functions := _openblas()):
+            functions[1](self._before)
         self._inside = 0
 
 
@@ -176,7 +176,7 @@ if hasattr(os, "register_at_fork"):  # a forked process has no second thread
 
 @cache
 def _openblas() -> tuple[Any, Any] | None:
-    """The functions that tell and set how many threads NumPy's OpenBLAS has."""
+    """The functions that get and set the number of threads of NumPy's OpenBLAS."""
     try:
         library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]  # its dependencies are searched too
     except (AttributeError, OSError, TypeError):
@@ -188,14 +188,14 @@ def _openblas() -> tuple[Any, Any] | None:
 
 
 def shared(x: Any, y: Any) -> bool:
-    """Whether OpenBLAS has several threads multiply the two, of which one may be a vector."""
+    """Whether OpenBLAS would use several threads for the product of two arrays, of which one may be a vector."""
     if len(x.shape) == len(y.shape):
         return bool(x.size * y.shape[-1] > SHARED)
     return bool(max(x.size, y.size) >= SHARED_BY_VECTOR)
 
 
 def dot(x: Array, y: Array, out: Array | None = None) -> Array:
-    """``x.dot(y)`` of matrices, or of one and a vector: a large one in halves, whoever does them."""
+    """``x.dot(y)`` of matrices, or of a matrix and a vector; a large product in two halves, on however many threads there are."""
     if not shared(x, y):
         return x.dot(y, out)
     with blas_alone:
@@ -211,7 +211,7 @@ def dot(x: Array, y: Array, out: Array | None = None) -> Array:
 
 
 def matmul(x: Array, y: Array, out: Array | None = None) -> Array:
-    """``np.matmul``, of many matrices in halves where it is large."""
+    """``np.matmul``; a large stack of matrices in two halves."""
     work = x.size * y.shape[-1]
     if work <= SHARED or y.ndim < 2:
         return np.matmul(x, y, out)
