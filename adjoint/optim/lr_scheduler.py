@@ -16,11 +16,11 @@ class LRScheduler:
 
     Args:
         optimizer: the optimizer whose groups are scheduled.
-        last_epoch: the epoch to go on from; -1 starts, and takes each group's ``lr`` for its ``initial_lr``.
+        last_epoch: the epoch to resume from; -1 starts, and stores each group's ``lr`` as its ``initial_lr``.
 
     Raises:
-        TypeError: ``optimizer`` is none.
-        KeyError: it goes on from an epoch, and a group has no ``initial_lr``.
+        TypeError: ``optimizer`` is not an optimizer.
+        KeyError: it resumes from an epoch, and a group has no ``initial_lr``.
     """
 
     @reads_numbers
@@ -31,7 +31,7 @@ class LRScheduler:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"{type(self).__name__}: param_groups[{i}] has no 'initial_lr' to go on with from epoch {last_epoch}; load the "
+                    f"{type(self).__name__}: param_groups[{i}] has no 'initial_lr' to resume from epoch {last_epoch}; load the "
                     "optimizer's state first, or leave last_epoch at -1"
                 )
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]

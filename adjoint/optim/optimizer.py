@@ -187,7 +187,7 @@ class Optimizer:
         """Update every parameter that has a gradient. Those that have none keep their state and step count too.
 
         Args:
-            closure: computes the loss and its gradients anew; its result is returned.
+            closure: recomputes the loss and its gradients; its result is returned.
 
         Raises:
             ValueError, BackendError: a gradient has another shape, dtype or device than its parameter.
@@ -233,8 +233,8 @@ class Optimizer:
         group = self.param_groups[index]
         # self may be a proxy, whose bound methods would hold a strong reference
         numbers = dynamic_scalars(partial(self.__class__._numbers, self, index, buffer, first, last))
-        kept, _ = numbers.pop("kept"), numbers.pop("one_step")
-        states = {name: buffer.state(name, self.initial(group)) for name in kept}
+        state_names, _ = numbers.pop("kept"), numbers.pop("one_step")
+        states = {name: buffer.state(name, self.initial(group)) for name in state_names}
         buffer.update(self.update, first, last, states, numbers)
         if states:
             side_effect(partial(buffer.count_step, first, last, self.counts_steps), hyperparameters=False)

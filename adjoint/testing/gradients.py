@@ -125,12 +125,12 @@ def _gradients(scalar: Scalar, points: list[Any], create_graph: bool) -> dict[in
     with enable_grad():
         leaves = {i: points[i] if points[i].requires_grad else points[i].detach().requires_grad_() for i in at}
         value = scalar(*(leaves.get(i, x) for i, x in enumerate(points)))
-        found: Any = [None] * len(at)
+        gradients: Any = [None] * len(at)
         if value.requires_grad:
-            found = grad(value, list(leaves.values()), create_graph=create_graph, allow_unused=True)
+            gradients = grad(value, list(leaves.values()), create_graph=create_graph, allow_unused=True)
     return {
         i: zeros(points[i].shape, dtype=float64, device=points[i].backend) if g is None else g
-        for i, g in zip(at, found, strict=True)
+        for i, g in zip(at, gradients, strict=True)
     }
 
 
@@ -148,11 +148,11 @@ def _only(some: list[Element], direction: list[Tensor | None]) -> list[Tensor | 
     """``direction`` for these elements, and none for the others."""
     chosen = set(some)
 
-    def kept(i: int, d: Tensor) -> Tensor:
+    def masked(i: int, d: Tensor) -> Tensor:
         mask = tensor([float((i, k) in chosen) for k in range(d.numel())], dtype=float64, device=d.backend)
         return d * mask.reshape(d.shape)
 
-    return [None if d is None else kept(i, d) for i, d in enumerate(direction)]
+    return [None if d is None else masked(i, d) for i, d in enumerate(direction)]
 
 
 class _Check:
@@ -188,7 +188,7 @@ class _Check:
             suspects = max(suspects[half:], suspects[:half], key=error)
         for i, k in suspects:
             self.at((i, k), moves[i][0][k], how)
-        raise AssertionError(f"derivative of order {self.order} along a random direction{how}: {self.told(analytic, numeric)}")
+        raise AssertionError(f"derivative of order {self.order} along a random direction{how}: {self.describe(analytic, numeric)}")
 
     def at(self, element: Element, analytic: float, how: str = "") -> None:
         """Compare the derivative by one element."""
@@ -201,7 +201,7 @@ class _Check:
         if not self.agree(analytic, numeric / size):
             raise AssertionError(
                 f"derivative of order {self.order} by input {i}, element {unravel(k, x.shape)} (= {value:.6g}){how}: "
-                f"{self.told(analytic, numeric / size)}{''.join(self.doubts(numeric, unsteady))}"
+                f"{self.describe(analytic, numeric / size)}{''.join(self.doubts(numeric, unsteady))}"
             )
 
     def slope(self, direction: list[Tensor | None]) -> tuple[float, float]:
@@ -219,7 +219,7 @@ class _Check:
         allowed = self.atol + self.rtol * max(abs(analytic), abs(numeric))
         return isfinite(allowed) and abs(analytic - numeric) <= allowed
 
-    def told(self, analytic: float, numeric: float) -> str:
+    def describe(self, analytic: float, numeric: float) -> str:
         return f"analytic {analytic:.12g}, numeric {numeric:.12g} (differ by {abs(analytic - numeric):.3g})"
 
     def doubts(self, numeric: float, unsteady: float) -> Iterator[str]:

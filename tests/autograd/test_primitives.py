@@ -18,7 +18,7 @@ import adjoint as ad
 from adjoint.autograd.primitive import registry
 from adjoint.backends import Backend
 from adjoint.testing import assert_close, check_gradients
-from adjoint.testing.plugin import at_hand
+from adjoint.testing.plugin import available
 
 from .exemptions import CHECKS, EXEMPT
 from .samples import SAMPLES, Sample, laid_out
@@ -33,7 +33,7 @@ NUMPY = ad.backends.get("numpy")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "other" in metafunc.fixturenames:
-        metafunc.parametrize("other", [b for b in metafunc.config.getoption("--backend") or at_hand() if b != "numpy"])
+        metafunc.parametrize("other", [b for b in metafunc.config.getoption("--backend") or available() if b != "numpy"])
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +242,7 @@ def test_nothing_is_computed_with_and_has_a_gradient(name: str) -> None:
         leaves = [inputs[i] for i in at]
         for x, g in zip(leaves, ad.autograd.grad(out, leaves, ad.ones_like(out), allow_unused=True), strict=True):
             assert g is None or (g.shape, g.dtype) == (x.shape, x.dtype)
-    for other in set(at_hand()) - {"numpy"}:
+    for other in set(available()) - {"numpy"}:
         agrees_with_numpy(name, sample.inputs, sample.params, ad.backends.get(other))
 
 

@@ -28,7 +28,7 @@ NAMES = {
     "door": "wrapper", "lacking": "missing",
 }  # fmt: skip
 #: Words of the public interface: a rule's arguments, and functions of PyTorch's.
-ALLOWED = {"wanted": "adjoint/autograd/", "kept": "adjoint/autograd/", "fold": "adjoint/nn/functional/"}
+ALLOWED = {"wanted": "adjoint/autograd/", "kept": ("adjoint/autograd/", "adjoint/optim/"), "fold": "adjoint/nn/functional/"}
 
 #: Phrases, as patterns, with what to write instead.
 PHRASES = {
