@@ -11,23 +11,11 @@
 True
 """
 
-from ..nn.utils import clip_grad_norm_, clip_grad_value_
-from . import lr_scheduler
-from .adagrad import Adagrad
-from .adam import Adam, Adamax, AdamW
-from .optimizer import Optimizer
-from .rmsprop import RMSprop
-from .sgd import SGD
-
-__all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Optimizer",
-    "RMSprop",
-    "clip_grad_norm_",
-    "clip_grad_value_",
-    "lr_scheduler",
-]
+from ..nn.utils import clip_grad_norm_ as clip_grad_norm_
+from ..nn.utils import clip_grad_value_ as clip_grad_value_
+from . import lr_scheduler as lr_scheduler
+from .adagrad import *
+from .adam import *
+from .optimizer import *
+from .rmsprop import *
+from .sgd import *

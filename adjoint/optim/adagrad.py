@@ -1,4 +1,4 @@
-"""``Adagrad``: steps divided by the root of the sum of squared gradients."""
+"""``Adagrad``: gradients divided by the root of the sum of their squares."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from ..autograd.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
+
+__all__ = ["Adagrad"]
 
 
 class Adagrad(Optimizer):
@@ -20,13 +22,13 @@ class Adagrad(Optimizer):
     Args:
         params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
         lr: the learning rate.
-        lr_decay: how fast it falls with the number of steps.
-        weight_decay: the strength of the penalty on squared parameters.
-        initial_accumulator_value: ``s`` before the first step.
+        lr_decay: how fast the learning rate decays with the number of steps.
+        weight_decay: the coefficient of L2 regularization, 0 for none.
+        initial_accumulator_value: ``s`` before the first step, at least 0.
         eps: added to the denominator.
-        maximize: climb rather than descend.
+        maximize: whether to maximize the objective instead.
 
-    Raises ``ValueError`` where a hyperparameter is out of range.
+    Raises ``ValueError`` if a hyperparameter is out of range.
     """
 
     state_names = ("sum",)

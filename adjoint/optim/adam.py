@@ -1,4 +1,4 @@
-"""``Adam``, ``AdamW`` and ``Adamax``: steps scaled by running moments of the gradient."""
+"""``Adam``, ``AdamW`` and ``Adamax``: steps scaled by running moments of the gradient. The update is :meth:`Adam.update`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from ..autograd.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
+__all__ = ["Adam", "AdamW", "Adamax"]
+
 
 class _Moments(Optimizer):
-    """The ranges that the hyperparameters of the Adam family share."""
+    """The valid ranges of the Adam family's hyperparameters."""
 
     def check(self, group: Group) -> None:
         self._require_not_negative(group, "lr", "eps", "weight_decay")
@@ -29,14 +31,14 @@ class Adam(_Moments):
     Args:
         params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
         lr: the learning rate.
-        betas: how much of the running mean of the gradient and of its square is kept from step to step.
+        betas: the decay rates of the running means of the gradient and of its square.
         eps: added to the denominator.
-        weight_decay: the strength of the penalty on squared parameters.
-        amsgrad: divide by the largest ``v`` so far rather than by ``v`` (Reddi, Kale and Kumar, 2018).
-        maximize: climb rather than descend.
-        decoupled_weight_decay: shrink the parameters themselves, as :class:`AdamW` does.
+        weight_decay: the coefficient of L2 regularization, 0 for none.
+        amsgrad: whether to divide by the largest ``v`` so far instead of ``v`` (Reddi, Kale and Kumar, 2018).
+        maximize: whether to maximize the objective instead.
+        decoupled_weight_decay: whether to shrink the parameters themselves, as :class:`AdamW` does.
 
-    Raises ``ValueError`` where a hyperparameter is out of range.
+    Raises ``ValueError`` if a hyperparameter is out of range.
     """
 
     state_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
@@ -87,13 +89,15 @@ class Adam(_Moments):
         if max_exp_avg_sq is not None:
             v = state["max_exp_avg_sq"] = xp.maximum(max_exp_avg_sq, v)
         p = p if shrink == 1 else shrink * p
-        return p - (step_size * correction) * m / (xp.sqrt(v) + correction * eps), state  # a pass less than as it is printed
+        return p - (step_size * correction) * m / (
+            xp.sqrt(v) + correction * eps
+        ), state  # one pass less than the docstring's formula
 
 
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): ``p`` shrinks by ``1 - lr * weight_decay`` at each step.
 
-    Arguments are those of :class:`Adam`, ``weight_decay`` being 0.01 where it is not given.
+    Arguments are :class:`Adam`'s; ``weight_decay`` is 0.01 by default.
     """
 
     @reads_numbers
@@ -123,12 +127,12 @@ class Adamax(_Moments):
     Args:
         params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
         lr: the learning rate.
-        betas: how much of the running mean and of the running maximum is kept from step to step.
-        eps: added to the gradient's size.
-        weight_decay: the strength of the penalty on squared parameters.
-        maximize: climb rather than descend.
+        betas: the decay rates of the running mean and of the running maximum.
+        eps: added to the gradient's absolute value.
+        weight_decay: the coefficient of L2 regularization, 0 for none.
+        maximize: whether to maximize the objective instead.
 
-    Raises ``ValueError`` where a hyperparameter is out of range.
+    Raises ``ValueError`` if a hyperparameter is out of range.
     """
 
     state_names = ("exp_avg", "exp_inf")

@@ -12,15 +12,15 @@ from .optimizer import Optimizer
 
 
 class LRScheduler:
-    """Base of the schedules. A subclass gives :meth:`get_lr`; ``last_epoch`` counts the steps, from 0 at the start.
+    """Base class of schedules. A subclass defines :meth:`get_lr`; ``last_epoch`` counts the steps, from 0.
 
     Args:
-        optimizer: the optimizer whose groups are scheduled.
-        last_epoch: the epoch to resume from; -1 starts, and stores each group's ``lr`` as its ``initial_lr``.
+        optimizer: whose groups' ``lr`` is set.
+        last_epoch: the epoch to resume from; -1 starts, and takes each group's ``lr`` as its ``initial_lr``.
 
     Raises:
         TypeError: ``optimizer`` is not an optimizer.
-        KeyError: it resumes from an epoch, and a group has no ``initial_lr``.
+        KeyError: ``last_epoch`` is not -1, and a group has no ``initial_lr``.
     """
 
     @reads_numbers
@@ -31,8 +31,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"{type(self).__name__}: param_groups[{i}] has no 'initial_lr' to resume from epoch {last_epoch}; load the "
-                    "optimizer's state first, or leave last_epoch at -1"
+                    f"{type(self).__name__}: param_groups[{i}] has no 'initial_lr' to resume epoch {last_epoch} with; load the "
+                    "optimizer's state first, or pass last_epoch=-1"
                 )
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch, self._step_count = last_epoch, 0
@@ -41,39 +41,39 @@ class LRScheduler:
         self._is_initial = False
 
     def get_lr(self) -> list[float]:
-        """Each group's learning rate at ``last_epoch``, given that at the epoch before."""
+        """Each group's learning rate at ``last_epoch``, computed from the one before."""
         raise NotImplementedError
 
     def get_last_lr(self) -> list[float]:
-        """Each group's learning rate as the last step set it."""
+        """Each group's learning rate after the last step."""
         return self._last_lr
 
     def step(self) -> None:
-        """Go on by an epoch. To be called after the optimizer's own step."""
-        side_effect(self._go_on)
+        """Advance by one epoch; call it after the optimizer's step."""
+        side_effect(self._advance)
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         self._step_count += 1
         self.last_epoch += 1
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = number(type(self).__name__, "lr", lr)
-        self._last_lr = self._now()
+        self._last_lr = self._current()
 
-    def _now(self) -> list[float]:
+    def _current(self) -> list[float]:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer."""
+        """All attributes except the optimizer."""
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave. The learning rates themselves are in the optimizer's state."""
+        """Restore a :meth:`state_dict`; the learning rates themselves are in the optimizer's state."""
         self.__dict__.update(state_dict)
 
 
 def _checked(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"a scheduler takes an optimizer, not a {type(optimizer).__name__}")
+        raise TypeError(f"optimizer must be an adjoint.optim.Optimizer, not a {type(optimizer).__name__}")
     return optimizer
 
 
@@ -107,8 +107,8 @@ class StepLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        now = self._now()
-        return now if self.last_epoch == 0 or self.last_epoch % self.step_size else [lr * self.gamma for lr in now]
+        rates = self._current()
+        return rates if self.last_epoch == 0 or self.last_epoch % self.step_size else [lr * self.gamma for lr in rates]
 
 
 class ExponentialLR(LRScheduler):
@@ -120,7 +120,7 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return self._now() if self._is_initial else [lr * self.gamma for lr in self._now()]
+        return self._current() if self._is_initial else [lr * self.gamma for lr in self._current()]
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -143,12 +143,12 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         t, T = self.last_epoch, self.T_max
         if self._is_initial:
-            return self._now()
-        if (t - 1 - T) % (2 * T) == 0:  # the rate is eta_min: no multiple of what is above it leads on
+            return self._current()
+        if (t - 1 - T) % (2 * T) == 0:  # the rate is eta_min, from which the recursion below cannot rise
             rise = (1 - cos(pi / T)) / 2
-            return [lr + (base - self.eta_min) * rise for lr, base in zip(self._now(), self.base_lrs, strict=True)]
+            return [lr + (base - self.eta_min) * rise for lr, base in zip(self._current(), self.base_lrs, strict=True)]
         ratio = (1 + cos(pi * t / T)) / (1 + cos(pi * (t - 1) / T))
-        return [ratio * (lr - self.eta_min) + self.eta_min for lr in self._now()]
+        return [ratio * (lr - self.eta_min) + self.eta_min for lr in self._current()]
 
 
 class LambdaLR(LRScheduler):
@@ -167,7 +167,7 @@ class LambdaLR(LRScheduler):
         groups = len(_checked(optimizer).param_groups)
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
         if len(self.lr_lambdas) != groups:
-            raise ValueError(f"LambdaLR: {len(self.lr_lambdas)} functions were given for {groups} parameter groups")
+            raise ValueError(f"LambdaLR: lr_lambda has {len(self.lr_lambdas)} functions for {groups} parameter groups")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -186,20 +186,20 @@ class LambdaLR(LRScheduler):
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """``lr`` times ``factor`` when a metric has not improved for more than ``patience`` epochs.
+    """Multiplies ``lr`` by ``factor`` when a metric has not improved for more than ``patience`` epochs.
 
     Args:
-        optimizer: the optimizer whose groups are scheduled.
-        mode: ``"min"`` where a smaller metric is better, ``"max"`` where a larger one is.
-        factor: what the learning rate is multiplied by, below 1.
-        patience: how many epochs without improvement are borne.
-        threshold: by how much the best value must be bettered.
-        threshold_mode: ``"rel"``, by ``best * threshold``; ``"abs"``, by ``threshold``.
-        cooldown: how many epochs after a reduction are not counted.
-        min_lr: a bound below which no learning rate falls, or a list with one for each group.
-        eps: a smaller change of the learning rate than this is not made.
+        optimizer: whose groups' ``lr`` is set.
+        mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger one is.
+        factor: the factor, below 1.
+        patience: the number of epochs without improvement to tolerate.
+        threshold: the least improvement that counts.
+        threshold_mode: ``"rel"``, relative to the best value; ``"abs"``, absolute.
+        cooldown: the number of epochs after a reduction in which none counts as bad.
+        min_lr: the lowest learning rate, or a list with one per group.
+        eps: the least change of the learning rate to make.
 
-    Raises ``ValueError`` where ``factor``, a mode or the length of ``min_lr`` is out of range.
+    Raises ``ValueError`` if ``factor``, a mode or the length of ``min_lr`` is out of range.
     """
 
     @reads_numbers
@@ -218,22 +218,22 @@ class ReduceLROnPlateau(LRScheduler):
         if factor >= 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1, not {factor}")
         if mode not in ("min", "max"):
-            raise ValueError(f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}")
+            raise ValueError(f"ReduceLROnPlateau: mode must be 'min' or 'max', not {mode!r}")
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"ReduceLROnPlateau: threshold_mode is 'rel' or 'abs', not {threshold_mode!r}")
+            raise ValueError(f"ReduceLROnPlateau: threshold_mode must be 'rel' or 'abs', not {threshold_mode!r}")
         self.optimizer = _checked(optimizer)
         groups = len(optimizer.param_groups)
         self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
         if len(self.min_lrs) != groups:
-            raise ValueError(f"ReduceLROnPlateau: {len(self.min_lrs)} values of min_lr were given for {groups} parameter groups")
+            raise ValueError(f"ReduceLROnPlateau: min_lr has {len(self.min_lrs)} values for {groups} parameter groups")
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
         self.best = inf if mode == "min" else -inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = self._now()
+        self._last_lr = self._current()
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
-        """Go on by an epoch, at whose end the metric was ``metrics``, a number or a tensor of one element."""
+        """Advance by one epoch, which ended with the metric ``metrics``, a number or a tensor of one element."""
         current = float(metrics)
         self.last_epoch += 1
         if self._is_better(current):
@@ -246,7 +246,7 @@ class ReduceLROnPlateau(LRScheduler):
         if self.num_bad_epochs > self.patience:
             self._reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = self._now()
+        self._last_lr = self._current()
 
     def _is_better(self, metric: float) -> bool:
         sign = -1 if self.mode == "min" else 1

@@ -19,6 +19,8 @@ from ..errors import CaptureError
 from .parameter_buffer import ParameterBuffer
 from .state import check_state, python_numbers, read_state
 
+__all__ = ["Optimizer"]
+
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 

@@ -1,4 +1,4 @@
-"""``RMSprop``: steps divided by the root of the running mean of squared gradients."""
+"""``RMSprop``: gradients divided by the root of the running mean of their squares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from ..autograd.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
+__all__ = ["RMSprop"]
+
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman and Hinton, 2012, lecture 6.5), centred as in Graves (2013) where asked for.
+    """RMSprop (Tieleman and Hinton, 2012, lecture 6.5), optionally centered as in Graves (2013).
 
     With ``g`` the gradient, plus ``weight_decay * p``::
 
@@ -22,14 +24,14 @@ class RMSprop(Optimizer):
     Args:
         params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
         lr: the learning rate.
-        alpha: how much of the running means is kept from step to step.
+        alpha: the decay rate of the running means.
         eps: added to the denominator.
-        weight_decay: the strength of the penalty on squared parameters.
-        momentum: how much of the last step's direction is kept.
-        centered: divide by the gradient's standard deviation rather than by its root mean square.
-        maximize: climb rather than descend.
+        weight_decay: the coefficient of L2 regularization, 0 for none.
+        momentum: the decay rate of the running direction; 0 for none.
+        centered: whether to divide by the gradient's standard deviation instead of its root mean square.
+        maximize: whether to maximize the objective instead.
 
-    Raises ``ValueError`` where a hyperparameter is out of range.
+    Raises ``ValueError`` if a hyperparameter is out of range.
     """
 
     state_names = ("square_avg", "grad_avg", "momentum_buffer")

@@ -8,6 +8,8 @@ from ..autograd.arguments import reads_numbers
 from ..backends import Array
 from .optimizer import Group, Optimizer, Params, objective
 
+__all__ = ["SGD"]
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent (Robbins and Monro, 1951), with momentum as in Sutskever et al. (2013).
@@ -20,13 +22,13 @@ class SGD(Optimizer):
     Args:
         params: tensors, ``(name, tensor)`` pairs, or dicts of parameter groups.
         lr: the learning rate.
-        momentum: how much of the last step's direction is kept.
-        dampening: how much the gradient counts less for it.
-        weight_decay: the strength of the penalty on squared parameters.
-        nesterov: take the gradient's direction after the momentum's.
-        maximize: climb rather than descend.
+        momentum: the decay rate of the running direction; 0 for none.
+        dampening: reduces the gradient's share of it.
+        weight_decay: the coefficient of L2 regularization, 0 for none.
+        nesterov: whether to use Nesterov's momentum; it needs a momentum above 0 and no dampening.
+        maximize: whether to maximize the objective instead.
 
-    Raises ``ValueError`` where a hyperparameter is out of range.
+    Raises ``ValueError`` if a hyperparameter is out of range.
 
     >>> import adjoint as ad
     >>> p = ad.tensor([1.0, 2.0], requires_grad=True)

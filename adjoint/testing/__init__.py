@@ -1,4 +1,4 @@
-"""Proof kit for users: gradients against differences, comparison of tensors, and hypothesis strategies that draw tensors.
+"""Tools for tests: gradients checked by finite differences, comparison of tensors, and hypothesis strategies for tensors.
 
 ``check_gradients`` and ``assert_close`` need nothing beyond the library; :mod:`adjoint.testing.strategies` needs hypothesis
 (``pip install 'adjoint[testing]'``) and is imported by name.

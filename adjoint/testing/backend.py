@@ -43,10 +43,10 @@ ANY = [[-2.5, -1.0, -0.0, 0.0], [0.5, 1.0, 2.5, 30.0]]
 ROUGH = [[-2.5, NAN, -0.0, 0.0], [0.5, -INF, INF, 30.0]]
 FRACTIONS = [-0.9, -0.3, 0.0, 0.4, 0.8]
 POSITIVE = [0.1, 0.5, 1.0, 2.5, 30.0]
-WHOLE = [[-3, -1, 0, 1], [2, 3, 5, 7]]
+INTEGERS = [[-3, -1, 0, 1], [2, 3, 5, 7]]
 TRUTHS = [[True, False, True, False], [False, False, True, True]]
 OTHERS = [3.0, -0.5, 2.0, 0.5]
-OTHER_WHOLE = [2, 3, 1, 2]
+COUNTS = [2, 3, 1, 2]
 SYMMETRIC = [[[4.0, 1.0], [1.0, 3.0]], [[2.0, -0.5], [-0.5, 1.0]]]
 MATRIX = [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[0.5, -1.0], [0.0, 2.0], [1.0, 1.0]]]
 
@@ -76,25 +76,25 @@ CALLS: dict[str, list[Call]] = {
        "trunc".split()},
     **{name: [_on(name, POSITIVE)] for name in "log log10 log2 sqrt".split()},
     **{name: [_on(name, FRACTIONS)] for name in "acos asin atanh log1p".split()},
-    **{name: [_on(name, ANY, OTHERS), _on(name, ROUGH, OTHERS), _on(name, WHOLE, OTHER_WHOLE)] for name in
+    **{name: [_on(name, ANY, OTHERS), _on(name, ROUGH, OTHERS), _on(name, INTEGERS, COUNTS)] for name in
        "add equal floor_divide greater greater_equal less less_equal maximum minimum multiply not_equal remainder subtract"
        .split()},
     **{name: [_on(name, ANY, OTHERS)] for name in "atan2 copysign divide hypot logaddexp nextafter".split()},
-    **{name: [_on(name, WHOLE, OTHER_WHOLE), _on(name, TRUTHS, TRUTHS[0])] for name in
+    **{name: [_on(name, INTEGERS, COUNTS), _on(name, TRUTHS, TRUTHS[0])] for name in
        "bitwise_and bitwise_or bitwise_xor".split()},
-    **{name: [_on(name, OTHER_WHOLE, [0, 1, 2, 3])] for name in "bitwise_left_shift bitwise_right_shift".split()},
+    **{name: [_on(name, COUNTS, [0, 1, 2, 3])] for name in "bitwise_left_shift bitwise_right_shift".split()},
     **{name: [_on(name, TRUTHS, TRUTHS[0])] for name in "logical_and logical_or logical_xor".split()},
     **{name: [_on(name, x, axis=axis, keepdims=keep) for x in (ANY, ROUGH) for axis in (None, 0, -1) for keep in (False, True)]
        for name in "sum prod max min mean".split()},
     **{name: [_on(name, TRUTHS, axis=axis, keepdims=keep) for axis in (None, 0, -1) for keep in (False, True)]
        for name in "all any".split()},
-    **{name: [_on(name, WHOLE, axis=axis, keepdims=keep) for axis in (None, 0, -1) for keep in (False, True)]
+    **{name: [_on(name, INTEGERS, axis=axis, keepdims=keep) for axis in (None, 0, -1) for keep in (False, True)]
        for name in "argmax argmin".split()},
     "acosh": [_on("acosh", [1.0, 1.5, 30.0])],
-    "are_indices": [lambda xp, a, n=n: xp.are_indices(a(OTHER_WHOLE), n) for n in (3, 4)]
-    + [_on("are_indices", WHOLE, 9)]
-    + [lambda xp, a, kind=kind: xp.are_indices(xp.astype(a(OTHER_WHOLE), getattr(xp, kind)), 300) for kind in ("int8", "uint64")],
-    "bitwise_invert": [_on("bitwise_invert", WHOLE), _on("bitwise_invert", TRUTHS)],
+    "are_indices": [lambda xp, a, n=n: xp.are_indices(a(COUNTS), n) for n in (3, 4)]
+    + [_on("are_indices", INTEGERS, 9)]
+    + [lambda xp, a, kind=kind: xp.are_indices(xp.astype(a(COUNTS), getattr(xp, kind)), 300) for kind in ("int8", "uint64")],
+    "bitwise_invert": [_on("bitwise_invert", INTEGERS), _on("bitwise_invert", TRUTHS)],
     "logical_not": [_on("logical_not", TRUTHS)],
     "pow": [_on("pow", POSITIVE, [[-2.0], [0.0], [0.5]]), _on("pow", ANY, 2.0)],
     "cumulative_sum": [_on("cumulative_sum", ANY, axis=axis) for axis in (0, -1)],
@@ -113,12 +113,12 @@ CALLS: dict[str, list[Call]] = {
     "tensordot": [_on("tensordot", MATRIX, MATRIX, axes=((0, 2), (0, 2)))],
     "take": [_on("take", ANY, [2, 0], axis=1)],
     "argsort": [_on("argsort", [[2, 0, 2, 1, 0]], axis=1, descending=down) for down in (False, True)],
-    "sort": [_on("sort", ANY, axis=0), _on("sort", WHOLE, axis=1)],
+    "sort": [_on("sort", ANY, axis=0), _on("sort", INTEGERS, axis=1)],
     "zeros_like": [_on("zeros_like", ANY)],
-    "ones_like": [_on("ones_like", WHOLE)],
+    "ones_like": [_on("ones_like", INTEGERS)],
     "full_like": [_on("full_like", ANY, 2.5)],
     "empty_like": [lambda xp, a: xp.zeros_like(xp.empty_like(a(ANY)))],
-    "nonzero": [lambda xp, a: xp.stack(xp.nonzero(a(WHOLE)))],
+    "nonzero": [lambda xp, a: xp.stack(xp.nonzero(a(INTEGERS)))],
     "tril": [_on("tril", MATRIX, k=k) for k in (-1, 0, 1)],
     "triu": [_on("triu", MATRIX, k=k) for k in (-1, 0, 1)],
     "searchsorted": [_on("searchsorted", [1.0, 2.0, 2.0, 3.0], OTHERS, side=side) for side in ("left", "right")],
@@ -126,13 +126,13 @@ CALLS: dict[str, list[Call]] = {
     "ones": [lambda xp, a: xp.ones((2, 0)), lambda xp, a: xp.ones((2,), dtype=xp.bool)],
     "full": [lambda xp, a: xp.full((2,), 2.5, dtype=xp.float32)],
     "empty": [lambda xp, a: xp.zeros_like(xp.empty((2, 3), dtype=xp.float32))],
-    "from_dlpack": [lambda xp, a: xp.from_dlpack(a(ANY)), lambda xp, a: xp.from_dlpack(a(WHOLE))],
+    "from_dlpack": [lambda xp, a: xp.from_dlpack(a(ANY)), lambda xp, a: xp.from_dlpack(a(INTEGERS))],
     "arange": [lambda xp, a: xp.arange(4), lambda xp, a: xp.arange(1, 2, 0.25, dtype=xp.float32)],
     "linspace": [lambda xp, a: xp.linspace(0.0, 1.0, 5)],
     "eye": [lambda xp, a: xp.eye(2), lambda xp, a: xp.eye(2, 3, k=1, dtype=xp.int64)],
     "asarray": [lambda xp, a: xp.asarray(2.5, dtype=xp.float64), lambda xp, a: xp.asarray(a(ANY), copy=True)],
     # --- the extras; indexing has a test of its own ---
-    "astype": [lambda xp, a: xp.astype(a(WHOLE), xp.float32), lambda xp, a: xp.astype(a(ANY), xp.bool)],
+    "astype": [lambda xp, a: xp.astype(a(INTEGERS), xp.float32), lambda xp, a: xp.astype(a(ANY), xp.bool)],
     "getitem": [lambda xp, a: xp.getitem(a(ANY), (slice(None), a([3, 0, 0])))],
     "setitem": [lambda xp, a: written(xp, xp.asarray(a(ANY), copy=True))],
     "index_put": [lambda xp, a: xp.index_put(a(ANY), a([[7.0], [8.0]]), (slice(None), a([3, 0])))],
@@ -330,14 +330,14 @@ class BackendConformance:
         array = NUMPY.xp.reshape(NUMPY.xp.arange(math.prod(shape), dtype=NUMPY.xp.float64), shape)
         xp = self.backend.xp
         x = xp.asarray(self.backend.asarray(array), copy=True)
-        wanted = NUMPY.asarray(NUMPY.xp.getitem(array, on_host))
+        expected = NUMPY.asarray(NUMPY.xp.getitem(array, on_host))
         picked = xp.getitem(x, there)
-        self.same(f"getitem {index}", picked, wanted)
-        self.same(f"scatter_add {index}", xp.scatter_add(picked, there, shape), NUMPY.xp.scatter_add(wanted, on_host, shape))
+        self.same(f"getitem {index}", picked, expected)
+        self.same(f"scatter_add {index}", xp.scatter_add(picked, there, shape), NUMPY.xp.scatter_add(expected, on_host, shape))
         put = NUMPY.xp.index_put(array, -1.0, on_host)
         self.same(f"index_put {index}", xp.index_put(x, -1.0, there), put)
         self.same("what index_put copied", x, array)
-        x = xp.asarray(x, copy=True)  # one number by itself may be held as what cannot be written to
+        x = xp.asarray(x, copy=True)  # a single number may be an immutable scalar
         xp.setitem(x, -1.0, there)
         self.same(f"setitem {index}", x, put)
 
@@ -357,20 +357,20 @@ class BackendConformance:
         places = NUMPY.xp.reshape(NUMPY.xp.arange(math.prod(shape)), shape)[on_host]
         sizes = tuple(1 if draw(st.integers(0, 3)) == 0 else n for n in places.shape)
         values = NUMPY.xp.reshape(NUMPY.xp.arange(1, 1 + math.prod(sizes)), sizes)
-        spread, wanted = NUMPY.xp.broadcast_to(values, places.shape), [0] * math.prod(shape)
+        spread, expected = NUMPY.xp.broadcast_to(values, places.shape), [0] * math.prod(shape)
         for place, value in zip(places.reshape(-1).tolist(), spread.reshape(-1).tolist(), strict=True):
-            wanted[place] = value
+            expected[place] = value
         x = xp.asarray(self.laid_out(how, NUMPY.xp.zeros(shape, dtype=NUMPY.xp.int64)), copy=True)
         for put in (x, self.laid_out(how, NUMPY.xp.zeros(shape, dtype=NUMPY.xp.int64))):
             xp.setitem(put, self.laid_out(how, values), there)
-            assert self.host(put).reshape(-1).tolist() == wanted
+            assert self.host(put).reshape(-1).tolist() == expected
         put = xp.index_put(xp.zeros(shape, dtype=xp.int64), self.laid_out(how, values), there)
-        assert self.host(put).reshape(-1).tolist() == wanted
+        assert self.host(put).reshape(-1).tolist() == expected
         numbers = NUMPY.xp.reshape(NUMPY.xp.arange(places.size), places.shape)
         put = xp.index_put(put, self.laid_out(how, numbers), there)
         last = self.host(xp.getitem(put, there) == self.laid_out(how, numbers))
-        found = self.host(xp.broadcast_to(xp.last_writes(put, there), places.shape))
-        assert found.tolist() == last.tolist()
+        result = self.host(xp.broadcast_to(xp.last_writes(put, there), places.shape))
+        assert result.tolist() == last.tolist()
 
     def laid_out(self, how: str, array: Any) -> Array:
         """A copy of ``array`` in another memory layout: ``how`` is ``"transposed"`` or ``"reversed"``."""
@@ -395,8 +395,8 @@ class BackendConformance:
 
     def test_the_error_function_is_right_to_the_last_digits(self) -> None:
         points = [k / 143 for k in range(-1001, 1002)] + [0.46875, 4.0, 6.0, 30.0, 1e-300, 5e-324, 0.0, -0.0, INF, -INF]
-        found = self.host(self.backend.xp.erf(self.backend.asarray(parse(points)))).tolist()
-        for x, value in zip(points, found, strict=True):
+        result = self.host(self.backend.xp.erf(self.backend.asarray(parse(points)))).tolist()
+        for x, value in zip(points, result, strict=True):
             assert abs(value - math.erf(x)) <= 1e-15 * abs(math.erf(x)), f"erf({x})"
 
     def test_the_error_function_and_the_normal_distribution_are_right_in_single_precision(self) -> None:
@@ -404,14 +404,14 @@ class BackendConformance:
         x, xp = self.backend.asarray(parse(points), float32), self.backend.xp
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            erf, below, shares = xp.erf(x), xp.normal_cdf(x), self.host(xp.sigmoid(x)).tolist()
+            erf, below, sigmoids = xp.erf(x), xp.normal_cdf(x), self.host(xp.sigmoid(x)).tolist()
         assert erf.dtype == below.dtype == xp.float32
-        assert shares[-2:] == [1.0, 0.0]
-        assert shares[points.index(-1e30)] == 0.0
+        assert sigmoids[-2:] == [1.0, 0.0]
+        assert sigmoids[points.index(-1e30)] == 0.0
         exact = self.host(x).tolist()
-        for point, value, share in zip(exact, self.host(erf).tolist(), self.host(below).tolist(), strict=True):
+        for point, value, sigmoid in zip(exact, self.host(erf).tolist(), self.host(below).tolist(), strict=True):
             assert abs(value - math.erf(point)) <= 2.5e-7 * abs(math.erf(point)), f"erf({point})"
-            assert abs(share - math.erfc(-point / math.sqrt(2.0)) / 2.0) <= 1.5e-7, f"normal_cdf({point})"
+            assert abs(sigmoid - math.erfc(-point / math.sqrt(2.0)) / 2.0) <= 1.5e-7, f"normal_cdf({point})"
 
     def test_a_root_mean_square_is_right_at_any_scale(self) -> None:
         xp = self.backend.xp
@@ -422,15 +422,15 @@ class BackendConformance:
                     x = self.backend.asarray(parse(rows), dtype)
                     with warnings.catch_warnings():
                         warnings.simplefilter("error")
-                        found = xp.root_mean_square(x, axis=axis, divisor=2.0, eps=eps)
+                        result = xp.root_mean_square(x, axis=axis, divisor=2.0, eps=eps)
                     exact = self.host(x).tolist()
                     groups = (
                         [[*itertools.chain(*exact)]] if axis in (None, (0, 1)) else zip(*exact, strict=True) if axis == 0 else exact
                     )
                     expected = [math.hypot(*(value / math.sqrt(2.0) for value in group), math.sqrt(eps)) for group in groups]
-                    for value, wanted in zip(self.host(found).reshape(-1).tolist(), expected, strict=True):
-                        assert abs(value - wanted) <= 4.0 * {float32: 1.2e-7, float64: 2.3e-16}[dtype] * wanted, (rows, axis, eps)
-                    assert found.dtype == x.dtype
+                    for value, exactly in zip(self.host(result).reshape(-1).tolist(), expected, strict=True):
+                        assert abs(value - exactly) <= 4.0 * {float32: 1.2e-7, float64: 2.3e-16}[dtype] * exactly, (rows, axis, eps)
+                    assert result.dtype == x.dtype
 
     # --- random numbers ------------------------------------------------------------------------------------------------------
 
@@ -462,7 +462,7 @@ class BackendConformance:
         assert mixed.dtype.name == "int64"
         assert mixed.tolist() != sorted(mixed.tolist()) == list(range(50))
 
-    def test_a_streams_state_can_be_stored_as_json_and_gone_on_from(self) -> None:
+    def test_a_streams_state_can_be_stored_as_json_and_restored(self) -> None:
         stream, xp = self.backend.random(7), self.backend.xp
         stream.normal((3,), xp.float32)
         state = json.loads(json.dumps(stream.get_state()))
@@ -477,8 +477,8 @@ class BackendConformance:
     def test_it_is_found_by_its_name_and_device(self) -> None:
         assert isinstance(self.backend.name, str)
         assert backends.get(self.backend.device) is self.backend
-        made = self.backend.xp.zeros((1,))
-        assert backends.of_array(made) in (self.backend, None) or isinstance(made, NUMPY.array_types)
+        array = self.backend.xp.zeros((1,))
+        assert backends.of_array(array) in (self.backend, None) or isinstance(array, NUMPY.array_types)
 
     def test_bookkeeping_answers(self) -> None:
         self.backend.synchronize()

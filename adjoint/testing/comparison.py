@@ -1,4 +1,4 @@
-"""``assert_close``: whether two tensors hold the same numbers, and where they differ if not."""
+"""``assert_close``: compares two tensors elementwise, and reports where they differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..autograd.creation import as_tensor
 from ..autograd.tensor import Tensor
 from ..backends.dtypes import float64, int64
 
-#: Relative and absolute tolerance by dtype, PyTorch's; integers and booleans have to be equal.
+#: Relative and absolute tolerances by dtype, PyTorch's; integers and booleans must be equal.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 
 
@@ -25,10 +25,11 @@ def assert_close(
     """Raise ``AssertionError`` unless ``abs(actual - expected) <= atol + rtol * abs(expected)`` for every element.
 
     Args:
-        actual, expected: two tensors, or a tensor and what :func:`adjoint.as_tensor` takes, of one shape.
-        rtol, atol: the tolerances; by the wider dtype where not given, as ``torch.testing.assert_close`` has them.
+        actual: a tensor.
+        expected: a tensor of the same shape, or data that :func:`adjoint.as_tensor` takes.
+        rtol, atol: the tolerances; those of the less precise dtype, as in ``torch.testing.assert_close``, if None.
         equal_nan: whether NaN equals NaN.
-        check_dtype: whether the dtypes must agree too.
+        check_dtype: whether the dtypes must be equal too.
 
     >>> import adjoint as ad
     >>> assert_close(ad.tensor([1.0, 2.0]), ad.tensor([1.0, 2.5]))
@@ -43,8 +44,8 @@ def assert_close(
         raise AssertionError(f"the dtypes differ: {actual.dtype} against {expected.dtype}")
     of_dtype = max((TOLERANCES.get(x.dtype.name, (0.0, 0.0)) for x in (actual, expected)), default=(0.0, 0.0))
     rtol, atol = of_dtype[0] if rtol is None else rtol, of_dtype[1] if atol is None else atol
-    whole = "float" not in (actual.dtype.kind, expected.dtype.kind)
-    a, b = (x.detach().to(int64 if whole else float64) for x in (actual, expected))
+    integers = "float" not in (actual.dtype.kind, expected.dtype.kind)
+    a, b = (x.detach().to(int64 if integers else float64) for x in (actual, expected))
     with a.backend.suppress_warnings():
         distance, allowed = f.abs(a - b), f.abs(b) * rtol + atol
     close = (a == b) | ((distance <= allowed) & f.isfinite(b))

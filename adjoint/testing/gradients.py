@@ -69,16 +69,16 @@ def check_gradients(
     random = Random(seed)
     points = [x.detach().to(float64) if _differentiable(x) else x for x in inputs]
     if not any(_differentiable(x) for x in points):
-        raise TypeError("check_gradients: none of the inputs is a floating-point tensor, so there is nothing to differentiate by")
+        raise TypeError("check_gradients: no input is a floating-point tensor; pass at least one to differentiate by")
     if directions < 1:
-        raise ValueError(f"check_gradients: directions is {directions}, and at least one is needed")
+        raise ValueError(f"check_gradients: directions must be at least 1, not {directions}")
     with no_grad():
         result = function(*points)
     if not _differentiable(result):
         kind = result.dtype if isinstance(result, Tensor) else type(result).__name__
         raise TypeError(f"check_gradients: the function returned {kind}, not a floating-point tensor")
     if not bool(f.all(f.isfinite(result)).item()):
-        raise AssertionError("the function's result is not finite, and so has no slope there")
+        raise AssertionError("the function's result is not finite, so it has no derivative there")
     weights = _random(result, random)
 
     size = max([1.0, *map(abs, result.reshape(-1).tolist())])
@@ -145,7 +145,7 @@ def _directional(scalar: Scalar, direction: list[Tensor | None]) -> Scalar:
 
 
 def _only(some: list[Element], direction: list[Tensor | None]) -> list[Tensor | None]:
-    """``direction`` for these elements, and none for the others."""
+    """``direction`` restricted to these elements, 0 for the others."""
     chosen = set(some)
 
     def masked(i: int, d: Tensor) -> Tensor:
@@ -156,21 +156,21 @@ def _only(some: list[Element], direction: list[Tensor | None]) -> list[Tensor | 
 
 
 class _Check:
-    """The comparison of one order's derivatives with the slopes of the order below."""
+    """Compares derivatives of one order with finite differences of the order below."""
 
     def __init__(self, scalar: Scalar, points: list[Any], order: int, eps: float, rtol: float, atol: float) -> None:
         self.scalar, self.points, self.order = scalar, points, order
         self.eps, self.rtol, self.atol = eps, rtol, atol
 
     def along(self, direction: list[Tensor | None], gradients: dict[int, Tensor], how: str = "") -> None:
-        """Compare the derivative along ``direction``; where that fails, name the element whose part in it is the worst."""
+        """Compare the derivative along ``direction``; on failure, report the element with the largest error."""
         moves = {
             i: (g.reshape(-1).tolist(), d.reshape(-1).tolist()) for i, g in gradients.items() if (d := direction[i]) is not None
         }
         every = [(i, k) for i, (slopes, _) in moves.items() for k in range(len(slopes))]
 
         def both(some: list[Element]) -> tuple[float, float]:
-            """The derivative where only ``some`` elements move, analytic and numeric."""
+            """The analytic and the numeric derivative along ``some`` elements of the direction."""
             analytic = sum(moves[i][0][k] * moves[i][1][k] for i, k in some)
             return analytic, self.slope(direction if some is every else _only(some, direction))[0]
 
@@ -188,7 +188,7 @@ class _Check:
             suspects = max(suspects[half:], suspects[:half], key=error)
         for i, k in suspects:
             self.at((i, k), moves[i][0][k], how)
-        raise AssertionError(f"derivative of order {self.order} along a random direction{how}: {self.describe(analytic, numeric)}")
+        raise AssertionError(f"derivative of order {self.order} along a random direction{how}: {self.values(analytic, numeric)}")
 
     def at(self, element: Element, analytic: float, how: str = "") -> None:
         """Compare the derivative by one element."""
@@ -197,15 +197,15 @@ class _Check:
         value = x.reshape(-1)[k].item()
         one = zeros((x.numel(),), dtype=float64, device=x.backend)
         one[k] = size = max(1.0, abs(value))
-        numeric, unsteady = self.slope([one.reshape(x.shape) if j == i else None for j in range(len(self.points))])
+        numeric, difference = self.slope([one.reshape(x.shape) if j == i else None for j in range(len(self.points))])
         if not self.agree(analytic, numeric / size):
             raise AssertionError(
                 f"derivative of order {self.order} by input {i}, element {unravel(k, x.shape)} (= {value:.6g}){how}: "
-                f"{self.describe(analytic, numeric / size)}{''.join(self.doubts(numeric, unsteady))}"
+                f"{self.values(analytic, numeric / size)}{''.join(self.hints(numeric, difference))}"
             )
 
     def slope(self, direction: list[Tensor | None]) -> tuple[float, float]:
-        """The derivative along ``direction`` by differences, and how far the wide one and the narrow one are apart."""
+        """The derivative along ``direction`` by extrapolated differences, and how far the two steps' differences are apart."""
 
         def value(step: float) -> float:
             moved = [x if d is None else x + d * step for x, d in zip(self.points, direction, strict=True)]
@@ -219,14 +219,14 @@ class _Check:
         allowed = self.atol + self.rtol * max(abs(analytic), abs(numeric))
         return isfinite(allowed) and abs(analytic - numeric) <= allowed
 
-    def describe(self, analytic: float, numeric: float) -> str:
+    def values(self, analytic: float, numeric: float) -> str:
         return f"analytic {analytic:.12g}, numeric {numeric:.12g} (differ by {abs(analytic - numeric):.3g})"
 
-    def doubts(self, numeric: float, unsteady: float) -> Iterator[str]:
-        """What may be at fault other than the derivative."""
+    def hints(self, numeric: float, difference: float) -> Iterator[str]:
+        """Possible causes other than a wrong derivative."""
         with no_grad():
             again = {float(self.scalar(*self.points).item()) for _ in range(3)}
         if len(again) > 1:
-            yield "; the function gives another result at each call"
-        elif unsteady > 1e-3 * (1.0 + abs(numeric)):
-            yield f"; the slopes of two steps differ by {unsteady:.3g}: is there a kink or a pole within {self.eps:g} of the input?"
+            yield "; the function returns different results for equal inputs"
+        elif difference > 1e-3 * (1.0 + abs(numeric)):
+            yield f"; the slopes of two steps differ by {difference:.3g}: is there a kink or pole within {self.eps:g} of the input?"

@@ -131,7 +131,7 @@ def test_a_group_added_since_is_scheduled_by_a_plateau_with_the_common_bound() -
 @pytest.mark.parametrize(
     ("make", "error", "word"),
     [
-        (lambda o: lr_scheduler.StepLR("adam", 3), TypeError, "takes an optimizer"),
+        (lambda o: lr_scheduler.StepLR("adam", 3), TypeError, "must be an adjoint.optim.Optimizer"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, mode="best"), ValueError, "mode"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="up"), ValueError, "threshold_mode"),
