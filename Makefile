@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: train test lint types check bench bench-quick gpu-check op-report notebooks notebooks-write clean
+.PHONY: train test lint types check bench bench-quick gpu-check mutants op-report notebooks notebooks-write clean
 
 train: .venv/.train
 	$(BIN)/adjoint train iris --hidden 50,50,50 --optimizer adam --lr 0.01 --epochs 60 --batch-size 30 --backend numpy --seed 0
@@ -27,6 +27,10 @@ bench: .venv/.bench
 bench-quick: .venv/.bench
 	$(BIN)/python benchmarks/bench.py --quick
 
+# Mutation testing of a random sample, say ARGS="adjoint/optim --sample 40 --seed 1"; benchmarks/mutants.py explains it.
+mutants: .venv/.mutants
+	$(BIN)/python benchmarks/mutants.py $(ARGS)
+
 # The whole suite on the GPU. Fails with a message if CuPy or a GPU is missing.
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
@@ -49,6 +53,11 @@ notebooks-write: .venv/.dev
 .venv/.dev: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/.train
+
+.venv/.mutants: pyproject.toml .venv/.dev
+	$(BIN)/python -m pip install --quiet --no-deps 'cosmic-ray==8.7.0' # whose operators alone are used: they need parso and attrs
+	$(BIN)/python -m pip install --quiet parso attrs
+	@touch $@
 
 .venv/.bench: pyproject.toml .venv/.made
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
