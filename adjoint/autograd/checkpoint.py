@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError
+from ..lazy import LazyModule
 from . import random
 from .gradients import edge_of
 from .graph import Node
 from .modes import enable_grad, state
 from .versions import check_unchanged, tick, writes
+
+if TYPE_CHECKING:
+    from . import journal, transforms
+else:
+    journal, transforms = LazyModule(".journal", __package__), LazyModule(".transforms", __package__)
 
 
 def checkpoint(
@@ -44,20 +50,20 @@ def checkpoint(
         raise ValueError("checkpoint: there is no re-entrant way here, and no need of one; leave out use_reentrant=True")
     if not state.recording:
         return function(*args, **kwargs)
-    again = _Again(function, args, kwargs, preserve_rng_state)
-    with again.before:
-        result = again.call()
-    again.ended = tick()
-    nodes = again.nodes_behind(result)
-    again.names, again.nodes = [node.name for node in nodes], [weakref.ref(node) for node in nodes]
+    recomputation = _Recomputation(function, args, kwargs, preserve_rng_state)
+    with recomputation.before:
+        result = recomputation.call()
+    recomputation.ended = tick()
+    nodes = recomputation.nodes_behind(result)
+    recomputation.names, recomputation.nodes = [node.name for node in nodes], [weakref.ref(node) for node in nodes]
     for node in nodes:
         if node.plan.holds:
-            node.saved = again
+            node.saved = recomputation
     return result
 
 
-class _Again:
-    """What to call to have the saved values of :attr:`nodes` again, which are held weakly, as they hold this."""
+class _Recomputation:
+    """Callback that recomputes the saved values of :attr:`nodes`; nodes are weakly referenced to avoid a cycle."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
@@ -65,11 +71,8 @@ class _Again:
         self.begun = self.ended = tick()
         self.nodes: list[weakref.ref[Node]] = []
         self.names: list[str] = []
-        from .journal import Journal
-        from .transforms import leaves
-
-        self.before = Journal()  # of the first call
-        self.read: list[Any] = leaves([list(args), kwargs])
+        self.before = journal.Journal()  # of the first call
+        self.read: list[Any] = transforms.leaves([list(args), kwargs])
 
     def call(self) -> Any:
         return self.function(*self.args, **self.kwargs)
@@ -77,9 +80,7 @@ class _Again:
     def nodes_behind(self, result: Any) -> list[Node]:
         """The nodes of this call that are behind ``result``, oldest first; the leaves among their inputs join :attr:`read`."""
         nodes: set[Node] = set()
-        from .transforms import leaves
-
-        stack = [edge_of(x) for x in leaves(result)]
+        stack = [edge_of(x) for x in transforms.leaves(result)]
         while stack:
             edge = stack.pop()
             if not isinstance(edge, Node):
@@ -90,13 +91,13 @@ class _Again:
         return sorted(nodes, key=lambda node: node.time)
 
     def restore(self, node: Node) -> None:
-        """Call the function again, and give every node what it saved."""
+        """Call the function again, and set what every node saved."""
         for x in self.read:
             write = writes.since(x.backend, x._array, self.ended)
             if write is not None and not self.before.has(x.backend, x._array):
                 raise GraphError(
-                    f"checkpoint: what the function reads was changed in place by '{write[0]}' at {write[1]}, so that it cannot "
-                    "be computed again; use the operation that returns a new tensor"
+                    f"checkpoint: an input of the function was changed in place by '{write[0]}' at {write[1]}, so it cannot be "
+                    "recomputed; use the operation that returns a new tensor"
                 )
         before, begun = random.get_states(), self.begun
         try:
@@ -114,13 +115,13 @@ class _Again:
             self.begun = begun
         if [node.name for node in again] != self.names:
             raise GraphError(
-                f"checkpoint: the function did {len(self.names)} operations at first and {len(again)} when it was called again in "
-                "backward, or others; it must do the same at both calls"
+                f"checkpoint: the function did {len(self.names)} operations at first and {len(again)} when backward recomputed it, "
+                "or different ones; it must do the same at both calls"
             )
-        stands_for = dict(zip(again, self.nodes, strict=True))
-        for new, reference in stands_for.items():
-            if isinstance(new.saved, _Again):  # of a checkpoint inside, which is to restore the old node now
-                new.saved.nodes = [stands_for.get(reference(), reference) for reference in new.saved.nodes]  # type: ignore[arg-type]
+        replaced = dict(zip(again, self.nodes, strict=True))
+        for new, reference in replaced.items():
+            if isinstance(new.saved, _Recomputation):  # of a nested checkpoint, which restores the old node from now on
+                new.saved.nodes = [replaced.get(inner(), inner) for inner in new.saved.nodes]  # type: ignore[arg-type]
             old = reference()
             if old is not None and old.saved is self:
                 old.saved = _Refused(refused[new]) if new in refused else new.saved

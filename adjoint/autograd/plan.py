@@ -1,11 +1,14 @@
-"""Plans: what the node of one call of a primitive saves, and its derivative rules as straight calls on what was saved.
+"""Plans: what the node of a call saves, and the derivative rules as direct calls on what was saved.
 
-Which inputs need a gradient decides which rules will run, and so what has to be kept. A primitive makes one plan for each such
-choice, the first time it is met. A rule's parameter names were looked up by then: what is left is two generated functions,
-for instance for a product both factors of which need a gradient::
+The inputs that need a gradient decide which rules will run, and so what is saved. A primitive creates one plan for each set of
+inputs when it first occurs. A plan is generated functions, such as these of a product both of whose factors need a gradient::
 
-    def save(arrays, out, params): return (arrays[1], arrays[0],)
-    def pull(node, g, xp): saved = node.saved; return (rule0(g, saved[0]), rule1(g, saved[1]),)
+    def save(arrays, out, params):
+        return (arrays[0], arrays[1],)
+
+    def pull(node, g, xp):
+        saved = node.saved
+        return (rule0(g, saved[1]), rule1(g, saved[0]),)
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..codegen import compile_function
 from ..errors import GraphError
 from .graph import Node, record
 from .tensor import Tensor
@@ -46,14 +50,21 @@ _TO_SAVE = {
     "input": "arrays[{}]", "inputs": "tuple(arrays)", "shape": "shape_of(arrays[{}])", "shapes": "tuple(map(shape_of, arrays))",
     "param": "params[{!r}]", "out": "out", "kept": "params['kept']",
 }  # fmt: skip
-_GIVEN = {"g": "g", "xp": "xp", "wanted": "the names of the inputs chosen"}
+_AT_HAND = {"g": "g", "xp": "xp", "wanted": "the names of the requested inputs"}
 
 
 class Plan:
-    """What to save of a call, and how to pull a cotangent back through it, where the inputs at :attr:`at` need a gradient.
+    """What a call saves, and how it pulls a cotangent back, if the inputs at the positions ``at`` need a gradient.
 
-    :attr:`edges` gives the edges of a call of these inputs, where their number is fixed. :attr:`whole` says whether what is saved
-    is just the arrays of the call, :attr:`holds` whether arrays are among it at all, whose memory a walk lets go of.
+    Attributes:
+        primitive: the primitive called.
+        at: the positions of the inputs that need a gradient, in order.
+        save: a function of the arrays, the output and the parameters that returns what a node saves.
+        slots: by source, the position in what is saved.
+        edges: a function of the inputs that returns the node's edges; None for any number of inputs.
+        pull: :meth:`puller` of arrays for all edges.
+        whole: whether the arrays of the call are saved and nothing else.
+        holds: whether arrays are saved, whose memory the walk back frees.
     """
 
     __slots__ = ("_pullers", "at", "edges", "holds", "primitive", "pull", "rules", "save", "slots", "whole")
@@ -68,21 +79,28 @@ class Plan:
                     raise no_rule(primitive, i)
             self.rules = [primitive.rules[i] for i in at]
         self.slots: dict[Source, int] = {}
-        wanted = [source for rule in self.rules for source in rule.sources if source[0] not in _GIVEN]
-        if any(kind == "kept" for kind, _ in wanted):  # to be computed again where the derivative is itself recorded
-            wanted += [("input", i) for i in range(len(primitive.inputs))] + [("param", name) for name in primitive.parameters]
-        inputs = [("input", i) for i in range(len(primitive.inputs)) if ("input", i) in wanted]
-        for source in dict.fromkeys(inputs + wanted):  # the inputs first, in order: often just the arrays of the call
+        inputs = range(len(primitive.inputs))
+        sources = [source for rule in self.rules for source in rule.sources if source[0] not in _AT_HAND]
+        if any(kind == "kept" for kind, _ in sources):  # it is recomputed if the derivative is itself recorded
+            sources += [("input", i) for i in inputs] + [("param", name) for name in primitive.parameters]
+        first = [("input", i) for i in inputs if ("input", i) in sources]  # often they are just the arrays of the call
+        for source in dict.fromkeys(first + sources):
             self.slots[source] = len(self.slots)
-        self.whole = list(self.slots) == [("input", i) for i in range(len(primitive.inputs))]
+        self.whole = list(self.slots) == [("input", i) for i in inputs]
         self.holds = any(kind in ("input", "inputs", "out", "kept") for kind, _ in self.slots)
-        kept = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
-        self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, out, params: ({kept})", {"shape_of": shape_of})
-        several = range(len(primitive.inputs))
-        linked = "".join(f"x{i}._node or x{i}, " for i in at)
-        self.edges: Any = eval(f"lambda {', '.join(f'x{i}' for i in several)}: ({linked})") if max(at) in several else None
+        saved = "".join(_TO_SAVE[kind].format(key) + ", " for kind, key in self.slots)
+        self.save: Callable[..., tuple[Any, ...]] = self._function("save(arrays, out, params)", f"({saved})", shape_of=shape_of)
+        self.edges: Any = None
+        if max(at) in inputs:
+            edges = "".join(f"x{i}._node or x{i}, " for i in at)
+            self.edges = self._function(f"edges({', '.join(f'x{i}' for i in inputs)})", f"({edges})")
         self._pullers: dict[Any, Callable[..., tuple[Any, ...]]] = {}
         self.pull = self.puller(False, tuple(range(len(at))))
+
+    def _function(self, head: str, result: str, **names: Any) -> Callable[..., Any]:
+        """The generated function ``head`` that returns ``result``."""
+        name = head.partition("(")[0]
+        return compile_function(f"def {head}:\n    return {result}\n", name, names, f"{name} of {self.primitive.name}")
 
     @property
     def name(self) -> str:
@@ -96,14 +114,14 @@ class Plan:
     def puller(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
         """A function of a node, its cotangent and the namespace that gives the cotangents of the edges ``chosen``.
 
-        It works on arrays; with ``create_graph`` on Tensors that stand where the saved values stood, to be recorded in its turn.
+        It works on arrays; with ``create_graph`` on Tensors in the graph positions of the saved values, and is recorded.
         """
-        pull = self._pullers.get((create_graph, chosen))
-        if pull is None:
-            pull = self._pullers[create_graph, chosen] = self._compiled(create_graph, chosen)
-        return pull
+        puller = self._pullers.get((create_graph, chosen))
+        if puller is None:
+            puller = self._pullers[create_graph, chosen] = self._generated(create_graph, chosen)
+        return puller
 
-    def _compiled(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+    def _generated(self, create_graph: bool, chosen: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
         requested = tuple(self.name_of(k) for k in chosen)
 
         def call(j: int) -> str:
@@ -113,20 +131,19 @@ class Plan:
             )
             return f"rule{j}({', '.join(arguments)})"
 
-        if self.primitive.joint is not None:
-            result = f"every = {call(0)}; return ({''.join(f'every[{self.at[k]}], ' for k in chosen)})"
-        else:
-            result = f"return ({''.join(call(k) + ', ' for k in chosen)})"
         names: dict[str, Any] = {f"rule{j}": rule.function for j, rule in enumerate(self.rules)}
         names |= {"as_tensor": as_tensor, "kernel": self.primitive.kernel}
-        exec(f"def pull(node, g, xp): saved = node.saved; {result}", names)
-        pull: Callable[..., tuple[Any, ...]] = names["pull"]
-        return pull
+        if self.primitive.joint is not None:
+            lines = [f"cotangents = {call(0)}", f"return ({''.join(f'cotangents[{self.at[k]}], ' for k in chosen)})"]
+        else:
+            lines = [f"return ({''.join(call(k) + ', ' for k in chosen)})"]
+        source = "\n    ".join(["def pull(node, g, xp):", "saved = node.saved", *lines, ""])
+        return compile_function(source, "pull", names, f"derivative of {self.primitive.name}")
 
     def _argument(self, source: Source, create_graph: bool) -> str:
         kind, key = source
-        if kind in _GIVEN:
-            return _GIVEN[kind]
+        if kind in _AT_HAND:
+            return _AT_HAND[kind]
         if kind == "kept" and create_graph:
             inputs = (self._argument(("input", i), True) for i in range(len(self.primitive.inputs)))
             params = (f"{name}={self._argument(('param', name), True)}" for name in self.primitive.parameters)

@@ -15,6 +15,7 @@ from ..backends.dtypes import finfo
 from ..errors import GraphError
 from . import functions as f
 from .arguments import reads_numbers
+from .creation import tensor
 from .gradients import edge_of, one, roots_of
 from .graph import pull_back, reachable
 from .modes import enable_grad, no_grad, state
@@ -257,8 +258,6 @@ def _without_graph(tree: Any) -> Any:
 def _differentiable(name: str, argument: Any) -> Any:
     """An argument to differentiate by: a number as a tensor, a backend's array too."""
     if isinstance(argument, (int, float)):
-        from .creation import tensor
-
         return tensor(float(argument))
     return argument if isinstance(argument, (Tensor, list, tuple, dict)) else as_input(name, argument)
 

@@ -42,21 +42,89 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """The full name of each module that the file imports, anywhere in it, but for type checking alone."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = [ast.Pass()]
+def statements(path: Path) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Each import in the file, except for type checkers alone, and whether it stands inside a function."""
+    pending: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text()), False)]
+    while pending:
+        node, inside = pending.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node, inside
+        inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        only_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        pending += [(child, inside) for child in (node.orelse if only_typing else ast.iter_child_nodes(node))]  # type: ignore[attr-defined]
+
+
+def named(path: Path, statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    """The full name of each module that the statement imports, and of each thing that it imports from one."""
+    if isinstance(statement, ast.Import):
+        yield from (name.name for name in statement.names)
+        return
     package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((name.name, node.lineno) for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            of = [*base, *(node.module.split(".") if node.module else [])]
-            yield ".".join(of), node.lineno
-            yield from ((".".join([*of, name.name]), node.lineno) for name in node.names)
+    base = package[: len(package) - statement.level + 1] if statement.level else []
+    of = [*base, *(statement.module.split(".") if statement.module else [])]
+    yield ".".join(of)
+    yield from (".".join([*of, name.name]) for name in statement.names)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """The full name of each module that the file imports, anywhere in it, and the line; not for type checkers alone."""
+    for statement, _ in statements(path):
+        yield from ((name, statement.lineno) for name in named(path, statement))
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def dependencies(path: Path) -> set[str]:
+    """The modules of the package that the file imports. The package that a module lies in is not counted for it."""
+    found = set()
+    for statement, _ in statements(path):
+        source, *parts = named(path, statement)
+        submodules = {part for part in parts if part in MODULES}
+        found |= submodules
+        if source in MODULES and len(submodules) < max(len(parts), 1):  # something else than its submodules
+            found.add(source)
+    return found - {module_name(path)}
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module: modules each of which is reachable from each other one."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen, pending = set(), [start]
+        while pending:
+            for module in graph[pending.pop()] - seen:
+                seen.add(module)
+                pending.append(module)
+        reached[start] = seen
+    components = {frozenset({a, *(b for b in reached[a] if a in reached[b])}) for a in graph}
+    return sorted(sorted(component) for component in components if len(component) > 1)
+
+
+def test_no_modules_import_each_other() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+    found = cycles({name: dependencies(path) for name, path in MODULES.items()})
+    assert [cycle for cycle in found if not all(name.startswith("adjoint.autograd.functions.") for name in cycle)] == []
+
+
+#: Modules of the standard library that are imported inside functions, since they are slow to import and most programs need none.
+SLOW = {
+    "csv", "difflib", "gzip", "hashlib", "importlib.metadata", "inspect", "io", "json", "pickle", "queue", "random", "traceback",
+    "zlib",
+}  # fmt: skip
+
+#: Files that still import modules of the package inside functions; everything else that is lazy goes by ``adjoint.lazy``.
+EXCEPTIONS = ("autograd/functions/", "backends/", "capture/__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_import_inside_a_function_is_of_a_slow_or_optional_module(path: Path) -> None:
+    if str(path.relative_to(ROOT)).startswith(EXCEPTIONS):
+        return
+    for statement, inside in statements(path):
+        module = next(named(path, statement))
+        if inside and module.split(".")[0] in {"adjoint", *sys.stdlib_module_names}:
+            assert module in SLOW, f"{path}:{statement.lineno} imports {module} inside a function"
 
 
 def layer(module: str) -> str | None:
