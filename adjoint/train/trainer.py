@@ -134,16 +134,16 @@ def fit(
     callback_list = CallbackList(self, params, callbacks, progress(verbose))
     state = TrainingState.begin(self, train_batches.loader, initial_epoch, steps)
     set_attributes(self, history=history, callbacks=callback_list, _training_state=state)
-    train_one, test_one = (captured(self.train_step), captured(self.test_step)) if capture else (self.train_step, self.test_step)
+    train_batch, test_batch = (captured(self.train_step), captured(self.test_step)) if capture else (self.train_step, self.test_step)
     self.stop_training = False
     try:
         with modes_restored(self), callback_list.training():
             for epoch in range(initial_epoch, epochs):
                 callback_list.call("on_epoch_begin", epoch, {})
                 self.train()
-                logs = _train_epoch(self, train_batches, train_one, callback_list, state)
+                logs = _train_epoch(self, train_batches, train_batch, callback_list, state)
                 if test_batches:
-                    measured = _evaluate("fit: validation_data", self, test_batches, test_one, callback_list)
+                    measured = _evaluate("fit: validation_data", self, test_batches, test_batch, callback_list)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 history.append(epoch, logs)
                 state.end_epoch()
