@@ -134,7 +134,9 @@ def fit(
     callback_list = CallbackList(self, params, callbacks, progress(verbose))
     state = TrainingState.begin(self, train_batches.loader, initial_epoch, steps)
     set_attributes(self, history=history, callbacks=callback_list, _training_state=state)
-    train_batch, test_batch = (captured(self.train_step), captured(self.test_step)) if capture else (self.train_step, self.test_step)
+    train_batch, test_batch = self.train_step, self.test_step
+    if capture:
+        train_batch, test_batch = captured(train_batch), captured(test_batch)
     self.stop_training = False
     try:
         with modes_restored(self), callback_list.training():
