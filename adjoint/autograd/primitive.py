@@ -50,6 +50,21 @@ _written = writes.recorded
 Kernel = Callable[..., Any]
 
 
+class _Signature:
+    """``Primitive.__signature__``, which ``inspect`` and ``help`` ask for: that of a call, without the kernel's ``xp``."""
+
+    def __get__(self, primitive: Primitive | None, owner: type) -> Any:
+        if primitive is None:
+            raise AttributeError("__signature__")  # the class has its constructor's
+        from inspect import Signature, signature
+
+        positional, _ = declared(primitive)
+        shown = [p.replace(annotation=p.empty) for p in list(signature(primitive.kernel).parameters.values())[1:]]
+        if not primitive.variadic:
+            shown = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.name in positional else p for p in shown]
+        return Signature(shown)
+
+
 class Primitive:
     """A differentiable operation. Made by :func:`primitive`; called like a function of Tensors.
 
@@ -60,6 +75,8 @@ class Primitive:
         rules: the derivative rule of each input that has one.
         call: the primitive as a plain function, which is what methods and operators of tensors are.
     """
+
+    __signature__ = _Signature()
 
     def __init__(
         self,
@@ -94,18 +111,6 @@ class Primitive:
     def __get__(self, tensor: Any, owner: Any = None) -> Callable[..., Any]:
         """As a method: ``Tensor.exp = exp``."""
         return self if tensor is None else MethodType(self.call, tensor)
-
-    def __getattr__(self, name: str) -> Any:
-        """The signature of a call, without the kernel's ``xp``, which ``inspect`` and ``help`` ask for."""
-        if name != "__signature__":
-            raise AttributeError(f"a primitive has no attribute '{name}'")
-        from inspect import Signature, signature
-
-        positional, _ = declared(self)
-        shown = [p.replace(annotation=p.empty) for p in list(signature(self.kernel).parameters.values())[1:]]
-        if not self.variadic:
-            shown = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.name in positional else p for p in shown]
-        return Signature(shown)
 
     # --- declaring ---
 
