@@ -212,7 +212,7 @@ def computes_many_elements() -> tuple[Any, Any]:
     kernel = source.Elementwise("add", y.shape)
     number = kernel.compute("add", [source.Operand(kernel.place(x), x.dtype), source.Operand(3)], y.dtype)
     kernel.store(kernel.place(y), number)
-    run(kernel.kernel(), LAST)
+    run(kernel.build(), LAST)
     return y[-1, -64:], x[-1, -64:] + 3
 
 

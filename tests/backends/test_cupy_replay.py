@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 import adjoint as ad
 from adjoint import nn, optim
 from adjoint.backends import Backend
-from adjoint.backends.cupy import source
+from adjoint.backends.cupy import expressions, source
 from adjoint.errors import CaptureError
 from adjoint.replay.loop import Loop
 
@@ -330,7 +330,7 @@ BINARY = [
     "logical_and", "logical_or", "logical_xor",
 ]  # fmt: skip
 UNARY = sorted(
-    {*source.FUNCTIONS, *source.TESTS, "abs", "negative", "sign", "square", "logical_not", "positive"}
+    {*expressions.FUNCTIONS, *expressions.TESTS, "abs", "negative", "sign", "square", "logical_not", "positive"}
     - {"atan2", "copysign", "hypot", "nextafter", "erf"}
 )
 
@@ -424,8 +424,8 @@ def test_a_matrix_product_is_cublass_or_a_kernels_with_the_same_values(data: Any
 
 def test_constants_are_written_in_their_dtype() -> None:
     for dtype, most in (("uint64", "18446744073709551615ULL"), ("uint32", "4294967295U"), ("int64", "9223372036854775807LL")):
-        assert source.literal(np.iinfo(dtype).max, np.dtype(dtype)) == most
-    assert source._folded("min", np.dtype("uint64"))[0].endswith("18446744073709551615ULL")
+        assert expressions.literal(np.iinfo(dtype).max, np.dtype(dtype)) == most
+    assert source._combination("min", np.dtype("uint64"))[0].endswith("18446744073709551615ULL")
 
 
 # --- the stand-in keeps the rules ------------------------------------------------------------------------------------------------
@@ -465,7 +465,7 @@ def test_the_source_of_a_chain_reads_like_its_formula() -> None:
     added = chain.compute("add", loaded, out.dtype)
     kept = chain.compute("maximum", [source.Operand(added, out.dtype), source.Operand(0.0)], out.dtype)
     chain.store(chain.place(out), kept)
-    kernel = chain.kernel()
+    kernel = chain.build()
     assert (kernel.grid, kernel.block) == ((1,), (32,))
     assert kernel.source == (
         "__device__ float maximum(float x, float y) { return x != x || x > y ? x : y; }  // NaN if one is\n\n"

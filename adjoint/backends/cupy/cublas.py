@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import cupy as cp
 import numpy as np
 
-from . import source as cuda
+from .expressions import Space, broadcast_strides, element_strides
 
 WORKSPACE = 32 << 20  # what cuBLAS recommends for the largest GPUs
 
 
 class Product(NamedTuple):
-    """A product of matrices that cuBLAS computes: what its function is called with, after the handle."""
+    """A matrix product as the arguments of cuBLAS' function, without the handle."""
 
     dtype: Any
     arrays: list[Any]
@@ -27,7 +27,7 @@ class Product(NamedTuple):
 
 
 def product(target: Any, a: Any, b: Any) -> Product | None:
-    """The product as cuBLAS computes it, where it can: it takes matrices by columns, so what it is told is target^T = b^T a^T."""
+    """The product for cuBLAS, or None if it cannot compute it. Matrices are column-major there: target^T = b^T a^T."""
     dtype = target.dtype
     if dtype.name not in ("float32", "float64") or not (a.dtype == b.dtype == dtype) or not target.size or not a.size:
         return None
@@ -42,9 +42,9 @@ def product(target: Any, a: Any, b: Any) -> Product | None:
 
 
 def _leading(array: Any) -> tuple[int, int] | None:
-    """Whether the matrices are transposed, and how far apart their rows, or columns, are; None where elements lie apart in both."""
+    """Whether the matrices are transposed, and their leading dimension; None if neither rows nor columns are contiguous."""
     rows, columns = array.shape[-2:]
-    down, right = cuda.element_strides(array)[-2:]
+    down, right = element_strides(array)[-2:]
     if right == 1 or columns == 1:
         leading = down if rows > 1 else columns
         if leading >= columns:
@@ -57,11 +57,11 @@ def _leading(array: Any) -> tuple[int, int] | None:
 
 
 def _batch(target: Any, a: Any, b: Any) -> tuple[int, tuple[int, int, int]] | None:
-    """How many matrices there are, and the distances from one to the next of b, a and the target, where these are even."""
-    space = cuda.Space(target.shape[:-2])
+    """The number of matrices, and the batch strides of b, a and the target; None if these are not even."""
+    space = Space(target.shape[:-2])
     for name, array in (("y", target), ("b", b), ("a", a)):
         batch = array[..., 0, 0]
-        space.strides[name] = cuda.broadcast_strides(batch, space.shape)
+        space.strides[name] = broadcast_strides(batch, space.shape)
     lengths, strides = space.merged()
     if not lengths:
         return 1, (0, 0, 0)
@@ -71,7 +71,7 @@ def _batch(target: Any, a: Any, b: Any) -> tuple[int, tuple[int, int, int]] | No
 
 
 class Blas:
-    """cuBLAS, called directly: with a handle and a workspace of its own, so that it can be captured."""
+    """cuBLAS with its own handle and workspace, so that calls can be captured."""
 
     def __init__(self, library: Any) -> None:
         self._library, self._handle = library, ctypes.c_void_p()
@@ -92,7 +92,7 @@ class Blas:
             raise RuntimeError(f"cuBLAS: {name} failed with status {status}")
 
     def use(self, stream: Any) -> None:
-        """Work on that stream, from now on. The workspace is set anew, for a new stream takes it away."""
+        """Use this stream. The workspace is set again, since setting a stream resets it."""
         self._do("cublasSetStream_v2", self._handle, stream.ptr)
         self._do("cublasSetWorkspace_v2", self._handle, self._workspace.data.ptr, WORKSPACE)
 
@@ -114,7 +114,7 @@ _blas: dict[int, Blas | None] = {}
 
 
 def cublas() -> Blas | None:
-    """The current device's; None where its library is not found, and products are computed by a kernel."""
+    """The current device's cuBLAS; None if the library is not found, and a kernel computes products."""
     device = cp.cuda.Device().id
     if device not in _blas:
         try:
@@ -125,7 +125,7 @@ def cublas() -> Blas | None:
 
 
 def library() -> Any:
-    """The library that CuPy has loaded: by its name, which the loader knows then."""
+    """The library that CuPy has already loaded, by its name."""
     from cupy_backends.cuda.libs import cublas as bindings
 
     major = bindings.getVersion(cp.cuda.Device().cublas_handle) // 10000

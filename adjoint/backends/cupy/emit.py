@@ -1,8 +1,8 @@
-"""Replaying a program on CuPy: all its kernels in one CUDA graph, in memory that is laid out once.
+"""Emitting a program for CuPy: all its kernels in one CUDA graph, in planned memory.
 
-Neighbouring elementwise operations become one kernel, the others one each (``source``); products of matrices are cuBLAS's,
-which CuPy itself does not call while a stream is captured. Random numbers are drawn and arguments copied before the graph is
-launched, guards are read before or after it. A program that has an operation without a kernel is replayed as a loop over calls.
+Each fusion group and each other operation is a kernel (``source``); matrix products are cuBLAS's, called directly (``cublas``).
+Random numbers are drawn and arguments copied before the graph is launched, guards are read before or after it. A program with
+an operation that has no kernel is replayed as a loop.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from ..special import is_basic, keeping_array, may_repeat
 from . import cublas
 from . import source as cuda
 from .cublas import Product
-from .source import Elementwise, Kernel, Operand, Unsupported
+from .expressions import COPIES, ELEMENTWISE, FILLED, REDUCTIONS, Unsupported, c_type
+from .source import Elementwise, Kernel, Operand
 
-#: Numbers of this many replays may wait to be copied to the GPU.
+#: How many replays' numbers may wait to be copied to the GPU.
 WAITING = 4
 ALIGNMENT = 256
-#: The most operations of one kernel: a kernel's parameters, a pointer an array, take 4 KB at most.
+#: The most operations of one kernel: its parameters, a pointer for each array, take at most 4 KB.
 MOST = 100
 #: Products and sums are rounded one by one, as they are in CuPy's own kernels.
 OPTIONS = ("--fmad=false",)
@@ -35,10 +36,7 @@ _kernels: dict[str, Any] = {}
 
 
 def compile(program: Program, numbers: list[Value]) -> Any:
-    """The program ready to be replayed; ``numbers`` are its values that are computed anew at each call.
-
-    A :class:`Replay`; where some operation has no kernel, or CUDA refuses, a :class:`~.loop.Loop` whose ``reason`` says which.
-    """
+    """The program as CUDA graphs; if an operation has no kernel or CUDA fails, a loop whose ``reason`` says so."""
     try:
         return Replay(program, numbers)
     except (Unsupported, RuntimeError) as why:  # CUDA's errors too: the loop is slower, and right
@@ -46,12 +44,12 @@ def compile(program: Program, numbers: list[Value]) -> Any:
 
 
 class Replay:
-    """A program as two graphs: what its guards need, and the rest.
+    """A program as two graphs: the guard prologue, and the rest.
 
     Attributes:
-        launches: the kernels and products of each, in order.
-        calls, buffers, bytes: how many there are, and in how many pieces of memory of which size together they work.
-        reason: empty, since nothing kept the program from being captured.
+        launches: the kernels and products of each graph, in order.
+        calls, buffers, bytes: launches and draws of one replay, buffers in the arena, and its bytes.
+        reason: empty.
     """
 
     def __init__(self, program: Program, numbers: list[Value]) -> None:
@@ -65,28 +63,28 @@ class Replay:
         starts = {group.ops[0]: group for group in self._groups}
         fused = {op for group in self._groups for op in group.ops}
         for i, op in enumerate(program.ops):
-            found: list[Kernel | Product]
+            launches: list[Kernel | Product]
             if op in starts:
-                found = [self._fused(starts[op].ops)]
+                launches = [self._fused(starts[op].ops)]
             elif op in fused or op.is_view or op.draws:
                 continue
             else:
-                found = self._launches_of(op)
-            (prologue if i < program.prologue else body).extend(found)
+                launches = self._launches_of(op)
+            (prologue if i < program.prologue else body).extend(launches)
         self.launches = tuple([one for one in part if not _is_empty(one)] for part in (prologue, body))
         self.calls = sum(map(len, self.launches)) + len(self._draws)
         self._graphs = [_captured(part) for part in self.launches]
         self._guards = [(guard, self._array(guard.condition)) for guard in program.guards]
 
     def prologue(self, arrays: list[Any]) -> bool:
-        """Take the arguments' arrays, and tell whether the program holds for them."""
+        """Take the arguments' arrays, and return whether all guards hold that are not deferred."""
         for value, array in zip(self.program.arguments, arrays, strict=True):
             self._arrays[value][...] = array
         self._launch(0)
         return all(bool(condition) is guard.outcome for guard, condition in self._guards if not guard.deferred)
 
     def body(self, numbers: tuple[float, ...]) -> list[Any]:
-        """Do the rest, with these numbers, and give the outputs as arrays of their own."""
+        """Run the rest with these numbers, and return the outputs as new arrays."""
         if numbers:
             self._staged.send(numbers)
         for op in self._draws:
@@ -104,7 +102,7 @@ class Replay:
 
     @property
     def source(self) -> str:
-        """The kernels' source, each once, to be read."""
+        """The kernels' source, each once."""
         return "\n".join(dict.fromkeys(one.source for part in self.launches for one in part if isinstance(one, Kernel)))
 
     # --- memory ---------------------------------------------------------------------------------------------------------------
@@ -133,48 +131,43 @@ class Replay:
     # --- fusion groups --------------------------------------------------------------------------------------------------------
 
     def _fused(self, ops: list[Op]) -> Kernel:
-        """One kernel for the operations, each element's results kept in registers."""
-        target = ops[0].writes or ops[0].out
-        assert target is not None
+        """One kernel for the operations, which keeps an element's results in registers."""
         names = list(dict.fromkeys(op.name for op in ops))
-        chain = Elementwise("_".join(names[:6]), target.shape)
-        known: dict[Value, Operand] = {}
+        kernel = Elementwise("_".join(names[:6]), ops[0].target.shape)
+        loaded: dict[Value, Operand] = {}
         sharing: dict[Buffer, list[Value]] = {}
 
         def operand(part: Any, op: Op) -> Operand:
             if not isinstance(part, Value):
                 return Operand(part)
-            if part not in known:
+            if part not in loaded:
                 array = self._array(part)
-                place = chain.place(array)
+                place = kernel.place(array)
                 if part.kind == "number":
                     return Operand(place, array.dtype, 0.0)
-                known[part] = Operand(chain.register(place, array.dtype), array.dtype)
+                loaded[part] = Operand(kernel.register(place, array.dtype), array.dtype)
                 sharing.setdefault(part.buffer, []).append(part)
-            return known[part]
+            return loaded[part]
 
         for op in ops:
-            target = op.writes or op.out
-            assert target is not None
+            target = op.target
             args = [operand(part, op) for part in _operands(op)]
             raw = op.args[1] if op.name == "pow" and len(op.args) > 1 else None
-            name = chain.compute(op.name, args, target.dtype, raw)
+            name = kernel.compute(op.name, args, target.dtype, raw)
             for value in sharing.get(target.buffer, ()):
                 if value is not target and may_overlap(value, target):
-                    known.pop(value, None)
-            if target not in known:
+                    loaded.pop(value, None)
+            if target not in loaded:
                 sharing.setdefault(target.buffer, []).append(target)
-            known[target] = Operand(name, target.dtype)
+            loaded[target] = Operand(name, target.dtype)
             if target not in self._inner:
-                chain.store(chain.place(self._array(target)), name)
-        return chain.kernel()
+                kernel.store(kernel.place(self._array(target)), name)
+        return kernel.build()
 
     # --- the other operations ----------------------------------------------------------------------------------------------------
 
     def _launches_of(self, op: Op) -> list[Kernel | Product]:
-        made = op.writes or op.out
-        assert made is not None
-        if not made.size:
+        if not op.target.size:
             return []
         args = mapped(op.args, self._array)
         if op.name == "setitem":
@@ -184,13 +177,13 @@ class Replay:
             if getattr(value, "size", 1) <= 1 or not may_repeat(index) or _names_each_once(op.args[2]):
                 return [cuda.scatter(target, index, value)]
             return [*cuda.scatter_last(target, index, value, cp.empty(target.shape, np.int32))]
-        target = self._array(made)
+        target = self._array(op.target)
         if op.name in ("empty", "empty_like"):
             return []
         if op.name in COPIED:
             same_elements = op.name in ("reshape", "squeeze", "expand_dims")
             return [cuda.copy(target.reshape(args[0].shape) if same_elements else target, args[0], op.name)]
-        if op.name in cuda.REDUCTIONS:
+        if op.name in REDUCTIONS:
             return [cuda.reduction(op.name, target, args[0], op.kwargs.get("axis"))]
         if op.name == "getitem":
             return [
@@ -221,7 +214,7 @@ class Replay:
         raise Unsupported(f"there is no kernel for {op.name}")
 
     def _rolled(self, op: Op, target: Any, array: Any) -> list[Kernel | Product]:
-        """A copy for each corner that comes to lie elsewhere."""
+        """A copy for each corner that moves."""
         shift, axis = op.kwargs.get("shift", op.args[1] if len(op.args) > 1 else 0), op.kwargs.get("axis")
         if axis is None:
             if not array.flags.c_contiguous or not target.flags.c_contiguous:
@@ -234,8 +227,8 @@ class Replay:
             moves[a % len(array.shape)] += by
         for a, n in enumerate(array.shape):
             by = moves[a] % n
-            halves = [(slice(by, None), slice(0, n - by)), (slice(0, by), slice(n - by, None))][: 2 if by else 1]
-            corners = [((*to, h[0]), (*of, h[1])) for to, of in corners for h in halves]
+            parts = [(slice(by, None), slice(0, n - by)), (slice(0, by), slice(n - by, None))][: 2 if by else 1]
+            corners = [((*to, h[0]), (*of, h[1])) for to, of in corners for h in parts]
         return [cuda.copy(target[keeping_array(to)], array[keeping_array(of)], "roll") for to, of in corners]
 
     def _joined(self, op: Op, target: Any, parts: list[Any]) -> list[Kernel | Product]:
@@ -250,14 +243,14 @@ class Replay:
 
 
 def _names_each_once(index: Any) -> bool:
-    """Whether one array of the index is constant and has a number for each place, no number twice."""
+    """Whether a constant array of the index has a different number for each element."""
     parts = [part for part in (index if isinstance(index, tuple) else (index,)) if isinstance(part, Value)]
     every = np.broadcast_shapes(*(part.shape for part in parts))
     numbers = [cp.asnumpy(part.array) for part in parts if part.kind == "constant" and part.shape == every]
     return any(bool((some >= 0).all()) and np.unique(some).size == some.size for some in numbers)
 
 
-#: What is a copy where it is no view.
+#: Copies, if they are no views.
 COPIED = {
     "reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "matrix_transpose", "asarray", "astype", "contiguous",
 }  # fmt: skip
@@ -269,41 +262,41 @@ _KEYWORDS = {"axis", "keepdims", "dtype", "copy", "fill_value", "order", "shift"
 
 
 def supported(op: Op) -> None:
-    """Raise :class:`Unsupported` where there is no kernel for the operation."""
+    """Raise :class:`Unsupported` if there is no kernel for the operation."""
     if op.is_view or op.draws:
         return
-    if op.name not in cuda.ELEMENTWISE and op.name not in cuda.REDUCTIONS and op.name not in OTHERS:
+    if op.name not in ELEMENTWISE and op.name not in REDUCTIONS and op.name not in OTHERS:
         raise Unsupported(f"there is no kernel for {op.name}")
     if op.out is not None and op.writes is not None:
         raise Unsupported(f"{op.name} makes an array and writes to another one")
     if not op.kwargs.keys() <= _KEYWORDS or any(True for _ in values_in(tuple(op.kwargs.values()))):
         raise Unsupported(f"there is no kernel for {op.name} with {', '.join(op.kwargs)}")
-    if op.writes is not None and op.name not in cuda.ELEMENTWISE and op.name != "setitem":
+    if op.writes is not None and op.name not in ELEMENTWISE and op.name != "setitem":
         raise Unsupported(f"there is no kernel for {op.name} in place")
     if not Group((), 0, op).accepts(op):
         raise Unsupported(f"{op.name} writes to memory that it reads elsewhere")
-    if op.name in cuda.REDUCTIONS and len(op.args) > 1:
+    if op.name in REDUCTIONS and len(op.args) > 1:
         raise Unsupported(f"there is no kernel for {op.name} of {len(op.args)} arguments")
     for value in [*op.values(), *([op.out] if op.out else [])]:
-        cuda.c_type(value.dtype)
+        c_type(value.dtype)
 
 
 def _operands(op: Op) -> tuple[Any, ...]:
-    """What an elementwise operation computes with."""
-    if op.name in cuda.FILLED:
-        value = cuda.FILLED[op.name]
+    """The operands of an elementwise operation."""
+    if op.name in FILLED:
+        value = FILLED[op.name]
         return (value if value is not None else op.kwargs["fill_value"] if "fill_value" in op.kwargs else op.args[1],)
-    return op.args[:1] if op.name in cuda.COPIES else op.args
+    return op.args[:1] if op.name in COPIES else op.args
 
 
 def _fusion_key(op: Op) -> Any:
     """The shape of an operation that a kernel of elementwise operations can do, else None."""
     target = op.target
-    return target.shape if op.name in cuda.ELEMENTWISE and target.size and _same_shapes(op, target) else None
+    return target.shape if op.name in ELEMENTWISE and target.size and _same_shapes(op, target) else None
 
 
 def _same_shapes(op: Op, target: Value) -> bool:
-    """Whether all that it computes with is broadcast to the target's shape; a copy of another shape is not elementwise."""
+    """Whether all operands broadcast to the target's shape; a copy of another shape is not elementwise."""
     shapes = [part.shape for part in _operands(op) if isinstance(part, Value)]
     return all(len(shape) <= len(target.shape) for shape in shapes) and all(
         n in (1, m) for shape in shapes for n, m in zip(shape[::-1], target.shape[::-1], strict=False)
@@ -311,10 +304,10 @@ def _same_shapes(op: Op, target: Value) -> bool:
 
 
 class Staged:
-    """Numbers on their way to the GPU: written to pinned memory, which is copied while Python goes on.
+    """Symbolic numbers on their way to the GPU: pinned memory, which is copied asynchronously.
 
     Attributes:
-        singles: for each number the array of no axes that it arrives in.
+        singles: for each number the 0-d array that it arrives in.
     """
 
     def __init__(self, count: int) -> None:
@@ -329,7 +322,7 @@ class Staged:
     def send(self, numbers: tuple[float, ...]) -> None:
         memory, array, done = self._pinned[self._turn]
         self._turn = (self._turn + 1) % len(self._pinned)
-        done.synchronize()  # the copy before the last from here
+        done.synchronize()  # the last copy from this memory
         array[:] = numbers
         stream = cp.cuda.get_current_stream()
         self._target.data.copy_from_host_async(ctypes.c_void_p(array.ctypes.data), array.nbytes, stream)
@@ -345,17 +338,17 @@ def _is_empty(launch: Kernel | Product) -> bool:
 
 
 def _kernel(launch: Kernel) -> Any:
-    """The compiled kernel, loaded: neither may happen while a stream is captured."""
-    found = _kernels.get(launch.source)
-    if found is None:
-        found = _kernels[launch.source] = cp.RawKernel(launch.source, launch.name, OPTIONS)
-        found.compile()
-        _ = found.num_regs  # asking for it loads the function, which CUDA otherwise leaves to the first launch
-    return found
+    """The kernel, compiled and loaded: neither may happen while a stream is captured."""
+    kernel = _kernels.get(launch.source)
+    if kernel is None:
+        kernel = _kernels[launch.source] = cp.RawKernel(launch.source, launch.name, OPTIONS)
+        kernel.compile()
+        _ = kernel.num_regs  # loads the function, which CUDA otherwise does at the first launch
+    return kernel
 
 
 def _captured(launches: list[Kernel | Product]) -> Any:
-    """The launches as a graph; None of none."""
+    """The launches as a graph; None if there are none."""
     if not launches:
         return None
     kernels: list[Any] = [_kernel(launch) if isinstance(launch, Kernel) else None for launch in launches]
