@@ -35,7 +35,7 @@ class Generator:
         """Restart the stream from ``seed``, an integer >= 0. Raises ``ValueError`` on a negative one."""
         if seed < 0:
             raise ValueError(f"manual_seed: seed must be >= 0 (got {seed!r})")
-        self._seed, self.stream = seed, self.backend.random(seed)
+        self.stream, self._seed = self.backend.random(seed), seed
         return self
 
     def initial_seed(self) -> int:
@@ -48,8 +48,8 @@ class Generator:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Resume from ``state``, a position returned by :meth:`get_state` on the same backend."""
-        self._seed = state["seed"]
         self.stream.set_state(state["stream"])
+        self._seed = state["seed"]
 
 
 class _Defaults:

@@ -59,7 +59,7 @@ def test_forms_that_do_not_come_again_take_no_memory() -> None:
     captured = ad.capture(lambda x, n: x * n)
     for i in range(3 * MOST):
         captured(ad.ones(2), i / 7)
-    assert len(captured._replays) == captured.stats.programs == MOST
+    assert len(captured._by_form) == captured.stats.programs == MOST
 
 
 def test_numpys_arrays_as_arguments() -> None:

@@ -72,7 +72,7 @@ def test_a_generator_that_is_put_elsewhere_in_the_call_is_refused() -> None:
 
     with pytest.raises(CaptureError, match="given another state"):
         ad.capture(elsewhere)()
-    with pytest.raises(CaptureError, match="put back, and not forward again"):
+    with pytest.raises(CaptureError, match="restored inside the function but not advanced again"):
         ad.capture(left_behind)()
 
 
