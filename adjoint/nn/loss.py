@@ -35,18 +35,22 @@ class _Loss(Module):
         check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return self._loss(input, target)
-
     def _loss(self, *tensors: Any) -> Tensor:
         return self._function(*tensors, reduction=self.reduction, **{name: getattr(self, name) for name in self._arguments})
 
 
-class _WeightedLoss(_Loss):
+class _TargetLoss(_Loss):
+    """A loss of an input and a target."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return self._loss(input, target)
+
+
+class _WeightedLoss(_TargetLoss):
     """A loss with a buffer ``weight``, which moves with the module."""
 
     weight: Tensor | None
-    _arguments = ("weight",)
+    _arguments: ClassVar[tuple[str, ...]] = ("weight",)
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -56,21 +60,21 @@ class _WeightedLoss(_Loss):
 # --- regression --------------------------------------------------------------------------------------------------------------
 
 
-class MSELoss(_Loss):
+class MSELoss(_TargetLoss):
     """The mean squared error: (input - target)^2, averaged; see :func:`~adjoint.nn.functional.mse_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(_TargetLoss):
     """The mean absolute error: abs(input - target), averaged; see :func:`~adjoint.nn.functional.l1_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.l1_loss(input, target, reduction=self.reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(_TargetLoss):
     """Quadratic for errors up to ``delta``, linear beyond; see :func:`~adjoint.nn.functional.huber_loss`."""
 
     _function, _arguments = staticmethod(functional.huber_loss), ("delta",)
@@ -81,7 +85,7 @@ class HuberLoss(_Loss):
         self.delta = delta
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_TargetLoss):
     """Quadratic for errors below ``beta``, linear beyond; see :func:`~adjoint.nn.functional.smooth_l1_loss`."""
 
     _function, _arguments = staticmethod(functional.smooth_l1_loss), ("beta",)
@@ -92,7 +96,7 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
 
-class PoissonNLLLoss(_Loss):
+class PoissonNLLLoss(_TargetLoss):
     """Negative log likelihood of a Poisson distribution; see :func:`~adjoint.nn.functional.poisson_nll_loss`.
 
     Args:
@@ -204,7 +208,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         self.register_buffer("pos_weight", pos_weight)
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(_TargetLoss):
     """The Kullback-Leibler divergence of log-probabilities from a target; see :func:`~adjoint.nn.functional.kl_div`.
 
     ``reduction="batchmean"`` divides the sum by the batch size; ``log_target`` says that the target is log-probabilities too.
@@ -217,7 +221,7 @@ class KLDivLoss(_Loss):
         self.reduction, self.log_target = reduction, log_target
 
 
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(_TargetLoss):
     """log(1 + exp(-target input)), averaged; see :func:`~adjoint.nn.functional.soft_margin_loss`."""
 
     _function = staticmethod(functional.soft_margin_loss)
@@ -245,7 +249,7 @@ class MultiMarginLoss(_WeightedLoss):
         self.p, self.margin = p, margin
 
 
-class MultiLabelMarginLoss(_Loss):
+class MultiLabelMarginLoss(_TargetLoss):
     """The target classes' scores exceed all others by 1; see :func:`~adjoint.nn.functional.multilabel_margin_loss`."""
 
     _function = staticmethod(functional.multilabel_margin_loss)
@@ -261,7 +265,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class _MarginLoss(_Loss):
-    _arguments = ("margin",)
+    _arguments: ClassVar[tuple[str, ...]] = ("margin",)
 
     @reads_numbers
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
@@ -277,6 +281,9 @@ class HingeEmbeddingLoss(_MarginLoss):
     @reads_numbers
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         super().__init__(margin, reduction=reduction)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return self._loss(input, target)
 
 
 class MarginRankingLoss(_MarginLoss):

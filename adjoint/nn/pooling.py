@@ -5,8 +5,8 @@ Arguments, shapes and errors are those of the functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from ..autograd import Tensor
 from ..autograd.arguments import reads_numbers
@@ -14,6 +14,7 @@ from . import functional
 from .functional.convolution import Sizes, per_axis
 from .functional.pooling import OptionalSizes
 from .layer import FunctionLayer
+from .module import Module
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
@@ -210,8 +211,8 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 # --- unpooling ---------------------------------------------------------------------------------------------------------------
 
 
-class _MaxUnpool(FunctionLayer):
-    _arguments = ("kernel_size", "stride", "padding")
+class _MaxUnpool(Module):
+    _function: ClassVar[Callable[..., Any]]
     _axes: int
 
     @reads_numbers
@@ -224,6 +225,9 @@ class _MaxUnpool(FunctionLayer):
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Any:
         return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class MaxUnpool1d(_MaxUnpool):
