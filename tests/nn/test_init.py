@@ -1,4 +1,4 @@
-"""Affine layers and initial values: PyTorch's numbers, bounds and distributions."""
+"""Initial values: their bounds, moments and gains, beside PyTorch's."""
 
 from __future__ import annotations
 
@@ -7,42 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes
 
 import adjoint as ad
 from adjoint import nn
-from adjoint.nn import functional as F
 from adjoint.nn import init
 
-from .helpers import check_like_torch, values
+from .helpers import values
 
 torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev extra")
 TF = torch.nn.functional
 pytestmark = pytest.mark.usefixtures("backend")
-
-
-@settings(max_examples=20)
-@given(batch=array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), sizes=st.tuples(*[st.integers(1, 4)] * 2))
-def test_linear_is_pytorchs_with_and_without_bias(batch: Any, sizes: tuple[int, int]) -> None:
-    rng = np.random.default_rng(1)
-    x, weight, bias = (rng.normal(size=s) for s in ((*batch, sizes[0]), (sizes[1], sizes[0]), (sizes[1],)))
-    check_like_torch(F.linear, TF.linear, x, weight, bias)
-    check_like_torch(F.linear, TF.linear, x, weight)
-
-
-def test_linear_on_the_wrong_number_of_features_names_both_shapes() -> None:
-    with pytest.raises(ValueError, match=r"\(5, 3\).*\(2, 4\).*in_features=4"):
-        nn.Linear(4, 2)(ad.ones(5, 3))
-    with pytest.raises(ValueError, match=r"\(\)"):
-        nn.Linear(1, 2)(ad.tensor(1.0))
-
-
-def test_flatten_is_pytorchs() -> None:
-    x = np.zeros((2, 3, 4, 5))
-    for ours, theirs in ((nn.Flatten(), torch.nn.Flatten()), (nn.Flatten(0, 2), torch.nn.Flatten(0, 2))):
-        assert ours(ad.tensor(x)).shape == tuple(theirs(torch.tensor(x)).shape)
 
 
 def spread_evenly(drawn: Any, bound: float) -> bool:
