@@ -23,7 +23,7 @@ BELOW = {
     "errors": set(),
     "lazy": set(),
     "backends": {"replay"},  # the files that compile a program, which are imported when one is compiled
-    "replay": {"backends"},  # what a backend is
+    "replay": {"backends"},  # the protocol, and what is asked of an index: the next test
     "autograd": {"backends"},
     "files": {"backends", "autograd", "nn"},
     "nn": {"backends", "autograd", "files", "capture"},
@@ -142,6 +142,17 @@ def test_a_file_imports_only_from_the_layers_below_its_own(path: Path) -> None:
         other = layer(module)
         if other is not None and other not in (*SHARED, own):
             assert other in BELOW[own], f"{path}:{line} imports {module}: {own} may know {sorted(BELOW[own])}"
+
+
+def test_the_compiler_knows_no_backend_and_only_emitters_know_the_compiler() -> None:
+    for path in (ROOT / "replay").glob("*.py"):
+        for module, line in imports(path):
+            if layer(module) == "backends":
+                assert module.split(".")[2] in ("base", "special"), f"{path}:{line} imports {module}"
+    emitters = {ROOT / "backends" / name for name in ("numpy/emit.py", "numpy/tiles.py", "cupy/emit.py", "strict.py")}
+    for path in (ROOT / "backends").rglob("*.py"):
+        if path not in emitters:
+            assert all(layer(module) != "replay" for module, _ in imports(path)), f"{path} imports the compiler"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -247,11 +247,9 @@ class Replay:
     def _matmul(self, op: Op) -> str:
         x, y = op.args
         names = [self._name(value) for value in (x, y, op.out)]
-        return (
-            self._dot(x, y, *names)
-            if op.function is matmul and by_dot(x, y)
-            else f"{self._bound(threads.matmul)}({', '.join(names)})"
-        )
+        if op.function is matmul and by_dot(x, y):
+            return self._dot(x, y, *names)
+        return f"{self._bound(threads.matmul)}({', '.join(names)})"
 
     def _dot(self, x: Any, y: Any, *names: str) -> str:
         first, second, out = names
@@ -261,10 +259,8 @@ class Replay:
         return f"{self._bound(dot)}({first}, {second}, {out})"
 
     def _copy(self, op: Op) -> str:
-        if self._name(op.result) == self._name(op.args[0]) or same_place(
-            self.program.backend, self._arrays[op.result], self._arrays.get(op.args[0])
-        ):
-            return ""  # of what nobody needs any more, and in its place
+        if same_place(self.program.backend, self._arrays[op.result], self._arrays.get(op.args[0])):
+            return ""  # it overwrites its operand
         return f"copyto({self._name(op.out)}, {self._name(op.args[0])}, 'unsafe')"
 
     def _in_order(self, op: Op) -> str:
@@ -435,9 +431,8 @@ class Replay:
         if isinstance(part, Value):
             return f"numbers[{self._at[part]}]" if part.kind == "number" else self._name(part)
         if not any(values_in(part)):
-            return (
-                repr(part) if isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part)) else self._bound(part)
-            )
+            is_literal = isinstance(part, (int, type(None))) or (type(part) is float and isfinite(part))
+            return repr(part) if is_literal else self._bound(part)
         opening, closing = "[]" if isinstance(part, list) else "()"
         return f"{opening}{''.join(f'{self._text(inner)}, ' for inner in part)}{closing}"
 
