@@ -7,362 +7,66 @@
 tensor([2., 4.])
 """
 
-from math import e, inf, nan, pi
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING
 
 # First, so that NumPy is imported from few imports deep: where its calls cross the end of a chunk of CPython's stack, that chunk is
 # mapped and unmapped each time, and from within ``autograd`` they do so 1,700 times, which takes some 20 ms.
-from . import backends
+from . import backends as backends
 
 # isort: split
-from . import autograd, errors
-from .autograd import (
-    Tensor,
-    checkpoint,
-    detect_anomaly,
-    enable_grad,
-    is_grad_enabled,
-    no_grad,
-    primitive,
-    set_grad_enabled,
-)  # fmt: skip
-from .autograd.arguments import promote_types, result_type
-from .autograd.creation import (
-    arange,
-    as_tensor,
-    asarray,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    logspace,
-    ones,
-    ones_like,
-    tensor,
-    tril_indices,
-    triu_indices,
-    zeros,
-    zeros_like,
-)  # fmt: skip
-from .autograd.functions import (
-    abs,
-    absolute,
-    acos,
-    acosh,
-    add,
-    addbmm,
-    addcdiv,
-    addcmul,
-    addmm,
-    addmv,
-    addr,
-    adjoint,
-    all,
-    allclose,
-    amax,
-    amin,
-    aminmax,
-    any,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    argmax,
-    argmin,
-    argsort,
-    argwhere,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    baddbmm,
-    bincount,
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    block_diag,
-    bmm,
-    broadcast_shapes,
-    broadcast_tensors,
-    broadcast_to,
-    bucketize,
-    cartesian_prod,
-    cdist,
-    ceil,
-    chain_matmul,
-    cholesky_solve,
-    chunk,
-    clamp,
-    clamp_max,
-    clamp_min,
-    clone,
-    column_stack,
-    concat,
-    copysign,
-    corrcoef,
-    cos,
-    cosh,
-    count_nonzero,
-    cov,
-    cross,
-    cummax,
-    cummin,
-    cumprod,
-    cumsum,
-    cumulative_trapezoid,
-    deg2rad,
-    det,
-    diag,
-    diag_embed,
-    diagflat,
-    diagonal,
-    diagonal_scatter,
-    diff,
-    digamma,
-    dist,
-    divide,
-    dot,
-    dsplit,
-    dstack,
-    einsum,
-    eq,
-    equal,
-    erf,
-    erfc,
-    erfinv,
-    exp,
-    exp2,
-    expand,
-    expand_as,
-    expm1,
-    fill,
-    flatten,
-    flip,
-    fliplr,
-    flipud,
-    float_power,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    frac,
-    gather,
-    ge,
-    gradient,
-    greater,
-    greater_equal,
-    gt,
-    heaviside,
-    hsplit,
-    hstack,
-    hypot,
-    index_add,
-    index_copy,
-    index_fill,
-    index_put,
-    index_select,
-    inner,
-    isclose,
-    isfinite,
-    isin,
-    isinf,
-    isnan,
-    kron,
-    kthvalue,
-    ldexp,
-    le,
-    lerp,
-    less,
-    less_equal,
-    lgamma,
-    linalg,
-    log,
-    log1p,
-    log2,
-    log10,
-    log_softmax,
-    logaddexp,
-    logaddexp2,
-    logcumsumexp,
-    logdet,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    logit,
-    logsumexp,
-    lt,
-    masked_fill,
-    masked_scatter,
-    masked_select,
-    matmul,
-    matrix_power,
-    max,
-    maximum,
-    mean,
-    median,
-    meshgrid,
-    min,
-    minimum,
-    mm,
-    mode,
-    movedim,
-    msort,
-    multiply,
-    mv,
-    mvlgamma,
-    nan_to_num,
-    nanmean,
-    nanmedian,
-    nanquantile,
-    nansum,
-    narrow,
-    ne,
-    neg,
-    negative,
-    nextafter,
-    nonzero,
-    norm,
-    not_equal,
-    outer,
-    permute,
-    pinverse,
-    polygamma,
-    positive,
-    pow,
-    prod,
-    qr,
-    quantile,
-    rad2deg,
-    ravel,
-    reciprocal,
-    relu,
-    relu_,
-    remainder,
-    repeat,
-    repeat_interleave,
-    reshape,
-    roll,
-    rot90,
-    round,
-    rsqrt,
-    rsub,
-    scatter,
-    scatter_add,
-    scatter_reduce,
-    searchsorted,
-    select,
-    select_scatter,
-    sgn,
-    sigmoid,
-    sign,
-    sin,
-    sinc,
-    sinh,
-    slice_scatter,
-    slogdet,
-    softmax,
-    sort,
-    special,
-    split,
-    split_with_sizes,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    std,
-    std_mean,
-    subtract,
-    sum,
-    sum_to_size,
-    svd,
-    t,
-    take,
-    take_along_dim,
-    tan,
-    tanh,
-    tensor_split,
-    tensordot,
-    tile,
-    topk,
-    trace,
-    transpose,
-    trapezoid,
-    tril,
-    triu,
-    true_divide,
-    trunc,
-    unbind,
-    unflatten,
-    unfold,
-    unique,
-    unique_consecutive,
-    unsqueeze,
-    vander,
-    var,
-    var_mean,
-    view,
-    view_as,
-    vsplit,
-    vstack,
-    where,
-    xlogy,
-)  # fmt: skip
-from .autograd.random import (
-    Generator,
-    bernoulli,
-    default_generator,
-    manual_seed,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-)  # fmt: skip
-from .autograd.tensor import is_floating_point, is_tensor, numel
-from .backends import use_backend
-from .backends.dtypes import (
-    bool_,
-    finfo,
-    float16,
-    float32,
-    float64,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)  # fmt: skip
-from .capture import capture
-from .lazy import attach
+from . import autograd as autograd
+from . import errors as errors
+from .autograd import Tensor as Tensor
+from .autograd import checkpoint as checkpoint
+from .autograd import detect_anomaly as detect_anomaly
+from .autograd import enable_grad as enable_grad
+from .autograd import is_grad_enabled as is_grad_enabled
+from .autograd import no_grad as no_grad
+from .autograd import primitive as primitive
+from .autograd import set_grad_enabled as set_grad_enabled
+from .autograd.arguments import promote_types as promote_types
+from .autograd.arguments import result_type as result_type
+from .autograd.creation import *
+from .autograd.functions import linalg as linalg
+from .autograd.functions import special as special
+from .autograd.functions.activations import *
+from .autograd.functions.diagonals import *
+from .autograd.functions.elementwise import *
+from .autograd.functions.indexing import *
+from .autograd.functions.joining import *
+from .autograd.functions.linalg.products import *
+from .autograd.functions.reductions import *
+from .autograd.functions.scans import *
+from .autograd.functions.scattering import *
+from .autograd.functions.shapes import *
+from .autograd.functions.sorting import *
+from .autograd.functions.statistics import *
+from .autograd.functions.toplevel import *
+from .autograd.random import *
+from .autograd.tensor import is_floating_point as is_floating_point
+from .autograd.tensor import is_tensor as is_tensor
+from .autograd.tensor import numel as numel
+from .backends import use_backend as use_backend
+from .backends.dtypes import *
+from .capture import capture as capture
+from .lazy import attach as _attach
 
 if TYPE_CHECKING:
-    from .autograd.drawing import graph
-    from .autograd.tape import GradientTape
-    from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-    from .files import load, save
+    from .autograd.drawing import graph as graph
+    from .autograd.tape import GradientTape as GradientTape
+    from .autograd.transforms import grad as grad
+    from .autograd.transforms import hessian as hessian
+    from .autograd.transforms import hvp as hvp
+    from .autograd.transforms import jacobian as jacobian
+    from .autograd.transforms import jvp as jvp
+    from .autograd.transforms import value_and_grad as value_and_grad
+    from .autograd.transforms import vjp as vjp
+    from .files import load as load
+    from .files import save as save
 
 cat, concatenate, clip, div, mul, sub = concat, concat, clamp, divide, multiply, subtract
 moveaxis, row_stack, swapaxes, swapdims = movedim, vstack, transpose, transpose
@@ -374,9 +78,13 @@ float, int, short, bool = float32, int32, int16, bool_  # last, as they hide Pyt
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import data, nn, optim, testing, train
+    from . import data as data
+    from . import nn as nn
+    from . import optim as optim
+    from . import testing as testing
+    from . import train as train
 else:
-    __getattr__, __dir__ = attach(
+    __getattr__, __dir__ = _attach(
         globals(),
         dict.fromkeys("grad hessian hvp jacobian jvp value_and_grad vjp".split(), ".autograd.transforms")
         | {"GradientTape": ".autograd.tape", "graph": ".autograd.drawing", "load": ".files", "save": ".files"}

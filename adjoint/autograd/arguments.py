@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from ..backends import DType, as_dtype, dtypes
 from ..errors import CaptureError
-from .primitive import as_input
+from .primitive import Primitive, as_input
 from .rules import reductions, shapes
 from .tensor import Tensor
 
@@ -227,10 +227,16 @@ def also(**names: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def take_axis_for_dim(module: dict[str, Any]) -> None:
-    """Have the functions of a module that have parameters ``dim`` and ``keepdim`` take ``axis`` and ``keepdims`` as well."""
-    for name, function in module.items():
-        if not (isinstance(function, FunctionType) and function.__module__.startswith(module["__name__"])):
+def publish(module: dict[str, Any]) -> None:
+    """Complete a file of functions, whose ``globals()`` are given.
+
+    Primitives become the plain functions that call them, which ``help()`` and ``inspect.signature`` can show. Functions that
+    have parameters ``dim`` and ``keepdim`` take ``axis`` and ``keepdims`` as well.
+    """
+    for name, function in list(module.items()):
+        if isinstance(function, Primitive):
+            module[name] = function.call
+        if not (isinstance(function, FunctionType) and function.__module__ == module["__name__"]):
             continue
         code = inspect.unwrap(function).__code__
         parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

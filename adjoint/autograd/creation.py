@@ -18,6 +18,11 @@ from .modes import state
 from .rules import shapes, sorting
 from .tensor import Tensor, leaf
 
+__all__ = [
+    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
+    "linspace", "logspace", "ones", "ones_like", "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
+]  # fmt: skip
+
 #: Kinds of memory, by the numbers DLPack gives them, and the backend that has it: the CPU's, what the CPU keeps pinned for CUDA,
 #: CUDA's, and what CUDA manages in both.
 _MEMORY = {1: "cpu", 3: "cpu", 2: "cuda", 13: "cuda"}

@@ -13,7 +13,7 @@ from typing import Any
 from .. import backends
 from ..backends.standard import OLD_NAMES, STANDARD
 from . import functions as f
-from .functions.matrices import multi_dot
+from .functions.linalg.products import multi_dot
 from .functions.special import entr, expit, gammaln, log_ndtr, ndtr, psi, xlog1py
 from .graph import differentiable as xp
 from .namespace import OFFERED

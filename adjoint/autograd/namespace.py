@@ -16,7 +16,7 @@ from ..backends import DType, as_dtype, dtypes
 from ..backends.standard import VERSIONS, constants
 from . import arguments, creation, graph
 from . import functions as f
-from .functions import factorizations as factors
+from .functions.linalg import decompositions as factors
 from .functions.sorting import firsts, in_order
 from .rules import elementwise, reductions, shapes
 from .rules.linalg import matrix_transpose

@@ -14,6 +14,11 @@ from .creation import arange, keep_graph
 from .functions import broadcast_shapes, searchsorted, where
 from .tensor import Tensor, leaf
 
+__all__ = [
+    "Generator", "bernoulli", "default_generator", "manual_seed", "multinomial", "normal", "rand", "rand_like", "randint",
+    "randn", "randn_like", "randperm",
+]  # fmt: skip
+
 
 class Generator:
     """A stream of random numbers on one device.

@@ -6,6 +6,23 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
+__all__ = [
+    "bool_",
+    "finfo",
+    "float16",
+    "float32",
+    "float64",
+    "iinfo",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]  # fmt: skip
+
 
 class DType:
     """A data type, the same object on every backend (``ad.float32``).

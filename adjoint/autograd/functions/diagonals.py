@@ -1,19 +1,22 @@
-"""Diagonals, what is built on them, and the few products and turns of axes beside them."""
+"""Diagonals: reading them, writing them and what is built on them."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..arguments import axis_of, cut_along, reads_numbers
-from ..rules import elementwise as e
+from ..arguments import axis_of, reads_numbers
+from ..creation import zeros
 from ..rules import indexing, shapes
-from .elementwise import pow
 from .reductions import sum
-from .shapes import flip, roll, sum_of, transpose, unsqueeze
+from .shapes import sum_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "diag", "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "trace",
+]  # fmt: skip
 
 
 def _moved_last(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, ...]:
@@ -49,8 +52,6 @@ def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim
 @reads_numbers
 def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices, between the new axes ``dim1`` and ``dim2``, with the last axis of ``x`` on a diagonal and zeros elsewhere."""
-    from ..creation import zeros
-
     if not x.ndim:
         raise ValueError("diag_embed: takes at least 1 axis, not a 0-d tensor")
     n = x.shape[-1] + abs(offset)
@@ -82,64 +83,6 @@ def trace(x: Tensor) -> Tensor:
     if x.ndim != 2:
         raise ValueError(f"trace: takes a matrix, not shape {x.shape}")
     return sum(diagonal(x))
-
-
-def adjoint(x: Tensor) -> Tensor:
-    """The conjugate transpose of the last two axes; of real numbers, the transpose."""
-    return transpose(x, -2, -1)
-
-
-@reads_numbers
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The powers N - 1 to 0 of each element of a vector in a row, or with ``increasing`` 0 to N - 1; N is its length where None."""
-    from ..creation import arange
-
-    if x.ndim != 1:
-        raise ValueError(f"vander: takes a vector, not shape {x.shape}")
-    exponents = arange(x.shape[0] if N is None else N, device=x.backend)
-    return pow(unsqueeze(x, -1), exponents if increasing else flip(exponents, 0))
-
-
-def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
-    """The cross product of vectors of three elements along ``dim``; where None, the first axis of that length."""
-    if x.ndim != other.ndim:
-        raise ValueError(f"cross: shapes {x.shape} and {other.shape} have different numbers of axes")
-    if dim is None:
-        dim = next((i for i, n in enumerate(x.shape) if n == 3), 0)
-    along = cut_along("cross", x, dim)
-    if x.shape[along] != 3 or other.shape[along] != 3:
-        raise ValueError(f"cross: axis {dim} of shapes {x.shape} and {other.shape} has three elements in both")
-    ahead, behind = ([roll(y, shift, along) for y in (x, other)] for shift in (-1, 1))
-    return e.multiply(ahead[0], behind[1]) - e.multiply(behind[0], ahead[1])
-
-
-def fliplr(x: Tensor) -> Tensor:
-    """The second axis reversed."""
-    if x.ndim < 2:
-        raise ValueError(f"fliplr: takes at least 2 axes, not shape {x.shape}")
-    return flip(x, 1)
-
-
-def flipud(x: Tensor) -> Tensor:
-    """The first axis reversed."""
-    if x.ndim < 1:
-        raise ValueError("flipud: takes at least 1 axis, not a 0-d tensor")
-    return flip(x, 0)
-
-
-@reads_numbers
-def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """Turned ``k`` times by 90 degrees in the plane of two axes, from the first to the second."""
-    if x.ndim < 2:
-        raise ValueError(f"rot90: takes at least 2 axes, not shape {x.shape}")
-    a, b = (axis_of("rot90", i, x.ndim, "dims") for i in dims)
-    if a == b:
-        raise ValueError(f"rot90: dims {tuple(dims)} must be two different axes")
-    if k % 4 == 2:
-        return flip(x, (a, b))
-    if k % 2:
-        return transpose(flip(x, b), a, b) if k % 4 == 1 else flip(transpose(x, a, b), b)
-    return x.clone()
 
 
 @reads_numbers

@@ -7,13 +7,125 @@ from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...backends import dtypes
-from ..arguments import NUMBERS, Number, number, plain, reads_numbers, widened
+from ..arguments import NUMBERS, Number, floating, in_floats, number, plain, publish, reads_numbers, tensor_of, widened
+from ..creation import full, tensor
 from ..primitive import as_input, astype
-from ..rules import activations, shapes, special
 from ..rules import elementwise as e
+from ..rules import reductions, shapes, special
+from .indexing import nonzero
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "addcdiv",
+    "addcmul",
+    "allclose",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "ceil",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clone",
+    "copysign",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "divide",
+    "eq",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "float_power",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frac",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "heaviside",
+    "hypot",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "ldexp",
+    "le",
+    "lerp",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "masked_fill",
+    "maximum",
+    "minimum",
+    "multiply",
+    "nan_to_num",
+    "ne",
+    "neg",
+    "negative",
+    "nextafter",
+    "not_equal",
+    "positive",
+    "pow",
+    "rad2deg",
+    "reciprocal",
+    "remainder",
+    "round",
+    "rsqrt",
+    "rsub",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+    "where",
+]  # fmt: skip
+
+DEGREES = 57.29577951308232  #: in a radian
+LARGEST = {"float16": 65504.0, "float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 
 # The primitives themselves.
 multiply = e.multiply
@@ -33,12 +145,13 @@ logical_and, logical_or, logical_xor, logical_not = e.logical_and, e.logical_or,
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.bitwise_invert
 bitwise_left_shift, bitwise_right_shift = e.bitwise_left_shift, e.bitwise_right_shift
 isnan, isinf, isfinite = e.isnan, e.isinf, e.isfinite
-relu = activations.relu
 
 # NumPy's names, which PyTorch has too.
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arcsinh, arccosh, arctanh = asinh, acosh, atanh
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+# --- arithmetic --------------------------------------------------------------------------------------------------------------
 
 
 def _times(name: str, other: Any, alpha: Any) -> Any:
@@ -54,6 +167,12 @@ def add(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
 def subtract(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """x - alpha other, broadcast."""
     return e.subtract(x, _times("sub", other, alpha))
+
+
+@reads_numbers
+def rsub(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
+    """other - alpha x."""
+    return subtract(other, x, alpha=alpha)
 
 
 def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -80,15 +199,55 @@ def any_floating(*values: Any) -> bool:
     return any(type(v) is float or (hasattr(v, "dtype") and v.dtype.kind == "float") for v in values)
 
 
+def reciprocal(x: Any) -> Tensor:
+    """1 / x."""
+    return e.divide(1.0, x)
+
+
 @reads_numbers
-def round(x: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number of ``decimals`` decimal places, the even one of two; of whole tens, hundreds, … where it is below 0."""
-    if decimals == 0:
-        return e.round(x)
-    scale = 10.0 ** builtin_abs(decimals)
-    if decimals < 0:
-        return e.multiply(e.round(e.divide(x, scale)), scale)
-    return e.divide(e.round(e.multiply(x, scale)), scale)
+def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """x + value tensor1 tensor2."""
+    product = e.multiply(tensor1, tensor2)
+    return e.add(x, product if value == 1 else e.multiply(product, value))
+
+
+@reads_numbers
+def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """x + value tensor1 / tensor2. Raises ``TypeError`` where both of these are integers."""
+    if not any_floating(tensor1, tensor2):
+        raise TypeError("addcdiv: divides floating-point tensors, not integers; convert with .float() first")
+    quotient = e.divide(tensor1, tensor2)
+    return e.add(x, quotient if value == 1 else e.multiply(quotient, value))
+
+
+@reads_numbers
+def lerp(x: Tensor, end: Tensor, weight: Number | Tensor) -> Tensor:
+    """x + weight (end - x): from x at weight 0 to exactly ``end`` at weight 1."""
+    way = e.subtract(end, floating("lerp", x))
+    if type(weight) in NUMBERS:
+        return e.add(x, e.multiply(way, weight)) if -0.5 < weight < 0.5 else e.subtract(end, e.multiply(way, 1.0 - weight))
+    near = e.less(e.abs(weight), 0.5)
+    return where(near, e.add(x, e.multiply(weight, way)), e.subtract(end, e.multiply(way, 1.0 - weight)))
+
+
+def positive(x: Tensor) -> Tensor:
+    """x itself. Raises ``TypeError`` on booleans."""
+    if tensor_of("positive", x).dtype is dtypes.bool_:
+        raise TypeError("positive: takes numbers, not booleans")
+    return x
+
+
+def heaviside(x: Tensor, values: Any) -> Tensor:
+    """1 where x is above 0, ``values`` where it is 0, else 0; no gradient. Raises ``TypeError`` where the dtypes differ."""
+    values = as_input("heaviside", values)
+    if type(values) in NUMBERS:
+        return where(x == 0, values, (x > 0).to(x.dtype))
+    if x.dtype is not values.dtype:
+        raise TypeError(f"heaviside: x is {x.dtype} and values {values.dtype}; they must agree")
+    return where(x == 0, values.detach(), (x > 0).to(x.dtype))
+
+
+# --- powers, rounding, angles ------------------------------------------------------------------------------------------------
 
 
 def pow(x: Any, exponent: Any) -> Tensor:
@@ -117,20 +276,54 @@ def pow(x: Any, exponent: Any) -> Tensor:
 
 def filled_like(x: Tensor, value: Number) -> Tensor:
     """``value`` as a 0-d tensor on the device of ``x`` in the dtype the two promote to."""
-    from ..creation import full
-
     dtype = x.dtype if x.dtype.kind == "float" or type(value) is int else dtypes.float32
     return full((), value, dtype=dtype, device=x.backend)
 
 
-def reciprocal(x: Any) -> Tensor:
-    """1 / x."""
-    return e.divide(1.0, x)
+def float_power(x: Any, exponent: Any) -> Tensor:
+    """x to the power ``exponent``, in float64. Numbers are taken as either, but not as both."""
+    pair = [as_input("float_power", part) for part in (x, exponent)]
+    return pow(*(float(part) if type(part) in NUMBERS else cast(part, dtypes.float64) for part in pair))
+
+
+def ldexp(x: Tensor, other: Tensor) -> Tensor:
+    """x 2^other."""
+    x, other = in_floats("ldexp", x, other)
+    return e.multiply(x, pow(2.0, other))
 
 
 def rsqrt(x: Any) -> Tensor:
     """1 / sqrt(x)."""
     return e.divide(1.0, e.sqrt(x))
+
+
+@reads_numbers
+def round(x: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest number of ``decimals`` decimal places, the even one of two; of whole tens, hundreds, … where it is below 0."""
+    if decimals == 0:
+        return e.round(x)
+    scale = 10.0 ** builtin_abs(decimals)
+    if decimals < 0:
+        return e.multiply(e.round(e.divide(x, scale)), scale)
+    return e.divide(e.round(e.multiply(x, scale)), scale)
+
+
+def frac(x: Tensor) -> Tensor:
+    """x without its whole part: x - trunc x."""
+    return e.subtract(floating("frac", x), e.trunc(x))
+
+
+def deg2rad(x: Tensor) -> Tensor:
+    """Degrees as radians."""
+    return e.multiply(x, 1.0 / DEGREES)
+
+
+def rad2deg(x: Tensor) -> Tensor:
+    """Radians as degrees."""
+    return e.multiply(x, DEGREES)
+
+
+# --- limits and choice -------------------------------------------------------------------------------------------------------
 
 
 def clamp(x: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
@@ -167,6 +360,16 @@ def clamp_max(x: Tensor, max: Number | Tensor) -> Tensor:
     return clamp(x, None, max)
 
 
+def fmax(x: Tensor, other: Tensor) -> Tensor:
+    """The larger of each pair; of a number and NaN the number. Of equals the gradient goes to ``x``."""
+    return where(e.logical_or(e.greater_equal(x, other), isnan(other)), x, other)
+
+
+def fmin(x: Tensor, other: Tensor) -> Tensor:
+    """The smaller of each pair; of a number and NaN the number. Of equals the gradient goes to ``x``."""
+    return where(e.logical_or(e.less_equal(x, other), isnan(other)), x, other)
+
+
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """x where ``condition`` holds, else y, broadcast; no gradient reaches the one not taken.
 
@@ -180,33 +383,77 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """
     condition = as_input("where", condition)
     if x is None and y is None:
-        from .scattering import nonzero
-
         return nonzero(condition, as_tuple=True)
     if x is None or y is None:
         raise TypeError("where: takes a condition alone, or both what stands where it holds and what stands elsewhere")
     if condition is True or condition is False:
-        from ..creation import full
-
         devices = [v.backend for v in (x, y) if hasattr(v, "_node")]
         condition = full((), condition, device=devices[0] if devices else None)
     if getattr(condition, "dtype", dtypes.bool_) is not dtypes.bool_:
         raise TypeError(f"where: the condition is {condition.dtype}; compare it with something to get a boolean one")
     if type(x) in NUMBERS and type(y) in NUMBERS:
-        from ..creation import tensor
-
         x = tensor(x, device=condition.backend)
     return e.where(condition, x, y)
-
-
-def relu_(x: Tensor) -> Tensor:
-    """:func:`relu`, in place."""
-    return x._write(relu(x), "relu_")
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     """``value`` where ``mask`` holds, else ``x``."""
     return where(mask, value, x)
+
+
+@reads_numbers
+def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """``nan`` for NaN, and for the infinities ``posinf`` and ``neginf``, where None the dtype's largest and lowest numbers.
+
+    The derivative is 0 where something was replaced.
+    """
+    if x.dtype.kind != "float":
+        return x
+    largest = LARGEST[x.dtype.name]
+    x = where(e.equal(x, float("inf")), largest if posinf is None else posinf, x)
+    x = where(e.equal(x, -float("inf")), -largest if neginf is None else neginf, x)
+    return where(isnan(x), nan, x)
+
+
+# --- comparison --------------------------------------------------------------------------------------------------------------
+
+
+@reads_numbers
+def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether abs(x - other) <= atol + rtol abs(other), each of its own; infinities are close to themselves only.
+
+    Raises ``TypeError`` where the dtypes differ, ``ValueError`` on negative tolerances.
+    """
+    other = tensor_of("isclose", other)
+    if x.dtype is not other.dtype:
+        raise TypeError(f"isclose: compares tensors of one dtype, not {x.dtype} and {other.dtype}")
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"isclose: tolerances are 0 or more, not rtol={rtol} and atol={atol}")
+    same = e.equal(x, other)
+    if x.dtype.kind == "float" and equal_nan:
+        same = e.logical_or(same, e.logical_and(isnan(x), isnan(other)))
+    if x.dtype.kind != "float":
+        if rtol == atol == 0:
+            return same
+        x, other = cast(x, dtypes.float64), cast(other, dtypes.float64)
+    x, other = x.detach(), other.detach()
+    finite = e.logical_and(isfinite(x), isfinite(other))
+    distance = e.abs(where(finite, x, 0.0) - where(finite, other, 0.0))
+    return e.logical_or(same, e.logical_and(finite, distance <= atol + rtol * e.abs(other)))
+
+
+@reads_numbers
+def allclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close, in the sense of :func:`isclose`."""
+    return bool(reductions.all(isclose(x, other, rtol, atol, equal_nan)))
+
+
+def equal(x: Tensor, other: Tensor) -> bool:
+    """Whether the two have one shape and the same elements; NaN equals nothing."""
+    return x.shape == other.shape and bool(reductions.all(e.equal(x, other)))
+
+
+# --- copies ------------------------------------------------------------------------------------------------------------------
 
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
@@ -224,3 +471,6 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
 def clone(x: Tensor) -> Tensor:
     """A copy, through which the gradient passes."""
     return shapes.copy(x)
+
+
+publish(globals())

@@ -1,4 +1,4 @@
-"""Picking elements by index: ``x[…]``, gather and their like."""
+"""Reading elements by index: ``x[…]``, gather and take, masks, and the indices of what is not 0."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from ... import backends
 from ...errors import BackendError, CaptureError
-from ..arguments import NUMBERS, cut_along, index_at, shaped_like, with_axis
+from ..arguments import NUMBERS, cut_along, index_at, integer, publish, shaped_like, with_axis
+from ..creation import arange, full
 from ..primitive import as_input
 from ..rules import elementwise as e
-from ..rules import indexing, reductions, shapes
+from ..rules import indexing, reductions, shapes, sorting
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "argwhere", "gather", "index_put", "index_select", "nonzero", "select", "take", "take_along_dim",
+]  # fmt: skip
 
 
 def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
@@ -119,8 +124,6 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def tensor_like(x: Tensor, value: Any) -> Tensor:
     """``value`` as a tensor on the device of ``x``, a number in its dtype."""
-    from ..creation import full
-
     return full((), value, dtype=x.dtype, device=x.backend) if type(value) in NUMBERS else as_input("index_put", value)
 
 
@@ -181,8 +184,6 @@ def ends(x: Tensor) -> tuple[Any, Any]:
 
 def mesh(shape: tuple[int, ...], indices: Tensor, along: int) -> tuple[Tensor, ...]:
     """The index that is ``indices`` along one axis, and each place's own along the others of ``shape``."""
-    from ..creation import arange
-
     return tuple(
         indices if i == along else arange(n, device=indices.backend).reshape(tuple(n if j == i else 1 for j in range(len(shape))))
         for i, n in enumerate(shape)
@@ -218,3 +219,37 @@ def slices_of(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[Tensor, in
     places = shapes.reshape(index, shape=(-1,))
     check_range(name, places, rows.shape[along])
     return rows, along, places
+
+
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """Slice ``index`` along ``dim``, without that axis."""
+    return indexing.getitem(x, index=slice_at("select", x, dim, index))
+
+
+def slice_at(name: str, x: Tensor, dim: int, index: int) -> tuple[Any, ...]:
+    along, at = cut_along(name, x, dim), integer(name, "index", index)
+    n = x.shape[along]
+    if not -n <= at < n:
+        raise IndexError(f"{name}: there is no slice {at} along axis {dim} of shape {x.shape}")
+    return index_at(along, at)
+
+
+def take(x: Tensor, index: Tensor) -> Tensor:
+    """The elements of the flattened ``x`` at ``index``, in its shape."""
+    return getitem(shapes.reshape(x, shape=(-1,)), (index,))
+
+
+def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not 0, a row each; ``as_tuple``, a vector for each axis, to index with."""
+    rows = argwhere(shapes.reshape(x, shape=(1,)) if as_tuple and not x.ndim else x)
+    return tuple(rows[:, i] for i in range(rows.shape[1])) if as_tuple else rows
+
+
+def argwhere(x: Tensor) -> Tensor:
+    """The indices of the elements that are not 0, a row each."""
+    if x.ndim:
+        return sorting.argwhere(x)
+    return sorting.argwhere(shapes.reshape(x, shape=(1,)))[:, :0]
+
+
+publish(globals())

@@ -1,21 +1,27 @@
-"""Joining tensors to larger ones, and cutting them up: the stacks and splits beyond ``concat``, ``stack`` and ``split``."""
+"""Joining tensors to larger ones, repeating and cutting: what NumPy has beyond ``concat``, ``stack`` and ``split``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of, with_axis
+from ..arguments import cut_along, index_at, integer, integers, publish, reads_numbers, sizes_of, tensor_of, with_axis
+from ..creation import arange, zeros
 from ..rules import elementwise as e
 from ..rules import indexing, shapes
 from .indexing import getitem
 from .reductions import cumsum
-from .shapes import broadcast_to, concat, movedim, repeat, transpose, unsqueeze
+from .shapes import broadcast_to, concat, movedim, repeat, stack, transpose, unsqueeze
 from .sorting import searchsorted
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod",
+    "column_stack", "dsplit", "dstack", "hsplit", "hstack", "kron", "meshgrid", "repeat_interleave", "tensor_split", "tile",
+    "unfold", "vsplit", "vstack",
+]  # fmt: skip
 
 Tensors = tuple["Tensor", ...]
 
@@ -68,8 +74,6 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices (vectors as rows) along the diagonal, zeros elsewhere."""
-    from ..creation import zeros
-
     blocks = [atleast_2d(tensor_of("block_diag", x)) for x in tensors]
     for block in blocks:
         if block.ndim > 2:
@@ -116,6 +120,24 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> Tensors:
     return tuple(transpose(x, 0, 1) for x in grids) if indexing == "xy" and len(shape) > 1 else grids
 
 
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All the ways to choose an element of each vector, a row each, the last changing fastest; of one vector, itself.
+
+    >>> import adjoint as ad
+    >>> ad.cartesian_prod(ad.tensor([1, 2]), ad.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
+    for x in tensors:
+        if x.ndim != 1:
+            raise ValueError(f"cartesian_prod: takes vectors, not a tensor of shape {x.shape}")
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([shapes.reshape(x, shape=(-1,)) for x in meshgrid(*tensors, indexing="ij")], 1)
+
+
 def kron(x: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: ``other`` times each element of ``x``, as blocks. The one of fewer axes gets more in front."""
     ndim = max(x.ndim, other.ndim)
@@ -140,8 +162,6 @@ def repeat_interleave(
     With ``repeats`` alone, the index of each of them, so often: ``repeat_interleave(tensor([2, 1]))`` is 0, 0, 1. What they add
     up to need not be read off the device where ``output_size`` says it.
     """
-    from ..creation import arange
-
     if repeats is None:
         x, repeats = arange(x.numel(), device=x.backend), x
     if dim is None:
@@ -209,24 +229,15 @@ def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
     return _split_evenly("dsplit", x, indices_or_sections, 2, 3)
 
 
-def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Axis ``dim`` as several of the given sizes, of which one may be -1."""
-    along, sizes = cut_along("unflatten", x, dim), sizes_of("unflatten", (sizes,), "sizes")
-    n, others = x.shape[along], prod(size for size in sizes if size != -1)
-    lengths = tuple(n // others if size == -1 and others else size for size in sizes)
-    if prod(lengths) != n:
-        raise ValueError(f"unflatten: axis {dim} of shape {x.shape} does not divide into {tuple(sizes)}")
-    return shapes.reshape(x, shape=(*x.shape[:along], *lengths, *x.shape[along + 1 :]))
-
-
 @reads_numbers
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis: a view that can not be written to."""
-    from ..rules.convolution import sliding_windows
-
     rows, along = with_axis("unfold", x, dimension)
     if not 0 <= size <= rows.shape[along] or step < 1:
         raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")
     last = movedim(rows, along, -1)
-    windows = sliding_windows(last, window=(size,), stride=(step,), dilation=(1,))
+    windows = shapes.sliding_windows(last, window=(size,), stride=(step,), dilation=(1,))
     return movedim(windows, -2, along) if x.ndim else windows[0]
+
+
+publish(globals())

@@ -1,4 +1,4 @@
-"""Functions that reduce or accumulate along axes."""
+"""Functions that reduce along axes: sums, means, variances, extremes, norms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..arguments import (
     integer,
     nonempty,
     number,
-    reads_numbers,
+    publish,
     reduced_of,
     shaped_like,
     tensor_of,
@@ -19,14 +19,18 @@ from ..arguments import (
     with_axis,
 )
 from ..precision import wide_inside
-from ..rules import activations, normalization, reductions, shapes
 from ..rules import elementwise as e
+from ..rules import normalization, reductions, shapes
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var",
+]  # fmt: skip
 
 
 def sum(
@@ -238,31 +242,10 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     return total if keepdim else shapes.squeeze(total, axis=reductions.reduced_axes(x.ndim, axes))
 
 
-def softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """exp(x) over its sum along ``dim``."""
-    rows, at = with_axis("softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
-    normalized: Tensor = activations.softmax.call(rows, axis=at)
-    return normalized if rows is x else shaped_like(x, normalized)
-
-
-def log_softmax(x: Tensor, dim: int = -1, *, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """x - log of the sum of exp(x) along ``dim``: the logarithm of :func:`softmax`, without underflow."""
-    rows, at = with_axis("log_softmax", x if dtype is None else x.to(dtype), dim if axis is None else axis)
-    normalized: Tensor = activations.log_softmax.call(rows, axis=at)
-    return normalized if rows is x else shaped_like(x, normalized)
-
-
-@reads_numbers
 @wide_inside
-def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are
-    not 0 where it is 0. ``"fro"`` is 2, and ``"nuc"`` the sum of the singular values of matrices. At 0 the gradient is 0."""
-    x, axes = x if dtype is None else x.to(dtype), reduced_of("norm", x, dim, None)
-    if p == "nuc":
-        from .linalg import matrix_norm
-
-        return matrix_norm(x, "nuc", (-2, -1) if axes is None else axes, keepdim)
-    if p in ("fro", 2):
+def p_norm(x: Tensor, p: float, axes: Any, keepdim: bool) -> Tensor:
+    """(sum of abs(x)^p)^(1/p) over the axes, at any scale; at 0 its gradient is 0."""
+    if p == 2:
         return _length(x, axes, keepdim)
     p, size = float(p), e.abs(x)
     if p in (float("inf"), float("-inf")):
@@ -290,3 +273,6 @@ def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = Fa
     none = total == 0
     length = e.multiply(where(none, 0.0, pow(where(none, 1.0, total), 1 / p)), unit)
     return length if keepdim else shapes.squeeze(length, axis=reductions.reduced_axes(x.ndim, axes))
+
+
+publish(globals())

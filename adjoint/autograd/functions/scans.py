@@ -1,4 +1,4 @@
-"""What runs along an axis: running products and extremes, differences, integrals and slopes."""
+"""Functions along an axis: running products and extremes, differences, integrals and slopes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, reads_numbers, shaped_like, widened, with_axis
+from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, publish, reads_numbers, shaped_like, widened, with_axis
+from ..creation import full
 from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import shapes, sorting
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum
-from .shapes import concat, movedim, narrow, unsqueeze
+from .shapes import concat, movedim, narrow
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "cummax", "cummin", "cumprod", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp", "trapezoid",
+]  # fmt: skip
 
 
 def _scan(name: str, combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
@@ -146,8 +151,6 @@ def gradient(
 
 
 def _slope(x: Tensor, spacing: Any, along: int, edge_order: int) -> Tensor:
-    from ..creation import full
-
     y = movedim(x, along, -1)
     n = y.shape[-1]
     if n < edge_order + 1:
@@ -165,3 +168,6 @@ def _slope(x: Tensor, spacing: Any, along: int, edge_order: int) -> Tensor:
         first = first + (first - slopes[..., 1:2]) * (widths[:1] / (widths[:1] + widths[1:2]))
         last = last + (last - slopes[..., -2:-1]) * (widths[-1:] / (widths[-1:] + widths[-2:-1]))
     return movedim(concat([first, inside, last], -1), -1, along)
+
+
+publish(globals())

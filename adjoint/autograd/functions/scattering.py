@@ -1,20 +1,27 @@
-"""Writing elements by index into a copy: scatter and its like, by mask and by flat place."""
+"""Writing elements by index into a copy: scatter and its like, by mask and by flat index."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..arguments import NUMBERS, axis_of, cut_along, index_at, integer, number, reads_numbers, shaped_like, tensor_of, with_axis
+from ..arguments import cut_along, index_at, number, publish, reads_numbers, shaped_like, tensor_of, with_axis
+from ..creation import arange, ones_like
 from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import indexing, shapes, sorting
 from .elementwise import cast, clone, where
-from .indexing import check_range, getitem, index_put, mesh, plain_index, slices_of, tensor_like
+from .indexing import check_range, getitem, index_put, mesh, plain_index, slice_at, slices_of, tensor_like
+from .joining import broadcast_tensors
 from .shapes import concat
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "fill", "index_add", "index_copy", "index_fill", "masked_scatter", "masked_select", "scatter", "scatter_add",
+    "scatter_reduce", "select_scatter", "slice_scatter",
+]  # fmt: skip
 
 
 def _added(x: Tensor, index: tuple[Any, ...], source: Tensor) -> Tensor:
@@ -62,22 +69,9 @@ def fill(x: Tensor, value: Any) -> Tensor:
     return index_put(x, ..., value)
 
 
-def select(x: Tensor, dim: int, index: int) -> Tensor:
-    """Slice ``index`` along ``dim``, without that axis."""
-    return indexing.getitem(x, index=_slice("select", x, dim, index))
-
-
 def select_scatter(x: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``x`` with ``src`` in place of slice ``index`` along ``dim``."""
-    return _replaced("select_scatter", x, src, _slice("select_scatter", x, dim, index))
-
-
-def _slice(name: str, x: Tensor, dim: int, index: int) -> tuple[Any, ...]:
-    along, at = cut_along(name, x, dim), integer(name, "index", index)
-    n = x.shape[along]
-    if not -n <= at < n:
-        raise IndexError(f"{name}: there is no slice {at} along axis {dim} of shape {x.shape}")
-    return index_at(along, at)
+    return _replaced("select_scatter", x, src, slice_at("select_scatter", x, dim, index))
 
 
 @reads_numbers
@@ -166,8 +160,6 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
 
 
 def _combined(x: Tensor, places: tuple[Any, ...], src: Any, reduce: str | None, include_self: bool) -> Tensor:
-    from ..creation import ones_like
-
     if reduce is None:
         return index_put(x, places, src)
     if reduce in ("sum", "mean"):
@@ -201,8 +193,6 @@ def _segments(x: Tensor, places: tuple[Any, ...], src: Tensor, combine: Any) -> 
 
     The scan doubles its reach from step to step and stops at the border of a place (Blelloch, 1990).
     """
-    from ..creation import arange
-
     numbers = shapes.reshape(arange(x.numel(), device=x.backend), shape=x.shape)
     place = shapes.reshape(getitem(numbers, places), shape=(-1,))
     order = sorting.argsort(place)
@@ -217,7 +207,7 @@ def _segments(x: Tensor, places: tuple[Any, ...], src: Tensor, combine: Any) -> 
     return shapes.reshape(index_put(flat, place, combine(getitem(flat, place), values[last])), shape=x.shape)
 
 
-# --- masked, and flat --------------------------------------------------------------------------------------------------------
+# --- by mask, and by flat index ----------------------------------------------------------------------------------------------
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
@@ -241,30 +231,10 @@ def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 def _broadcast(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    from .joining import broadcast_tensors
-
     if mask.dtype is not dtypes.bool_:
         raise TypeError(f"a mask is boolean, not {mask.dtype}")
     found, spread = broadcast_tensors(x, mask)
     return found, spread
-
-
-def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not 0, a row each; ``as_tuple``, a vector for each axis, to index with."""
-    rows = argwhere(shapes.reshape(x, shape=(1,)) if as_tuple and not x.ndim else x)
-    return tuple(rows[:, i] for i in range(rows.shape[1])) if as_tuple else rows
-
-
-def argwhere(x: Tensor) -> Tensor:
-    """The indices of the elements that are not 0, a row each."""
-    if x.ndim:
-        return sorting.argwhere(x)
-    return sorting.argwhere(shapes.reshape(x, shape=(1,)))[:, :0]
-
-
-def take(x: Tensor, index: Tensor) -> Tensor:
-    """The elements of the flattened ``x`` at ``index``, in its shape."""
-    return getitem(shapes.reshape(x, shape=(-1,)), (index,))
 
 
 def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -273,3 +243,6 @@ def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> T
         raise ValueError(f"put: {index.numel()} indices for {source.numel()} elements")
     flat, places = shapes.reshape(x, shape=(-1,)), (shapes.reshape(index, shape=(-1,)),)
     return shapes.reshape(index_put(flat, places, shapes.reshape(source, shape=(-1,)), accumulate), shape=x.shape)
+
+
+publish(globals())

@@ -1,16 +1,35 @@
-"""Functions that rearrange, join, cut and repeat."""
+"""Functions that rearrange, split, repeat and join along axes that are there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod as _prod
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import Dims, also, axes_of, axis_of, cut_along, index_at, integer, integers, reads_numbers, sizes_of, tensor_of
+from ..arguments import (
+    Dims,
+    also,
+    axes_of,
+    axis_of,
+    cut_along,
+    index_at,
+    integer,
+    integers,
+    publish,
+    reads_numbers,
+    sizes_of,
+    tensor_of,
+)
 from ..rules import indexing, linalg, reductions, shapes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "adjoint", "broadcast_to", "chunk", "concat", "expand", "expand_as", "flatten", "flip", "fliplr", "flipud", "movedim",
+    "narrow", "permute", "ravel", "repeat", "reshape", "roll", "rot90", "split", "split_with_sizes", "squeeze", "stack", "t",
+    "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "view", "view_as",
+]  # fmt: skip
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
@@ -32,7 +51,70 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = axis_of("flatten", start_dim, x.ndim, "start_dim"), axis_of("flatten", end_dim, x.ndim, "end_dim")
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    return shapes.reshape(x, shape=(*x.shape[:first], _prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+    return shapes.reshape(x, shape=(*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+
+
+def ravel(x: Tensor) -> Tensor:
+    """All elements in row-major order, as a vector."""
+    return shapes.reshape(x, shape=(-1,))
+
+
+def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Axis ``dim`` as several of the given sizes, of which one may be -1."""
+    along, sizes = cut_along("unflatten", x, dim), sizes_of("unflatten", (sizes,), "sizes")
+    n, others = x.shape[along], prod(size for size in sizes if size != -1)
+    lengths = tuple(n // others if size == -1 and others else size for size in sizes)
+    if prod(lengths) != n:
+        raise ValueError(f"unflatten: axis {dim} of shape {x.shape} does not divide into {tuple(sizes)}")
+    return shapes.reshape(x, shape=(*x.shape[:along], *lengths, *x.shape[along + 1 :]))
+
+
+def view_as(x: Tensor, other: Tensor) -> Tensor:
+    """:func:`view` in the shape of ``other``."""
+    return view(x, other.shape)
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """A new axis of length one at ``dim``."""
+    return shapes.expand_dims(x, axis=axis_of("unsqueeze", dim, x.ndim + 1))
+
+
+def squeeze(x: Tensor, dim: Dims = None, *, axis: Dims = None) -> Tensor:
+    """Without those axes of ``dim`` (of all) that have length one."""
+    axes = reductions.reduced_axes(x.ndim, axes_of("squeeze", x, dim, axis))
+    return shapes.squeeze.call(x, axis=tuple(a for a in axes if x.shape[a] == 1))
+
+
+def expand(x: Tensor, *sizes: Any) -> Tensor:
+    """Axes of length one repeated to ``sizes`` without copying; -1 keeps a length."""
+    lengths = sizes_of("expand", sizes)
+    lead = len(lengths) - x.ndim
+    shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(lengths))
+    return shapes.broadcast_to(x, shape=shape)
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    """:func:`expand` to the shape of ``other``."""
+    return expand(x, other.shape)
+
+
+def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """``x`` repeated along missing axes and axes of length one, without copying."""
+    return shapes.broadcast_to(x, shape=sizes_of("broadcast_to", (shape,)))
+
+
+def repeat(x: Tensor, *sizes: Any) -> Tensor:
+    """Tiled ``sizes`` times along each axis, new axes first."""
+    times = sizes_of("repeat", sizes, "sizes")
+    if len(times) < x.ndim:
+        raise ValueError(f"repeat: {len(times)} sizes for {x.ndim} axes; give one an axis")
+    shape = (1,) * (len(times) - x.ndim) + x.shape
+    paired = shapes.reshape(x, shape=tuple(m for n in shape for m in (1, n)))
+    spread = shapes.broadcast_to(paired, shape=tuple(m for k, n in zip(times, shape, strict=True) for m in (k, n)))
+    return shapes.reshape(spread, shape=tuple(k * n for k, n in zip(times, shape, strict=True)))
+
+
+# --- order -------------------------------------------------------------------------------------------------------------------
 
 
 def permute(x: Tensor, *dims: Any) -> Tensor:
@@ -67,43 +149,9 @@ def t(x: Tensor) -> Tensor:
     return x if x.ndim < 2 else linalg.matrix_transpose(x)
 
 
-def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    """A new axis of length one at ``dim``."""
-    return shapes.expand_dims(x, axis=axis_of("unsqueeze", dim, x.ndim + 1))
-
-
-def squeeze(x: Tensor, dim: Dims = None, *, axis: Dims = None) -> Tensor:
-    """Without those axes of ``dim`` (of all) that have length one."""
-    axes = reductions.reduced_axes(x.ndim, axes_of("squeeze", x, dim, axis))
-    return shapes.squeeze.call(x, axis=tuple(a for a in axes if x.shape[a] == 1))
-
-
-def expand(x: Tensor, *sizes: Any) -> Tensor:
-    """Axes of length one repeated to ``sizes`` without copying; -1 keeps a length."""
-    lengths = sizes_of("expand", sizes)
-    lead = len(lengths) - x.ndim
-    shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(lengths))
-    return shapes.broadcast_to(x, shape=shape)
-
-
-def expand_as(x: Tensor, other: Tensor) -> Tensor:
-    """:func:`expand` to the shape of ``other``."""
-    return expand(x, other.shape)
-
-
-def view_as(x: Tensor, other: Tensor) -> Tensor:
-    """:func:`view` in the shape of ``other``."""
-    return view(x, other.shape)
-
-
-def ravel(x: Tensor) -> Tensor:
-    """All elements in row-major order, as a vector."""
-    return shapes.reshape(x, shape=(-1,))
-
-
-def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """``x`` repeated along missing axes and axes of length one, without copying."""
-    return shapes.broadcast_to(x, shape=sizes_of("broadcast_to", (shape,)))
+def adjoint(x: Tensor) -> Tensor:
+    """The conjugate transpose of the last two axes; of real numbers, the transpose."""
+    return transpose(x, -2, -1)
 
 
 @also(dims="axis")
@@ -113,6 +161,35 @@ def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
         raise TypeError("flip: give the axes once, x.flip(0, 1) or x.flip(dims=(0, 1))")
     chosen = axes_of("flip", x, sizes_of("flip", axes, "dims") if dims is None else dims, None)
     return shapes.copy(x) if chosen is None or chosen == () else shapes.flip.call(x, axis=chosen)
+
+
+def fliplr(x: Tensor) -> Tensor:
+    """The second axis reversed."""
+    if x.ndim < 2:
+        raise ValueError(f"fliplr: takes at least 2 axes, not shape {x.shape}")
+    return flip(x, 1)
+
+
+def flipud(x: Tensor) -> Tensor:
+    """The first axis reversed."""
+    if x.ndim < 1:
+        raise ValueError("flipud: takes at least 1 axis, not a 0-d tensor")
+    return flip(x, 0)
+
+
+@reads_numbers
+def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """Turned ``k`` times by 90 degrees in the plane of two axes, from the first to the second."""
+    if x.ndim < 2:
+        raise ValueError(f"rot90: takes at least 2 axes, not shape {x.shape}")
+    a, b = (axis_of("rot90", i, x.ndim, "dims") for i in dims)
+    if a == b:
+        raise ValueError(f"rot90: dims {tuple(dims)} must be two different axes")
+    if k % 4 == 2:
+        return flip(x, (a, b))
+    if k % 2:
+        return transpose(flip(x, b), a, b) if k % 4 == 1 else flip(transpose(x, a, b), b)
+    return x.clone()
 
 
 @also(shifts="shift", dims="axis")
@@ -147,15 +224,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     return shapes.triu(_matrix("triu", x), k=diagonal)
 
 
-def repeat(x: Tensor, *sizes: Any) -> Tensor:
-    """Tiled ``sizes`` times along each axis, new axes first."""
-    times = sizes_of("repeat", sizes, "sizes")
-    if len(times) < x.ndim:
-        raise ValueError(f"repeat: {len(times)} sizes for {x.ndim} axes; give one an axis")
-    shape = (1,) * (len(times) - x.ndim) + x.shape
-    paired = shapes.reshape(x, shape=tuple(m for n in shape for m in (1, n)))
-    spread = shapes.broadcast_to(paired, shape=tuple(m for k, n in zip(times, shape, strict=True) for m in (k, n)))
-    return shapes.reshape(spread, shape=tuple(k * n for k, n in zip(times, shape, strict=True)))
+# --- joins and parts ---------------------------------------------------------------------------------------------------------
 
 
 def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -269,3 +338,6 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     along = cut_along("unbind", x, dim)
     every = range(x.shape[along])
     return _pieces(x, along, every, range(1, len(every) + 1))
+
+
+publish(globals())

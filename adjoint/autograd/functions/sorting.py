@@ -1,11 +1,12 @@
-"""Sorting, and what is found by it: ranks, medians, modes, quantiles, where values would go, which are unique."""
+"""Sorting, and what is computed by it: ranks, medians, modes, quantiles, insertion points, unique values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ...backends import dtypes
-from ..arguments import NUMBERS, Dims, cut_along, floating, number, reads_numbers, shaped_like, with_axis
+from ..arguments import NUMBERS, Dims, cut_along, floating, number, publish, reads_numbers, shaped_like, with_axis
+from ..creation import arange, full
 from ..primitive import as_input
 from ..rules import elementwise as e
 from ..rules import shapes, sorting
@@ -16,6 +17,11 @@ from .shapes import concat, flatten, movedim, narrow, squeeze, unbind, unsqueeze
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "argsort", "bucketize", "isin", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
+    "searchsorted", "sort", "topk", "unique", "unique_consecutive",
+]  # fmt: skip
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -111,8 +117,6 @@ def nanmedian(x: Tensor, dim: int | None = None, keepdim: bool = False, *, axis:
 
 def _positions(like: Tensor, along: int) -> Tensor:
     """0, 1, 2, … along the axis, in the shape of ``like``."""
-    from ..creation import arange
-
     n, ndim = like.shape[along], like.ndim
     numbers = arange(n, device=like.backend).reshape(tuple(n if i == along else 1 for i in range(ndim)))
     return shapes.broadcast_to(numbers, shape=like.shape)
@@ -134,8 +138,6 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
 
 
 def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolation: str, skip_nan: bool) -> Tensor:
-    from ..creation import full
-
     x = floating(name, x)
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"{name}: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
@@ -206,8 +208,6 @@ def searchsorted(
     A sequence of more axes has a row for each row of ``input``, and they must agree in all axes but the last. With ``sorter``,
     the indices that sort it (see :func:`argsort`), the sequence itself need not be sorted.
     """
-    from ..creation import full
-
     if side not in (None, "left", "right"):
         raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
     behind = right or side == "right"
@@ -248,8 +248,6 @@ def in_order(rows: Tensor) -> Tensor:
 
 def as_they_stand(rows: Tensor) -> Tensor:
     """The order that leaves the rows in their places."""
-    from ..creation import arange
-
     return arange(rows.shape[0], device=rows.backend)
 
 
@@ -300,8 +298,6 @@ def _runs(name: str, order_of: Any, x: Tensor, return_inverse: bool, return_coun
     if return_inverse:
         results.append(shapes.reshape(index_put(order, order, cumsum(new, 0) - 1), shape=x.shape if along is None else (n,)))
     if return_counts:
-        from ..creation import full
-
         starts = sorting.argwhere(new)
         ends = concat([squeeze(starts, 1), full((1,), n, dtype=dtypes.int64, device=x.backend)])
         results.append(ends[1:] - ends[:-1])
@@ -322,3 +318,6 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         at = e.minimum(searchsorted(known, elements), known.shape[0] - 1)
         found = getitem(known, at) == elements
     return e.logical_not(found) if invert else found
+
+
+publish(globals())

@@ -6,19 +6,25 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from ...backends.special import polynomial
-from ..arguments import NUMBERS, in_floats, reads_numbers, tensor_of
+from ..arguments import NUMBERS, in_floats, publish, reads_numbers, tensor_of
 from ..rules import elementwise as e
 from ..rules import special as s
+from .activations import log_softmax, softmax
 from .elementwise import clamp, filled_like, pow, round, where
-from .reductions import log_softmax, logsumexp, softmax  # as is round, for ad.special alone
+from .reductions import logsumexp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "lgamma", "log1p", "log_ndtr",
+    "log_softmax", "logaddexp2", "logit", "logsumexp", "multigammaln", "mvlgamma", "ndtr", "polygamma", "psi", "round", "sinc",
+    "softmax", "xlog1py", "xlogy",
+]  # fmt: skip
+
 PI, SQRT_HALF, LOG_2 = 3.141592653589793, 0.7071067811865476, 0.6931471805599453
 #: of sin(z) / z in z^2, exact to float64 for z up to 1/2
 _SINC = (1.0, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800)
-
 expit = e.sigmoid
 erf, expm1, log1p = e.erf, e.expm1, e.log1p
 erfc, erfinv, entr, log_ndtr = s.erfc, s.erfinv, s.entr, s.log_ndtr
@@ -118,3 +124,6 @@ def multigammaln(x: Tensor, p: int) -> Tensor:
 
 
 mvlgamma = multigammaln
+
+
+publish(globals())

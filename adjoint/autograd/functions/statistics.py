@@ -1,20 +1,28 @@
-"""Statistics that are composed of sums: moments together, without NaN, covariance, distance."""
+"""Statistics composed of sums: moments together, without NaN, counts, covariance, distance."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arguments import Dims, axes_of, floating, integer, nonempty, reads_numbers, reduced_of, sizes_of
+from ...backends import dtypes
+from ..arguments import Dims, axes_of, floating, integer, nonempty, publish, reads_numbers, reduced_of, sizes_of
+from ..creation import ones, zeros
 from ..precision import wide_inside
 from ..rules import elementwise as e
 from ..rules import normalization, reductions, shapes
 from .elementwise import clamp, where
-from .matrices import matmul
-from .reductions import amax, amin, corrected, mean, norm, std, sum, var
+from .linalg.products import matmul
+from .reductions import amax, amin, corrected, mean, p_norm, std, sum, var
+from .scattering import index_add
 from .shapes import t, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+__all__ = [
+    "aminmax", "bincount", "cdist", "corrcoef", "count_nonzero", "cov", "dist", "nanmean", "nansum", "std_mean", "sum_to_size",
+    "var_mean",
+]  # fmt: skip
 
 
 class MinMax(NamedTuple):
@@ -106,7 +114,7 @@ def corrcoef(x: Tensor) -> Tensor:
     if not rows.shape[1]:
         return cov(x)
     centred = normalization.centre(rows, axis=1)
-    units = centred / norm(centred, 2, 1, True)
+    units = centred / p_norm(centred, 2, 1, True)
     return clamp(shapes.squeeze(matmul(units, t(units)), axis=(0, 1) if rows.shape[0] == 1 else ()), -1.0, 1.0)
 
 
@@ -114,7 +122,7 @@ def corrcoef(x: Tensor) -> Tensor:
 @wide_inside
 def dist(x: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of x - other, broadcast."""
-    return norm(x - other, p)
+    return p_norm(x - other, p, None, False)
 
 
 @reads_numbers
@@ -134,7 +142,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         raise ValueError(f"cdist: p is 0 or more, not {p}")
     x1, x2 = floating("cdist", x1), floating("cdist", x2)
     if p != 2 or compute_mode != modes[1]:
-        return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+        return p_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1, False)
     lengths = unsqueeze(sum(e.square(x1), -1), -1) + unsqueeze(sum(e.square(x2), -1), -2)
     squared = clamp(lengths - 2.0 * matmul(x1, transpose(x2, -2, -1)), 0.0)
     none = squared == 0
@@ -149,3 +157,37 @@ def sum_to_size(x: Tensor, *size: Any) -> Tensor:
         raise ValueError(f"sum_to_size: shape {wanted} does not broadcast to {x.shape}")
     axes = tuple(i for i in range(x.ndim) if i < lead or (wanted[i - lead] == 1 and x.shape[i] != 1))
     return shapes.reshape(reductions.sum(x, axis=axes), shape=wanted) if axes else x
+
+
+@reads_numbers
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each whole number from 0 to the largest occurs in the vector ``x``, or the sum of its ``weights``.
+
+    Counts are int64; sums float32 of such weights, else float64. With ``minlength``, numbers up to it are counted at least.
+
+    Raises ``TypeError`` where ``x`` is not of whole numbers, and ``ValueError`` where it is not a vector, has negative numbers,
+    or ``weights`` is of another shape.
+
+    >>> import adjoint as ad
+    >>> ad.bincount(ad.tensor([1, 3, 1]))
+    tensor([0, 2, 0, 1])
+    """
+    if x.dtype.kind not in ("int", "uint"):
+        raise TypeError(f"bincount: counts whole numbers, not {x.dtype}")
+    if x.ndim != 1 or (weights is not None and weights.shape != x.shape):
+        given = "" if weights is None else f" and weights of shape {weights.shape}"
+        raise ValueError(f"bincount: takes a vector, and weights like it, not one of shape {x.shape}{given}")
+    if minlength < 0:
+        raise ValueError(f"bincount: minlength is a length, from 0, not {minlength}")
+    places = x.to(dtypes.int64)
+    if places.numel() and int(places.min()) < 0:
+        raise ValueError(f"bincount: counts numbers from 0, and the least is {int(places.min())}")
+    length = max(int(places.max()) + 1 if places.numel() else 0, minlength)
+    if weights is None:
+        each = ones(x.shape, dtype=dtypes.int64, device=x.backend)
+    else:
+        each = weights if weights.dtype is dtypes.float32 else weights.to(dtypes.float64)
+    return index_add(zeros(length, dtype=each.dtype, device=x.backend), 0, places, each)
+
+
+publish(globals())

@@ -55,24 +55,6 @@ def _by_samples(xp: Any, function: Callable[[list[slice]], Any], x: Any, *size: 
     return result
 
 
-# --- windows -----------------------------------------------------------------------------------------------------------------
-
-
-@primitive(views=True)
-def sliding_windows(xp: Any, x: Array, *, window: Shape, stride: Shape, dilation: Shape) -> Array:
-    """Every window along the last axes: (…, *size) to (…, *count, *window), a view."""
-    return xp.sliding_windows(x, window, stride, dilation)
-
-
-@primitive(wide=True)
-def overlap_add(xp: Any, x: Array, *, shape: Shape, stride: Shape, dilation: Shape) -> Array:
-    """Windows added up where they stood in an array of ``shape``: the adjoint of :func:`sliding_windows`."""
-    return xp.overlap_add(x, shape, stride, dilation)
-
-
-sliding_windows.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.overlap_add(wide(xp, g), x_shape, stride, dilation))
-overlap_add.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.sliding_windows(g, x_shape[-len(stride) :], stride, dilation))
-
 # --- reductions of windows ---------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...backends import Array
 from ..primitive import primitive
-from .reductions import Axes, count, reduced_axes
+from .declare import Axes
+from .reductions import count, reduced_axes
 
 FIRST: Any = (..., slice(0, 1))  #: the index of the first element of each row
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends import Array, Backend
+from ..precision import wide
 from ..primitive import primitive
 from .declare import Axes
 
@@ -126,6 +127,24 @@ def roll(xp: Any, x: Array, *, shift: Any, axis: Axes = None) -> Array:
 
 
 roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, negated(shift), axis=axis))
+
+# --- windows -----------------------------------------------------------------------------------------------------------------
+
+
+@primitive(views=True)
+def sliding_windows(xp: Any, x: Array, *, window: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Every window along the last axes: (…, *size) to (…, *count, *window), a view."""
+    return xp.sliding_windows(x, window, stride, dilation)
+
+
+@primitive(wide=True)
+def overlap_add(xp: Any, x: Array, *, shape: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Windows added up at their positions in an array of ``shape``: the adjoint of :func:`sliding_windows`."""
+    return xp.overlap_add(x, shape, stride, dilation)
+
+
+sliding_windows.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.overlap_add(wide(xp, g), x_shape, stride, dilation))
+overlap_add.vjp(x=lambda xp, g, x_shape, stride, dilation: xp.sliding_windows(g, x_shape[-len(stride) :], stride, dilation))
 
 # --- parts and joins ---------------------------------------------------------------------------------------------------------
 

@@ -100,18 +100,18 @@ entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1.0))
 
 
 @primitive(floating=True, wide=True)
-def lgamma(xp: Any, x: Array) -> Array:
-    """log(abs(gamma(x))), infinite at the poles, the integers <= 0."""
-    return gamma_kernels.lgamma(xp, x)
-
-
-lgamma.vjp(x=lambda xp, g, x: g * on(xp, polygamma)(x, n=0))
-
-
-@primitive(floating=True, wide=True)
 def polygamma(xp: Any, x: Array, *, n: int) -> Array:
     """The derivative of order n + 1 of log(gamma(x)); for n = 0 the digamma function."""
     return gamma_kernels.polygamma(xp, x, n=n)
 
 
 polygamma.vjp(x=lambda xp, g, x, n: g * on(xp, polygamma)(x, n=n + 1))
+
+
+@primitive(floating=True, wide=True)
+def lgamma(xp: Any, x: Array) -> Array:
+    """log(abs(gamma(x))), infinite at the poles, the integers <= 0."""
+    return gamma_kernels.lgamma(xp, x)
+
+
+lgamma.vjp(x=lambda xp, g, x: g * on(xp, polygamma)(x, n=0))

@@ -10,6 +10,7 @@ from ...autograd import Tensor
 from ...autograd import functions as f
 from ...autograd.arguments import integers, reads_numbers, tensor_of
 from ...autograd.rules import convolution as rules
+from ...autograd.rules import shapes
 from ...autograd.rules.convolution import Windows
 from .padding import constant_pad
 
@@ -223,7 +224,7 @@ def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
     x, in_batch = batched("unfold", input, 2)
     windows, pairs = _of_image("unfold", kernel_size, dilation, padding, stride)
     check_fit("unfold", x.shape[2:], pairs, windows)
-    views = rules.sliding_windows(constant_pad(x, list(pairs), 0.0), *windows)
+    views = shapes.sliding_windows(constant_pad(x, list(pairs), 0.0), *windows)
     rows = x.shape[1] * prod(windows.shape)
     out = f.reshape(f.permute(views, 0, 1, 4, 5, 2, 3), (x.shape[0], rows, prod(views.shape[2:4])))
     return out if in_batch else f.squeeze(out, 0)
@@ -260,7 +261,7 @@ def fold(
     columns = f.reshape(input, (*input.shape[:-2], channels, *windows.shape, *count))
     lead = columns.ndim - 4
     views = f.permute(columns, *range(lead), lead + 2, lead + 3, lead, lead + 1)
-    out = rules.overlap_add(views, shape=(*columns.shape[:lead], *padded), stride=windows.stride, dilation=windows.dilation)
+    out = shapes.overlap_add(views, shape=(*columns.shape[:lead], *padded), stride=windows.stride, dilation=windows.dilation)
     return constant_pad(out, [(-a, -b) for a, b in pairs], 0.0)
 
 

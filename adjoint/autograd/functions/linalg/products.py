@@ -1,4 +1,4 @@
-"""Sums of products over named axes: einsum and tensordot, as transposed, reshaped and multiplied matrices."""
+"""Products of matrices and vectors, and sums of products over named axes: matmul and its like, einsum and tensordot."""
 
 from __future__ import annotations
 
@@ -8,16 +8,185 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import also, cut_along, integer, integers, tensor_of
-from ..rules import elementwise as e
-from ..rules import linalg, reductions, shapes
-from .diagonals import diagonal
+from ...arguments import Number, also, cut_along, integer, integers, publish, reads_numbers, tensor_of, widened
+from ...primitive import as_input
+from ...rules import elementwise as e
+from ...rules import linalg, reductions, shapes
+from ..diagonals import diagonal
+from ..elementwise import cast
+from ..shapes import roll
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ...tensor import Tensor
+
+__all__ = [
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cross", "dot", "einsum", "inner", "matmul", "mm", "mv", "outer",
+    "tensordot",
+]  # fmt: skip
 
 Labels = tuple[Any, ...]  #: of each axis: a letter, a number; negative numbers, from the last, for axes of an ellipsis
 Labelled = tuple["Tensor", Labels]
+
+
+def matmul(x: Tensor, y: Tensor) -> Tensor:
+    """The matrix product, as ``@``: vectors with vectors give a number, matrices may have batch axes that broadcast.
+
+    Raises ``ValueError`` where the inner lengths differ or one of the two is 0-d.
+
+    >>> import adjoint as ad
+    >>> ad.matmul(ad.ones(2, 3), ad.ones(3))
+    tensor([3., 3.])
+    """
+    x, y = as_input("matmul", x), as_input("matmul", y)
+    shape_x, shape_y = getattr(x, "shape", ()), getattr(y, "shape", ())
+    if not shape_x or not shape_y:
+        raise ValueError(f"matmul: shapes {shape_x} and {shape_y}: both need at least one axis; use * to scale")
+    columns, rows = shape_x[-1], shape_y[-2 if len(shape_y) > 1 else 0]
+    if columns != rows:
+        raise ValueError(f"matmul: shapes {shape_x} and {shape_y} do not match: {columns} columns against {rows} rows")
+    if len(shape_x) > 1 and len(shape_y) > 1:
+        return linalg.matmul(x, y)
+    if len(shape_x) == 1 and len(shape_y) == 1:
+        products = e.multiply(x, y)
+        return cast(reductions.sum(widened(products)), products.dtype)
+    if len(shape_x) == 1:
+        return shapes.squeeze(linalg.matmul(shapes.expand_dims(x, axis=0), y), axis=-2)
+    return shapes.squeeze(linalg.matmul(x, shapes.expand_dims(y, axis=1)), axis=-1)
+
+
+def _of_axes(name: str, x: Tensor, y: Tensor, of_x: int, of_y: int) -> Tensor:
+    if x.ndim != of_x or y.ndim != of_y:
+        raise ValueError(f"{name}: takes tensors of {of_x} and {of_y} axes, not of shapes {x.shape} and {y.shape}; use matmul")
+    return matmul(x, y)
+
+
+def mm(x: Tensor, y: Tensor) -> Tensor:
+    """The product of two matrices."""
+    return _of_axes("mm", x, y, 2, 2)
+
+
+def mv(x: Tensor, y: Tensor) -> Tensor:
+    """The product of a matrix and a vector."""
+    return _of_axes("mv", x, y, 2, 1)
+
+
+def bmm(x: Tensor, y: Tensor) -> Tensor:
+    """The products of two stacks of matrices."""
+    return _of_axes("bmm", x, y, 3, 3)
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """The sum of the products of two vectors' elements."""
+    return _of_axes("dot", x, y, 1, 1)
+
+
+def outer(x: Tensor, y: Tensor) -> Tensor:
+    """The matrix x_i y_j."""
+    return e.multiply(shapes.expand_dims(x, axis=1), y)
+
+
+def inner(x: Tensor, other: Tensor) -> Tensor:
+    """The sums of products over the last axes of both, for all pairs of the other axes; with a 0-d tensor, the product."""
+    x, other = tensor_of("inner", x), tensor_of("inner", other)
+    if not x.ndim or not other.ndim:
+        return e.multiply(x, other)
+    if x.shape[-1] != other.shape[-1]:
+        raise ValueError(f"inner: shapes {x.shape} and {other.shape} have last axes of different lengths")
+    return tensordot(x, other, ([-1], [-1]))
+
+
+def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The cross product of vectors of three elements along ``dim``; where None, the first axis of that length."""
+    if x.ndim != other.ndim:
+        raise ValueError(f"cross: shapes {x.shape} and {other.shape} have different numbers of axes")
+    if dim is None:
+        dim = next((i for i, n in enumerate(x.shape) if n == 3), 0)
+    along = cut_along("cross", x, dim)
+    if x.shape[along] != 3 or other.shape[along] != 3:
+        raise ValueError(f"cross: axis {dim} of shapes {x.shape} and {other.shape} has three elements in both")
+    ahead, behind = ([roll(y, shift, along) for y in (x, other)] for shift in (-1, 1))
+    return e.multiply(ahead[0], behind[1]) - e.multiply(behind[0], ahead[1])
+
+
+# --- products added to something ---------------------------------------------------------------------------------------------
+
+
+def _added(name: str, x: Tensor, product: Tensor, beta: Number, alpha: Number) -> Tensor:
+    """beta x + alpha product. Where beta is 0 ``x`` is left out, NaN and all."""
+    scaled = product if alpha == 1 else e.multiply(product, alpha)
+    if beta == 0:
+        return scaled
+    total = e.add(x if beta == 1 else e.multiply(x, beta), scaled)
+    if total.shape != product.shape:
+        raise ValueError(f"{name}: what is added has shape {x.shape}, which does not broadcast to the product's {product.shape}")
+    return total
+
+
+@reads_numbers
+def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha mat1 mat2."""
+    return _added("addmm", x, mm(mat1, mat2), beta, alpha)
+
+
+@reads_numbers
+def addmv(x: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times a matrix times a vector."""
+    return _added("addmv", x, mv(mat, vec), beta, alpha)
+
+
+@reads_numbers
+def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the matrix of products of two vectors' elements."""
+    return _added("addr", x, outer(vec1, vec2), beta, alpha)
+
+
+@reads_numbers
+def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the products of two stacks of matrices."""
+    return _added("baddbmm", x, bmm(batch1, batch2), beta, alpha)
+
+
+@reads_numbers
+def addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    """beta x + alpha times the sum of the products of two stacks of matrices."""
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        raise ValueError(f"addbmm: takes stacks of matrices, of 3 axes, not shapes {batch1.shape} and {batch2.shape}")
+    return _added("addbmm", x, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
+
+
+# --- products of many --------------------------------------------------------------------------------------------------------
+
+
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """The product of two or more matrices, in the order of fewest multiplications; the first and the last may be vectors.
+
+    Raises ``ValueError`` where there are fewer than two, or their shapes are no matrices between the ends.
+
+    T. H. Cormen et al., "Introduction to Algorithms", section 15.2.
+    """
+    chain = [tensor_of("multi_dot", x) for x in tensors]
+    if len(chain) < 2:
+        raise ValueError(f"multi_dot: takes two tensors or more, not {len(chain)}")
+    if any(x.ndim != 2 for x in chain[1:-1]) or any(x.ndim not in (1, 2) for x in (chain[0], chain[-1])):
+        raise ValueError(f"multi_dot: takes matrices, and vectors at the ends, not shapes {[x.shape for x in chain]}")
+    heights = [x.shape[0] if x.ndim == 2 else 1 for x in chain[:1]] + [x.shape[0] for x in chain[1:]]
+    sizes = [*heights, chain[-1].shape[1] if chain[-1].ndim == 2 else 1]
+    cost: dict[tuple[int, int], tuple[int, int]] = {(i, i): (0, i) for i in range(len(chain))}
+    for length in range(1, len(chain)):
+        for i in range(len(chain) - length):
+            j = i + length
+            products = ((cost[i, k][0] + cost[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+            cost[i, j] = min(products)
+    return _multiplied(chain, cost, 0, len(chain) - 1)
+
+
+def _multiplied(chain: list[Tensor], cost: dict[tuple[int, int], tuple[int, int]], i: int, j: int) -> Tensor:
+    """The product of matrices ``i`` to ``j``, cut as ``cost`` says."""
+    k = cost[i, j][1]
+    return chain[i] if i == j else matmul(_multiplied(chain, cost, i, k), _multiplied(chain, cost, k + 1, j))
+
+
+# --- sums of products over named axes ----------------------------------------------------------------------------------------
 
 
 def einsum(*args: Any) -> Tensor:
@@ -93,7 +262,7 @@ def _contract(name: str, operands: Sequence[Labelled], output: Labels) -> Tensor
     while len(pending) > 1:
         a, b = min(combinations(pending, 2), key=lambda pair: _growth(pair, pending, output, sizes))
         pending = [x for x in pending if x is not a and x is not b]
-        pending.append(_multiplied(a, b, {*output, *(label for _, labels in pending for label in labels)}))
+        pending.append(_pair_product(a, b, {*output, *(label for _, labels in pending for label in labels)}))
     total = _summed(pending[0], set(output))
     return _in_order(total, output)
 
@@ -132,7 +301,7 @@ def _in_order(operand: Labelled, order: Labels) -> Tensor:
     return x if labels == order else shapes.permute_dims(x, axes=tuple(labels.index(label) for label in order))
 
 
-def _multiplied(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
+def _pair_product(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
     """The product, summed over the labels that are not kept: one matrix product for each element of those in both that are."""
     a, b = _summed(a, kept | {*b[1]}), _summed(b, kept | {*a[1]})
     of_a, of_b = a[1], b[1]
@@ -182,3 +351,6 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
         labels[j] = i
     output = (*(i for i in range(a.ndim) if i not in of_a), *(label for label in labels if label >= a.ndim))
     return _contract("tensordot", [(a, tuple(range(a.ndim))), (b, tuple(labels))], output)
+
+
+publish(globals())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arguments import tensor_of
-from ..rules import linalg, shapes
-from .matrices import matmul
-from .shapes import concat
+from ...arguments import tensor_of
+from ...creation import zeros
+from ...rules import linalg, shapes
+from ..shapes import concat
+from .products import matmul
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ...tensor import Tensor
 
-#: From 1 to the next number, by the dtypes that matrices are factored in.
+__all__ = [
+    "cholesky", "eigh", "eigvalsh", "qr", "svd", "svdvals",
+]  # fmt: skip
 
 
 class QR(NamedTuple):
@@ -75,7 +78,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
 
     Args:
         mode: ``"reduced"``: Q has min(m, n) columns; ``"complete"``: it has m, and no derivative where m > n; ``"r"``: Q is
-            left out, an empty tensor.
+            left out, an empty tensor. Raises ``ValueError`` on another.
 
     The derivative is for independent columns, the first min(m, n) of them. Walter and Lehmann (2010); for m < n H.-J. Liao et
     al., "Differentiable programming tensor networks" (2019).
@@ -93,8 +96,6 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
 
 def empty_like(x: Tensor, dtype: Any = None) -> Tensor:
     """What stands for a result that was not asked for: no elements."""
-    from ..creation import zeros
-
     return zeros(0, dtype=dtype or x.dtype, device=x.backend)
 
 
@@ -102,7 +103,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """The eigenvalues of symmetric matrices, rising, and the eigenvectors in columns: A = V diag(w) V^T.
 
     Args:
-        UPLO: the triangle of ``A`` that is read, ``"L"`` or ``"U"``. The gradient is symmetric.
+        UPLO: the triangle of ``A`` that is read, ``"L"`` or ``"U"``; raises ``ValueError`` on another. The gradient is symmetric.
 
     The vectors' signs are not determined, nor which vectors span the space of equal eigenvalues: what depends on these has no
     derivative, and gets inf or NaN. The first derivatives of the eigenvalues hold throughout. Giles (2008).

@@ -1,8 +1,4 @@
-"""``torch.linalg``: factors, inverses, systems of equations, determinants, powers and norms; offered as ``ad.linalg``.
-
-All work on the matrices in the last two axes. Those that factor or invert take float32 and float64, and raise
-:class:`~adjoint.errors.LinAlgError` where a matrix has no such factors or inverse.
-"""
+"""Inverses, systems of equations, determinants and powers of matrices, as ``torch.linalg`` has them."""
 
 from __future__ import annotations
 
@@ -10,34 +6,26 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ...backends import dtypes
-from ..arguments import Dims, axes_of, axis_of, floating, integer, nonempty, number, reads_numbers, reduced_of, tensor_of
-from ..precision import wide_inside
-from ..primitive import as_input
-from ..rules import elementwise as e
-from ..rules import linalg, reductions, shapes
-from . import diagonals
-from .elementwise import cast, pow, where
-from .factorizations import (
-    cholesky,
-    eigh,
-    eigvalsh,
-    empty_like,
-    matrices,
-    mirrored,
-    qr,
-    svd,
-    svdvals,
-)
-from .matrices import matmul, multi_dot
-from .reductions import amax, amin, sum
-from .reductions import norm as p_norm
-from .shapes import movedim
+from ....backends import dtypes
+from ...arguments import number, reads_numbers, tensor_of
+from ...creation import eye
+from ...primitive import as_input
+from ...rules import elementwise as e
+from ...rules import linalg, reductions, shapes
+from ..reductions import sum
+from ..shapes import movedim
+from .decompositions import empty_like, matrices, mirrored, svdvals
+from .products import matmul
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ...tensor import Tensor
 
     Tolerance: TypeAlias = float | Tensor | None
+
+__all__ = [
+    "cholesky_solve", "det", "inv", "lstsq", "matrix_power", "matrix_rank", "pinv", "slogdet", "solve", "solve_triangular",
+    "tensorinv", "tensorsolve",
+]  # fmt: skip
 
 
 class SignAndLog(NamedTuple):
@@ -54,9 +42,6 @@ class LeastSquares(NamedTuple):
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
-
-
-# --- inverses and systems of equations ---------------------------------------------------------------------------------------
 
 
 def inv(A: Tensor) -> Tensor:
@@ -108,9 +93,7 @@ def matrix_rank(
     return sum(s > e.maximum(e.multiply(s[..., :1], rtol), atol), -1)
 
 
-def _identity(like: Tensor) -> Tensor:
-    from ..creation import eye
-
+def identity_like(like: Tensor) -> Tensor:
     return eye(like.shape[-1], dtype=like.dtype, device=like.backend)
 
 
@@ -148,7 +131,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     inside = 1 if unitriangular else 0
     triangle = shapes.triu(A, k=inside) if upper else shapes.tril(A, k=-inside)
     if unitriangular:
-        triangle = triangle + _identity(A)
+        triangle = triangle + identity_like(A)
     if A.shape[-1] != B.shape[-2 if left else -1]:
         raise ValueError(f"solve_triangular: shapes {A.shape} and {B.shape} do not match")
     return solve(triangle, B, left=left) if B.ndim != A.ndim - 1 else solve(triangle, shapes.expand_dims(B, axis=0), left=left)
@@ -250,120 +233,10 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise ValueError(f"matrix_power: takes square matrices, not shape {A.shape}")
     if n == 0:
-        return shapes.copy(shapes.broadcast_to(_identity(A), shape=A.shape))
+        return shapes.copy(shapes.broadcast_to(identity_like(A), shape=A.shape))
     if n < 0:
         return matrix_power(inv(A), -n)
     if n % 2:
         return A if n == 1 else linalg.matmul(matrix_power(A, n - 1), A)
     half = matrix_power(A, n // 2)
     return linalg.matmul(half, half)
-
-
-# --- norms -------------------------------------------------------------------------------------------------------------------
-
-
-@reads_numbers
-def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """:func:`adjoint.norm` of floating-point numbers: (sum of abs(x)^ord)^(1/ord) over ``dim``, computed in ``dtype``."""
-    x = floating("vector_norm", x if dtype is None else cast(x, dtype))
-    axes = reduced_of("vector_norm", x, dim, None)
-    if ord in (float("inf"), float("-inf")):
-        nonempty("vector_norm", x, axes)
-    return p_norm(x, ord, axes, keepdim)
-
-
-@reads_numbers
-@wide_inside
-def matrix_norm(
-    A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
-    """A norm of the matrices that two axes span.
-
-    Args:
-        ord: ``"fro"``, the root of the sum of squares; ``"nuc"``, the sum of the singular values; 2 and -2, the largest and
-            the smallest of these; inf and -inf, the largest and the smallest sum of sizes in a row; 1 and -1, in a column.
-
-    Where several attain a largest or smallest sum they share the gradient evenly.
-    """
-    A = floating("matrix_norm", A if dtype is None else cast(A, dtype))
-    rows, columns = (axis_of("matrix_norm", i, A.ndim) for i in dim)
-    if rows == columns:
-        raise ValueError(f"matrix_norm: a matrix has two axes, and dim = {tuple(dim)} names one")
-    if ord == "fro" or (ord in ("nuc", 1, 2, float("inf")) and not A.shape[rows] * A.shape[columns]):  # of no elements, 0
-        return p_norm(A, 2, (rows, columns), keepdim)
-    if ord in ("nuc", 2, -2):
-        s = svdvals(movedim(A, (rows, columns), (-2, -1)))
-        total = sum(s, -1) if ord == "nuc" else amax(s, -1) if ord == 2 else amin(s, -1)
-    elif ord in (1, -1, float("inf"), -float("inf")):
-        along, across = (rows, columns) if ord in (1, -1) else (columns, rows)
-        sums = sum(e.abs(A), along, keepdim=True)
-        total = shapes.squeeze((amax if float(ord) > 0 else amin)(sums, across, keepdim=True), axis=(along, across))
-    else:
-        raise ValueError(f"matrix_norm: ord is 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, not {ord!r}")
-    kept = tuple(1 if i in (rows, columns) else n for i, n in enumerate(A.shape))
-    return shapes.reshape(total, shape=kept) if keepdim else total
-
-
-def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """:func:`matrix_norm` over two axes, :func:`vector_norm` over one, or over any where ``ord`` is None (the 2-norm)."""
-    axes = axes_of("norm", A, dim, None)
-    if axes == ():
-        raise ValueError("norm: dim is one axis, two, or None for all, not ()")
-    if ord is None:
-        return vector_norm(A, 2, axes, keepdim, dtype=dtype)
-    if axes is None and A.ndim > 2:
-        raise ValueError(f"norm: of order {ord} of a vector or a matrix, not of shape {A.shape}; say along which axes with dim")
-    axes = tuple(range(A.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
-    if len(axes) == 2:
-        return matrix_norm(A, ord, axes, keepdim, dtype=dtype)
-    if isinstance(ord, str):
-        raise ValueError(f"norm: of order {ord!r} over two axes, not {len(axes)}")
-    return vector_norm(A, ord, axes, keepdim, dtype=dtype)
-
-
-@reads_numbers
-def cond(A: Tensor, p: float | str | None = None) -> Tensor:
-    """How much larger an error in b is relative to the solution of A x = b: norm(A) norm(A^-1) in the norm ``p``.
-
-    With None and 2 the largest singular value over the smallest, with -2 the inverse of this, for matrices of any shape; else
-    the matrices are square, and inf stands for singular ones.
-    """
-    A = matrices("cond", A, square=p not in (None, 2, -2))
-    if p in (None, 2, -2):
-        s = svdvals(A)
-        largest, smallest = amax(s, -1), amin(s, -1)
-        return smallest / largest if p == -2 else largest / smallest
-    singular = slogdet(A.detach()).sign == 0
-    regular = where(singular[..., None, None], _identity(A), A)
-    return where(singular, float("inf"), matrix_norm(A, p) * matrix_norm(inv(regular), p))
-
-
-# --- products and parts ------------------------------------------------------------------------------------------------------
-
-
-@wide_inside
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """The sums of the products of elements along ``dim``, other axes broadcast."""
-    products = e.multiply(x, y)
-    return reductions.sum(products, axis=axes_of("vecdot", products, integer("vecdot", "dim", dim), None))
-
-
-def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
-    """The cross product of vectors of three elements along ``dim``, other axes broadcast."""
-    return diagonals.cross(input, other, integer("cross", "dim", dim))
-
-
-@reads_numbers
-def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """:func:`adjoint.diagonal` of the matrices in the last two axes."""
-    return diagonals.diagonal(A, offset, dim1, dim2)
-
-
-@reads_numbers
-def vander(x: Tensor, *, N: int | None = None) -> Tensor:
-    """The powers 0 to N - 1 of each element, along a new last axis; N is the length of the last where None."""
-    from ..creation import arange
-
-    if not x.ndim:
-        raise ValueError("vander: takes at least 1 axis, not a 0-d tensor")
-    return pow(shapes.expand_dims(x, axis=-1), arange(x.shape[-1] if N is None else N, device=x.backend))
