@@ -1,8 +1,9 @@
 """Recording a function once, and replaying it as a straight program over arrays.
 
-To read it in order: ``captured`` (what users hold), ``recording`` and ``recorder`` (how a call is logged), ``guards``, ``reads``
-and ``conditions`` (what it reads, and how that is compared), ``adjoint.replay`` (what the log is, and how it
-is compiled), ``adjoint.backends.numpy.emit`` (how it is replayed).
+To read it in order: ``captured`` (what users hold), ``recording`` and ``patches`` (how a call is recorded), ``recorder`` and
+``arrays`` (the log), ``expressions`` (numbers that change), ``following`` and ``attributes`` (everything of Python that the call
+reads), ``dependencies`` and ``guards`` (how that is compared at each replay), ``replays``; then :mod:`adjoint.replay`, which
+compiles the log.
 """
 
 from __future__ import annotations
@@ -17,29 +18,38 @@ __all__ = ["capture"]
 
 
 def capture(function: Callable[..., Any]) -> Captured:
-    """``function``, recorded at its first call and replayed at each later one, without the Python in between.
+    """``function``, recorded at its first call and replayed at each later one, without the Python code in between.
 
-    For a whole training step (forward, loss, backward, update), for a part of one, or for a model that only predicts. The first
-    call with arguments of a form (shapes, dtypes, device, nesting; numbers by their value) runs the function and logs every
-    operation on arrays below it. The log becomes a program that works in memory laid out once. Later calls of that form copy
-    their arguments into it and run it: on NumPy with the same bits as the function itself, random numbers included (of arguments
-    that do not lie in memory as the first call's did, as those copied to lie so: a matrix product differs by the last bit then).
+    Capture a whole training step (forward, loss, backward, update), a part of one, or a model that only predicts. The first call
+    with arguments of a form runs the function and records every operation on arrays. Later calls of that form copy their arguments
+    into the recorded program and run it. On NumPy the results are the function's own to the bit, including random numbers; only
+    arguments with another memory layout than the first call's are copied to that layout, so that the last bit of a matrix product
+    may differ.
 
-    The function may use anything that is differentiated here, and optimizers, schedulers, modules in training or evaluation. What
-    it returns are tensors, in tuples, lists and dicts, without a graph. Gradients (``p.grad``) are left where the first call
-    put them, and the next call writes them anew: ``.clone()`` what is to stay.
+    The function may use everything that is differentiable here, optimizers, schedulers, and modules in training or evaluation
+    mode. It returns tensors, in tuples, lists and dicts, which have no graph. The next call overwrites gradients (``p.grad``):
+    ``.clone()`` those to keep.
 
-    Everything that the function reads of Python is guarded: attributes of objects, entries of containers, functions and classes,
-    down to tensors and plain values. A later call that finds something else there (another number, model or method, a parameter
-    of another dtype) is recorded anew, and the earlier recording is used again if what it read returns.
+    Everything of Python that the function reads is guarded: attributes of objects, entries of containers, functions and classes,
+    down to tensors and plain values. A call that reads something else (another number, model or method, a parameter of another
+    dtype) is recorded again; the earlier recording is used again when its state returns.
 
-    Refused, with :class:`~adjoint.errors.CaptureError`, is what a replay cannot reproduce: reading a value (``item()``,
-    ``if loss > 1``, a print), a global or closure variable that was rebound after recording, a number that the call itself reads
-    and changes, a tensor that is kept anywhere but in what is returned. Other side effects happen only when a call is recorded.
-    Random numbers of ``random`` or ``numpy.random`` are those of the recording. Threads take turns.
+    Side effects other than optimizers' and schedulers' happen only when a call is recorded, and random numbers of ``random`` or
+    ``numpy.random`` are those of the recording. Threads take turns.
 
-    Attributes of the result: ``program``, to be printed; ``stats``; ``reset()`` forgets all recordings. Raises ``TypeError`` if
-    ``function`` is not callable.
+    Args:
+        function: any function, method or module. Calls have the same form if shapes, dtypes, devices and nesting of their
+            arguments are equal, and numbers and strings among them have equal values.
+
+    Returns:
+        The captured function, a :class:`Captured`. Its ``program`` prints the recorded operations, ``stats`` counts recordings and
+        replays, ``reset()`` forgets all recordings.
+
+    Raises:
+        TypeError: ``function`` is not callable.
+        CaptureError: from a call, on anything that a replay cannot reproduce: a value is read (``item()``, ``if loss > 1``, a
+            print), the call itself changes a number that it reads, a tensor is kept anywhere but in the result, a global or
+            closure variable was rebound after recording.
 
     >>> import adjoint as ad
     >>> w = ad.zeros(3, requires_grad=True)
@@ -56,7 +66,7 @@ def capture(function: Callable[..., Any]) -> Captured:
     >>> step.stats.programs, step.stats.replays
     (1, 99)
     """
-    from .captured import Captured  # with all that records and replays, which a program that captures nothing does not load
+    from .captured import Captured  # a program that captures nothing does not load what records and replays
 
     if not callable(function):
         raise TypeError(f"capture: takes a function or a module, not a {type(function).__name__}")

@@ -315,9 +315,9 @@ class Follower:
             return
         for name in ("__code__", "__defaults__", "__kwdefaults__"):
             self.note("attribute", function, name, getattr(function, name), path)
-        for held in (function.__defaults__, function.__kwdefaults__, function.__dict__):
-            if held:
-                self.reach(held, f"{function.__qualname__} (its defaults or attributes)")
+        for values_of_function in (function.__defaults__, function.__kwdefaults__, function.__dict__):
+            if values_of_function:
+                self.reach(values_of_function, f"{function.__qualname__} (its defaults or attributes)")
         reads = reads_of(function.__code__)
         self._read_words(reads)
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))

@@ -170,35 +170,35 @@ class GuardSource:
     def test(self, note: Note) -> str:
         """The test that a note still holds."""
         kind, owner, name, value = note[:4]
-        held = self.symbol(owner)
+        symbol = self.symbol(owner)
         if kind == "attribute":
-            return self.is_same(_attribute(held, name), value)
+            return self.is_same(_attribute(symbol, name), value)
         if kind == "class":
             is_bound = not isinstance(value, (FunctionType, property, *PLAIN)) and hasattr(type(value), "__get__")
             source = lookup(owner, name)[0]
             if is_bound and source is not None:
                 return f"{self.symbol(source)}.__dict__[{name!r}] is {self.symbol(value)}"
-            return self.is_same(_attribute(held, name), value)
+            return self.is_same(_attribute(symbol, name), value)
         if kind == "type":
-            return f"type({held}) is {self.symbol(value)}"
+            return f"type({symbol}) is {self.symbol(value)}"
         if kind == "entry":
-            return self.is_same(f"{held}[{name!r}]", value)
+            return self.is_same(f"{symbol}[{name!r}]", value)
         if kind == "absent":
-            return f"{name!r} not in {held}"
+            return f"{name!r} not in {symbol}"
         if kind == "unset":
             test = f"not hasattr({self.symbol(type(owner))}, {name!r})"
             return f"{test} and {name!r} not in {self.symbol(owner.__dict__)}" if hasattr(owner, "__dict__") else test
         if kind == "variable":
-            return self.is_same(f"{held}.get(MISSING)", value)
+            return self.is_same(f"{symbol}.get(MISSING)", value)
         if kind == "cached":
             self.symbol(value)  # kept alive, so that no other object gets their identities
-            return f"{self.symbol(identities(value))} <= identities(cached_results({held}))"
+            return f"{self.symbol(identities(value))} <= identities(cached_results({symbol}))"
         if kind == "members":
             self.symbol(value)
-            return f"identities({held}) == {self.symbol(identities(value))}"
+            return f"identities({symbol}) == {self.symbol(identities(value))}"
         if kind == "entries":
             keys, values = value
-            return f"{self.has_items(held, keys)} and {self.has_items(f'{held}.values()', values)}"
+            return f"{self.has_items(symbol, keys)} and {self.has_items(f'{symbol}.values()', values)}"
         if kind == "names":
             attributes = vars(owner)
             read = self.symbol(attributes)
@@ -209,29 +209,29 @@ class GuardSource:
             quick = f"len({read}) == {len(attributes)} and next(reversed({read}), '') == {last!r}"
             return f"({quick} or {test})" if names_of(attributes) == value else test
         if kind == "parts":
-            test = f"same_items(parts({held}), {self.symbol(value)})"
+            test = f"same_items(parts({symbol}), {self.symbol(value)})"
             if not same_items(parts(owner), value):
                 return test
             everything = tuple(owner.__dict__.values())  # as long as these are the same, so are the parts
-            return f"({self.has_items(f'{held}.__dict__.values()', everything)} or {test})"
+            return f"({self.has_items(f'{symbol}.__dict__.values()', everything)} or {test})"
         if kind == "items":
-            return self.has_items(held, value)
-        return f"same_bytes({held}, {self.symbol(value)})"
+            return self.has_items(symbol, value)
+        return f"same_bytes({symbol}, {self.symbol(value)})"
 
     def tensor_tests(self, tensors: Iterable[tuple[Any, Any, bool]]) -> Iterator[str]:
         """The tests that tensors have the same arrays and hooks, and still require a gradient or do not."""
         for tensor, array, requires_grad in tensors:
-            held, hooks = self.symbol(tensor), tuple(tensor._hooks or ())
-            yield f"{held}._array is {self.symbol(array)}"
-            yield f"{held}._requires_grad is {requires_grad}"
-            yield f"tuple({held}._hooks or ()) == {self.symbol(hooks)}" if hooks else f"not {held}._hooks"
+            symbol, hooks = self.symbol(tensor), tuple(tensor._hooks or ())
+            yield f"{symbol}._array is {self.symbol(array)}"
+            yield f"{symbol}._requires_grad is {requires_grad}"
+            yield f"tuple({symbol}._hooks or ()) == {self.symbol(hooks)}" if hooks else f"not {symbol}._hooks"
 
     def compile(self, own: list[str], others: list[str], names: list[tuple[Any, str, Any]]) -> Callable[..., bool | None]:
         """The function that returns whether all tests hold, or ``own`` alone; None where only ``names`` have changed."""
         reads = []
         for space, name, value in names:
-            held = self.symbol(space)
-            reads.append(self.is_same(f"{held}[{name!r}]" if isinstance(space, dict) else f"{held}.cell_contents", value))
+            symbol = self.symbol(space)
+            reads.append(self.is_same(f"{symbol}[{name!r}]" if isinstance(space, dict) else f"{symbol}.cell_contents", value))
         lines = ["def hold(own_alone=False):", "    try:", *_each(own, "False"), "        if own_alone: return True"]
         lines += [*_each(others, "False"), "    except Exception: return False"]
         lines += ["    try:", *_each(reads, "None"), "        return True", "    except Exception: return None"]
@@ -244,9 +244,9 @@ def _each(tests: list[str], otherwise: str) -> list[str]:
     return [f"        if not ({' and '.join(tests[at : at + 8])}): return {otherwise}" for at in range(0, len(tests), 8)]
 
 
-def _attribute(held: str, name: str) -> str:
+def _attribute(symbol: str, name: str) -> str:
     is_plain = name.isidentifier() and not keyword.iskeyword(name)
-    return f"{held}.{name}" if is_plain else f"getattr({held}, {name!r})"
+    return f"{symbol}.{name}" if is_plain else f"getattr({symbol}, {name!r})"
 
 
 # --- what has changed ------------------------------------------------------------------------------------------------------------

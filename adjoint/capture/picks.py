@@ -74,15 +74,15 @@ def laid_out(xp: Any, x: Array, strides: list[int], itemsize: int) -> Array:
 
     out = xp.getitem(x, tuple([slice(0, 1) if many else EVERY for many in repeated]))
     out = xp.contiguous(xp.permute_dims(xp.getitem(out, reverse), tuple(order)))
-    kept = [EVERY] * len(shape)
+    without_gaps = [EVERY] * len(shape)
     for at in range(1, len(shape)):
         outer, inner = order[at - 1], order[at]
         if long[outer] and steps[outer] != steps[inner] * shape[inner]:
             out = xp.concat([out, xp.getitem(out, (*[EVERY] * at, slice(0, 1)))], axis=at)
-            kept[at] = slice(0, shape[inner])
+            without_gaps[at] = slice(0, shape[inner])
     if any(long) and steps[order[-1]] != itemsize:
         pairs = xp.reshape(out, (*out.shape, 1))
         out = xp.getitem(xp.concat([pairs, pairs], axis=-1), (..., 0))
-    out = xp.permute_dims(xp.getitem(out, tuple(kept)), tuple(sorted(range(len(order)), key=order.__getitem__)))
+    out = xp.permute_dims(xp.getitem(out, tuple(without_gaps)), tuple(sorted(range(len(order)), key=order.__getitem__)))
     out = xp.getitem(out, reverse)
     return xp.broadcast_to(out, shape) if any(repeated) else out

@@ -1,4 +1,4 @@
-"""Refusing to read a value while a function is recorded, by the name of the function that reads it and with what to use instead."""
+"""The errors that refuse to read a value while a function is recorded: which function reads it, and what to use instead."""
 
 from __future__ import annotations
 
@@ -70,10 +70,9 @@ SHOWN = {
 
 
 def refused(what: str = "a value is read", name: str = "") -> CaptureError:
-    """The error to raise where a function that is recorded reads values.
+    """The error for a recorded function that reads values.
 
-    It begins with the outermost function of the library, below the nearest code of the user's, that :data:`INSTEAD` knows; with
-    ``name`` where there is none.
+    It names the outermost function of the library in :data:`INSTEAD` that the user's code called, otherwise ``name``.
     """
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] == _PACKAGE:  # generated code has none

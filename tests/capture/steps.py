@@ -111,6 +111,27 @@ def classified(rng: Any, n: int = 5, dtype: Any = None, shape: tuple[int, ...] =
     return ad.tensor(rng.normal(size=(n, *shape)), dtype=dtype or ad.float32), ad.tensor(rng.integers(0, 3, n))
 
 
+def training_step(
+    model: Any,
+    optimizer: optim.Optimizer,
+    loss_of: Callable[..., Any] = F.cross_entropy,
+    before_step: Callable[[], Any] = lambda: None,
+    after_step: Callable[[], Any] = lambda: None,
+) -> Callable[..., Any]:
+    """``step(x, *targets)``: forward, loss, backward and update."""
+
+    def step(x: Any, *targets: Any) -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model(x), *targets)
+        loss.backward()
+        before_step()
+        optimizer.step()
+        after_step()
+        return loss
+
+    return step
+
+
 def training(
     model: nn.Module,
     optimizer: Any = None,
@@ -124,16 +145,8 @@ def training(
     chosen = optim.SGD(model.parameters(), lr=0.05, momentum=0.9) if optimizer is None else optimizer(model.parameters())
     rng = np.random.default_rng(0)
 
-    def step(*arguments: Any) -> Any:
-        chosen.zero_grad()
-        loss = loss_of(model(arguments[0]), *arguments[1:])
-        loss.backward()
-        before_step()
-        chosen.step()
-        after_step()
-        return loss
-
     def next_batch(i: int) -> tuple[Any, ...]:
         return classified(rng, dtype=dtype) if batch is None else batch(rng)
 
+    step = training_step(model, chosen, loss_of, before_step, after_step)
     return Training(step, next_batch, lambda: [*model.parameters(), *model.buffers()], chosen)

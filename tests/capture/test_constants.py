@@ -13,7 +13,7 @@ from adjoint import nn, optim
 from adjoint.backends import Backend
 from adjoint.nn import functional as F
 
-from .steps import Training, alike, arrays, outcome
+from .steps import Training, alike, arrays, outcome, training_step
 
 
 class GPT(nn.Module):
@@ -35,12 +35,7 @@ def gpt() -> Training:
     model = GPT()
     optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.9)
 
-    def step(x: ad.Tensor, y: ad.Tensor) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
-        loss.backward()
-        optimizer.step()
-        return loss
+    step = training_step(model, optimizer, lambda logits, y: F.cross_entropy(logits.flatten(0, 1), y.flatten()))
 
     def batch(i: int) -> Any:
         text = np.random.default_rng(i).integers(0, 7, (2, 6))

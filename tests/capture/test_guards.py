@@ -17,6 +17,8 @@ from adjoint.capture.captured import MOST
 from adjoint.errors import CaptureError, GraphError
 from adjoint.nn import functional as F
 
+from .steps import training_step
+
 pytestmark = pytest.mark.usefixtures("backend")
 
 LATER = "a value is read while the function is recorded; return the tensor, and read it after the call"
@@ -240,15 +242,7 @@ def test_a_captured_function_inside_of_another_is_part_of_it() -> None:
 def trained() -> tuple[nn.Linear, optim.Optimizer, Any]:
     model = nn.Linear(3, 4)
     optimizer = optim.Adam(model.parameters(), lr=0.1)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return model, optimizer, step
+    return model, optimizer, training_step(model, optimizer)
 
 
 @pytest.mark.parametrize("target", [4, 100, -1])

@@ -17,6 +17,8 @@ from adjoint import nn, optim
 from adjoint.errors import CaptureError
 from adjoint.nn import functional as F
 
+from .steps import training_step
+
 
 def test_two_optimizers_that_take_turns_at_a_parameter_are_refused() -> None:
     w = nn.Parameter(ad.ones(2))
@@ -109,13 +111,7 @@ def test_a_hook_on_a_parameter_that_comes_or_goes_is_another_recording() -> None
     w, optimizer = training()
     factor = [10.0]
 
-    @ad.capture
-    def step(x: Any) -> Any:
-        optimizer.zero_grad()
-        loss = (w * x).sum()
-        loss.backward()
-        optimizer.step()
-        return loss
+    step = ad.capture(training_step(lambda x: w * x, optimizer, lambda y: y.sum()))
 
     def stepped() -> float:
         before = w.detach().clone()

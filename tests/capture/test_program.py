@@ -12,7 +12,8 @@ import pytest
 import adjoint as ad
 from adjoint import nn, optim
 from adjoint.backends import Backend
-from adjoint.nn import functional as F
+
+from .steps import training_step
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -20,16 +21,7 @@ pytestmark = pytest.mark.usefixtures("backend")
 def step_of(width: int = 4) -> tuple[Any, nn.Module, optim.Optimizer]:
     model = nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(width, 2))
     optimizer = optim.Adam(model.parameters(), lr=0.01)
-
-    @ad.capture
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step, model, optimizer
+    return ad.capture(training_step(model, optimizer)), model, optimizer
 
 
 def test_a_program_reads_like_the_step() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from capture.steps import alike, arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
 import adjoint as ad
 from adjoint.backends import Backend
 from adjoint.backends.numpy import threads
-
-from .steps import alike, arrays
 
 
 def test_a_view_between_two_operations_of_a_chain_frees_nothing_that_the_chain_still_reads(backend: Backend) -> None:

@@ -14,6 +14,8 @@ from adjoint import nn, optim
 from adjoint.autograd.rules.convolution import _by_samples
 from adjoint.backends.numpy import threads
 
+from .steps import training_step
+
 SIZE = st.integers(1, 4)
 
 
@@ -75,13 +77,7 @@ def trained(capture: bool, layers: list[Any], batch: int, channels: int, bias: b
             model.append(nn.MaxPool2d(2, 1, 1))
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
-    def step(x: Any) -> Any:
-        optimizer.zero_grad()
-        loss = model(x).square().mean()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training_step(model, optimizer, lambda y: y.square().mean())
     run = ad.capture(step) if capture else step
     found = [run(ad.randn(batch, 1, 8, 8)).numpy(force=True).tobytes() for _ in range(4)]
     return found + [p.numpy(force=True).tobytes() for p in model.parameters()], run

@@ -31,6 +31,8 @@ from adjoint.backends import Backend
 from adjoint.errors import CaptureError
 from adjoint.nn import functional as F
 
+from .steps import training_step
+
 pytestmark = pytest.mark.usefixtures("backend")
 
 sys.modules["a_users_module"] = types.ModuleType("a_users_module")  # where data classes look for it
@@ -898,14 +900,7 @@ def test_a_model_that_was_converted_or_moved_is_another_recording(backend: Backe
         ad.manual_seed(1)
         model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
         optimizer = optim.Adam(model.parameters(), lr=0.1)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
+        step = training_step(model, optimizer)
         function = ad.capture(step) if captured else step
         losses, other = [], "strict" if backend.name == "numpy" else "numpy"
         for change in (
