@@ -206,7 +206,6 @@ class Threshold(FunctionLayer):
     Args:
         threshold: the bound.
         value: replaces every x up to the bound.
-        inplace: whether to overwrite the input.
     """
 
     _function, _arguments = staticmethod(functional.threshold), ("threshold", "value", "inplace")
@@ -222,7 +221,6 @@ class Hardtanh(FunctionLayer):
 
     Args:
         min_val, max_val: the bounds, -1 and 1 by default.
-        inplace: whether to overwrite the input.
     """
 
     _function, _arguments = staticmethod(functional.hardtanh), ("min_val", "max_val", "inplace")

@@ -97,14 +97,7 @@ class SmoothL1Loss(_TargetLoss):
 
 
 class PoissonNLLLoss(_TargetLoss):
-    """Negative log likelihood of a Poisson distribution; see :func:`~adjoint.nn.functional.poisson_nll_loss`.
-
-    Args:
-        log_input: whether the input is the logarithm of the rate.
-        full: whether to add Stirling's approximation of log target!.
-        eps: added to the rate before its logarithm is taken, without ``log_input``.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-    """
+    """Negative log likelihood of a Poisson distribution; see :func:`~adjoint.nn.functional.poisson_nll_loss`."""
 
     _function, _arguments = staticmethod(functional.poisson_nll_loss), ("log_input", "full", "eps")
 
@@ -118,13 +111,7 @@ class PoissonNLLLoss(_TargetLoss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log likelihood of a normal distribution; see :func:`~adjoint.nn.functional.gaussian_nll_loss`.
-
-    Args:
-        full: whether to add the constant log(2 pi) / 2.
-        eps: the least variance.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-    """
+    """Negative log likelihood of a normal distribution; see :func:`~adjoint.nn.functional.gaussian_nll_loss`."""
 
     _function, _arguments = staticmethod(functional.gaussian_nll_loss), ("full", "eps")
 
@@ -141,14 +128,7 @@ class GaussianNLLLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross entropy of logits with class indices or probabilities; see :func:`~adjoint.nn.functional.cross_entropy`.
-
-    Args:
-        weight: a weight for each class, (C,); all 1 if None.
-        ignore_index: targets of this class index count neither in the sum nor in the mean.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-        label_smoothing: the part of the target, from 0 to 1, that is spread evenly over all classes.
-    """
+    """Cross entropy of logits with class indices or probabilities; see :func:`~adjoint.nn.functional.cross_entropy`."""
 
     @reads_numbers
     def __init__(
@@ -169,13 +149,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-input[target], the input being log-probabilities; see :func:`~adjoint.nn.functional.nll_loss`.
-
-    Args:
-        weight: a weight for each class, (C,); all 1 if None.
-        ignore_index: targets of this class index count neither in the sum nor in the mean.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-    """
+    """-input[target], the input being log-probabilities; see :func:`~adjoint.nn.functional.nll_loss`."""
 
     _function, _arguments = staticmethod(functional.nll_loss), ("weight", "ignore_index")
 
@@ -192,13 +166,7 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Cross entropy of one class's logits; see :func:`~adjoint.nn.functional.binary_cross_entropy_with_logits`.
-
-    Args:
-        weight: broadcasts to the elements, whose losses it multiplies; all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-        pos_weight: broadcasts to the elements, and multiplies the term of target 1; all 1 if None.
-    """
+    """Cross entropy of one class's logits; see :func:`~adjoint.nn.functional.binary_cross_entropy_with_logits`."""
 
     pos_weight: Tensor | None
     _function, _arguments = staticmethod(functional.binary_cross_entropy_with_logits), ("weight", "pos_weight")
@@ -229,12 +197,6 @@ class SoftMarginLoss(_TargetLoss):
 
 class MultiMarginLoss(_WeightedLoss):
     """The target class's score exceeds all others by ``margin``; see :func:`~adjoint.nn.functional.multi_margin_loss`.
-
-    Args:
-        p: the exponent of what lacks to the margin, 1 or 2.
-        margin: the margin.
-        weight: a weight for each class, (C,); all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``ValueError`` on another ``p``.
     """
@@ -318,13 +280,6 @@ class _TripletLoss(_MarginLoss):
 class TripletMarginLoss(_TripletLoss):
     """The positive nearer to the anchor than the negative, by the p-norm; see :func:`~adjoint.nn.functional.triplet_margin_loss`.
 
-    Args:
-        margin: by how much it must be nearer, above 0.
-        p: the norm's order.
-        eps: added to each difference.
-        swap: whether the nearer of anchor and positive to the negative counts.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-
     Raises ``ValueError`` if ``margin`` is not above 0.
     """
 
@@ -340,12 +295,6 @@ class TripletMarginLoss(_TripletLoss):
 
 class TripletMarginWithDistanceLoss(_TripletLoss):
     """:class:`TripletMarginLoss` by any distance; see :func:`~adjoint.nn.functional.triplet_margin_with_distance_loss`.
-
-    Args:
-        distance_function: takes two tensors (N, D), gives (N,); :class:`PairwiseDistance` if None.
-        margin: by how much the positive must be nearer, above 0.
-        swap: whether the nearer of anchor and positive to the negative counts.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``ValueError`` if ``margin`` is not above 0.
     """

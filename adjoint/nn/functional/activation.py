@@ -37,7 +37,6 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     Args:
         input: x, of any shape.
         negative_slope: the slope for x below 0.
-        inplace: whether to overwrite the input.
     """
     if type(negative_slope) is not float:
         negative_slope = number("leaky_relu", "negative_slope", negative_slope)
@@ -50,7 +49,6 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Args:
         input: x, of any shape.
         alpha: minus the limit for x towards -infinity.
-        inplace: whether to overwrite the input.
     """
     if type(alpha) is not float:
         alpha = number("elu", "alpha", alpha)
@@ -174,7 +172,6 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     Args:
         input: x, of any shape.
         min_val, max_val: the bounds.
-        inplace: whether to overwrite the input.
 
     Raises ``ValueError`` if ``min_val`` exceeds ``max_val``.
     """
@@ -233,7 +230,6 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
         input: x, of any shape.
         threshold: the bound.
         value: replaces every x up to the bound.
-        inplace: whether to overwrite the input.
     """
     return in_place_if(inplace, input, f.where(input <= threshold, value, input), "threshold_")
 
@@ -245,7 +241,6 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Args:
         input: x, of any shape.
         alpha: minus the limit for x towards -infinity, not 0.
-        inplace: whether to overwrite the input.
 
     Raises ``ValueError`` if ``alpha`` is 0.
     """

@@ -1,4 +1,7 @@
-"""Cross entropies of classes as functions: of logits, log-probabilities and probabilities, of one class and of several."""
+"""Cross entropies of classes as functions: of logits, log-probabilities and probabilities, of one class and of several.
+
+``reduction`` is ``"mean"``, ``"sum"``, or ``"none"`` for the losses of all elements.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,6 @@ def nll_loss(
         target: class indices, integers of shape (), (N,) or (N, d1, …).
         weight: a weight for each class, (C,); all 1 if None.
         ignore_index: targets of this class index count neither in the sum nor in the mean.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Returns and raises as :func:`cross_entropy` does.
     """
@@ -57,7 +59,6 @@ def cross_entropy(
         target: class indices, integers of shape (), (N,) or (N, d1, …); or probabilities of the input's shape and dtype.
         weight: a weight for each class, (C,); all 1 if None.
         ignore_index: targets of this class index count neither in the sum nor in the mean.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         label_smoothing: the part of the target that is spread evenly over all classes. Szegedy et al. (2016).
 
     Returns a 0-d tensor, or the indices' shape for ``"none"``.
@@ -201,7 +202,6 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
         input: probabilities.
         target: probabilities of the input's shape.
         weight: broadcasts to the input's shape; all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``ValueError`` if the shapes differ or an input is not within [0, 1], ``TypeError`` on integers.
     """
@@ -226,7 +226,6 @@ def binary_cross_entropy_with_logits(
         input: logits.
         target: probabilities of the input's shape.
         weight: broadcasts to the input's shape; all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         pos_weight: broadcasts to the input's shape, and multiplies the term -target log(input); all 1 if None.
 
     Raises ``ValueError`` if the shapes differ, ``TypeError`` on integers.
@@ -244,7 +243,6 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
         input: logits, (N, C) or (C,).
         target: 0 or 1, floating-point, of the input's shape.
         weight: a weight for each class, (C,); all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``ValueError`` if the shapes differ, ``TypeError`` on integers.
     """

@@ -39,7 +39,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         input: of any shape.
         p: the probability, from 0 to 1.
         training: if False, the input is returned.
-        inplace: whether to overwrite the input.
 
     Raises ``ValueError`` if ``p`` is not within [0, 1].
     """
@@ -66,13 +65,7 @@ def _drop_channels(name: str, input: Tensor, p: float, training: bool, inplace: 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, L) or (C, L) is 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015).
 
-    Args:
-        input: (N, C, L) or (C, L).
-        p: the probability, from 0 to 1.
-        training: if False, the input is returned.
-        inplace: whether to overwrite the input.
-
-    Raises ``ValueError`` if ``p`` is not within [0, 1] or the input has one axis.
+    Arguments and errors are :func:`dropout`'s; raises ``ValueError`` also if the input has one axis.
     """
     return _drop_channels("dropout1d", input, p, training, inplace, 2)
 
@@ -81,13 +74,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, H, W) is 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015).
 
-    Args:
-        input: (N, C, H, W), or (N, C, L).
-        p: the probability, from 0 to 1.
-        training: if False, the input is returned.
-        inplace: whether to overwrite the input.
-
-    Raises ``ValueError`` if ``p`` is not within [0, 1] or the input has one axis.
+    Arguments and errors are :func:`dropout`'s; raises ``ValueError`` also if the input has one axis.
     """
     return _drop_channels("dropout2d", input, p, training, inplace, None)
 
@@ -96,13 +83,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, D, H, W) or (C, D, H, W) is 0 with probability ``p``, else divided by 1 - p. Tompson et al. (2015).
 
-    Args:
-        input: (N, C, D, H, W) or (C, D, H, W).
-        p: the probability, from 0 to 1.
-        training: if False, the input is returned.
-        inplace: whether to overwrite the input.
-
-    Raises ``ValueError`` if ``p`` is not within [0, 1] or the input has one axis.
+    Arguments and errors are :func:`dropout`'s; raises ``ValueError`` also if the input has one axis.
     """
     return _drop_channels("dropout3d", input, p, training, inplace, 4)
 
@@ -117,7 +98,6 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         input: of any shape.
         p: the probability, from 0 to 1.
         training: if False, the input is returned.
-        inplace: whether to overwrite the input.
 
     Raises ``ValueError`` if ``p`` is not within [0, 1].
     """
@@ -126,16 +106,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
 @reads_numbers
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """:func:`alpha_dropout` of whole channels.
-
-    Args:
-        input: (N, C, …).
-        p: the probability, from 0 to 1.
-        training: if False, the input is returned.
-        inplace: whether to overwrite the input.
-
-    Raises ``ValueError`` if ``p`` is not within [0, 1].
-    """
+    """:func:`alpha_dropout` of whole channels. Arguments and errors are the same."""
     channels = input.shape[:2] + (1,) * (input.ndim - 2)
     return _drop_to_lower_limit("feature_alpha_dropout", input, p, training, inplace, channels)
 

@@ -70,7 +70,6 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
 
     Args:
         input, target: floating-point, of one shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         weight: broadcasts to the input's shape; all 1 if None.
 
     Returns a 0-d tensor, or the input's shape for ``"none"``. Raises ``ValueError`` if the shapes differ (PyTorch broadcasts, and
@@ -89,7 +88,6 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
 
     Args:
         input, target: floating-point, of one shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         weight: broadcasts to the input's shape; all 1 if None.
 
     Returns and raises as :func:`mse_loss` does.
@@ -111,7 +109,6 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 
     Args:
         input, target: floating-point, of one shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         delta: the error beyond which the loss is linear, above 0.
         weight: broadcasts to the input's shape; all 1 if None.
 
@@ -130,7 +127,6 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 
     Args:
         input, target: floating-point, of one shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
         beta: the error beyond which the loss is linear; at 0 it is :func:`l1_loss`.
 
     Returns and raises as :func:`mse_loss` does, and ``ValueError`` if ``beta`` is below 0.
@@ -179,7 +175,6 @@ def poisson_nll_loss(
         log_input: whether the input is a logarithm.
         full: whether to add Stirling's approximation of log target! where the target is above 1.
         eps: added to a rate before its logarithm is taken.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Returns and raises as :func:`mse_loss` does.
     """
@@ -204,7 +199,6 @@ def gaussian_nll_loss(
         var: the variances: a number, or a tensor of the input's shape, of that with a last axis of length 1, or without it.
         full: whether to add the constant log(2 pi) / 2.
         eps: the least variance; the gradient ignores this bound.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Returns and raises as :func:`mse_loss` does, and ``ValueError`` on a variance below 0 or of another shape.
     """
@@ -233,7 +227,6 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
     Args:
         input: scores.
         target: 1 or -1, floating-point, of the input's shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Returns and raises as :func:`mse_loss` does.
     """
@@ -250,7 +243,6 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
         input: distances.
         target: 1 or -1; broadcasts with the input.
         margin: the distance beyond which pairs of target -1 cost nothing.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
     """
     check_reduction("hinge_embedding_loss", reduction)
     negative = f.where(target != 1, f.clamp_min(margin - input, 0), 0.0)
@@ -266,7 +258,6 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
         input1, input2: scores, whose shapes broadcast.
         target: 1 where input1 should be the larger, -1 where input2 should.
         margin: by how much it should be larger.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
     """
     check_reduction("margin_ranking_loss", reduction)
     return reduce(f.clamp_min(-target * (input1 - input2) + margin, 0), None, reduction)
@@ -281,7 +272,6 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
         input1, input2: (N, D) or (D,): vectors along the last axis.
         target: 1 or -1, (N,) or ().
         margin: the cosine up to which pairs of target -1 cost nothing.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
     """
     check_reduction("cosine_embedding_loss", reduction)
     first, second = (x / normalization.root_mean_square(x, axis=-1, divisor=1.0, eps=1e-12) for x in (input1, input2))
@@ -311,7 +301,6 @@ def triplet_margin_loss(
         p: the norm's order.
         eps: added to each difference.
         swap: whether the nearer of anchor and positive to the negative counts.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
     """
 
     def distance(x: Tensor, y: Tensor) -> Tensor:
@@ -341,7 +330,6 @@ def triplet_margin_with_distance_loss(
         distance_function: d, of two tensors; :func:`pairwise_distance` if None.
         margin: by how much the positive must be nearer, above 0.
         swap: whether the nearer of anchor and positive to the negative counts.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``ValueError`` if ``margin`` is not above 0.
     """
@@ -371,7 +359,6 @@ def multi_margin_loss(
         p: the exponent, 1 or 2.
         margin: the margin.
         weight: a weight for each class, (C,); all 1 if None.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``IndexError`` on an index that is not a class, ``ValueError`` on shapes that do not match and on another ``p``.
     """
@@ -402,7 +389,6 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     Args:
         input: scores x, (N, C) or (C,).
         target: of the input's shape; a row's targets are its class indices before the first -1.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Raises ``IndexError`` on an index that is not a class, ``ValueError`` if the shapes differ.
     """
