@@ -429,6 +429,14 @@ def _erf(x: Any) -> Any:
     return wrapped(np.vectorize(erf, otypes=[x.dtype if x.dtype.kind == "f" else np.float64])(x.view(np.ndarray)))
 
 
+def _diagonal(x: Any, *args: Any) -> Any:
+    """A view that can be written to, as CuPy's can."""
+    found = np.diagonal(x, *args)
+    found.flags.writeable = True
+    found.looks_at = x
+    return found
+
+
 def _broadcast_to(x: Any, shape: Any) -> Any:
     found = np.broadcast_to(x, shape, subok=True)
     found.looks_at = x
@@ -446,13 +454,13 @@ def modules() -> dict[str, ModuleType]:
     from adjoint.backends.standard import CREATION, OLD_NAMES, STANDARD
 
     functions = {}
-    for name in STANDARD + CREATION + ["diagonal", "cumprod", "zeros", "empty", "fmod"]:
+    for name in STANDARD + CREATION + ["cumprod", "zeros", "empty", "fmod"]:
         found = name if hasattr(np, name) else OLD_NAMES.get(name, name)
         if hasattr(np, found):
             functions[name] = function(found)
     functions |= {"asarray": _asarray, "array": _asarray, "floor_divide": floor_divide, "remainder": remainder}
     functions |= {"asnumpy": lambda x: np.array(x.view(np.ndarray)), "ndarray": ndarray, "RawKernel": RawKernel}
-    functions["broadcast_to"] = _broadcast_to
+    functions["broadcast_to"], functions["diagonal"] = _broadcast_to, _diagonal
     functions["argsort"] = lambda x, axis=-1: wrapped(np.argsort(x, axis=axis, kind="stable"))
     functions["add"].at, functions["maximum"].at = np.add.at, np.maximum.at
     strided = np.lib.stride_tricks.as_strided

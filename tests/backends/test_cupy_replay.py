@@ -12,6 +12,7 @@ import pytest
 from autograd.test_primitives import BUILT_IN
 from autograd.test_replays import REFUSED, calls, near
 from capture.growing import PROGRAMS, bytecodes
+from capture.test_random_programs import SQUARE_PROGRAMS, check_square
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -175,6 +176,12 @@ def test_what_lies_between_two_operations_of_a_chain_frees_no_memory_that_the_ch
     np.testing.assert_array_equal(values(c), want)
     np.testing.assert_array_equal(values(b), x.reshape(-1) + 1)
     assert total.item() == (want * 3).sum()
+
+
+@settings(max_examples=6)
+@given(program=SQUARE_PROGRAMS, dtype=st.sampled_from(["float32", "float64"]))
+def test_random_programs_over_square_matrices(program: Any, dtype: str, cupy: Backend) -> None:
+    check_square(program, 5, dtype, None, cupy)
 
 
 #: The others differ from these in what is recorded, not in what is compiled.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,23 @@ def test_the_rate_falls_on_a_plateau_by_kerass_rule(
     assert rates == expected
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: train.EarlyStopping(patience=-1),
+        lambda: train.EarlyStopping(mode="maximum"),
+        lambda: train.ReduceLROnPlateau(min_delta=-0.25),
+        lambda: train.ReduceLROnPlateau(min_delta=math.nan),
+        lambda: train.ReduceLROnPlateau(factor=0.0),
+        lambda: train.ReduceLROnPlateau(factor=1.0),
+        lambda: train.ReduceLROnPlateau(mode="up"),
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_refused(make: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError):
+        make()
+
+
 @pytest.mark.parametrize("at", [0, 1, 3])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_ends_the_training_after_its_batch(value: float, at: int) -> None:
@@ -166,3 +185,28 @@ def test_a_resumed_history_has_every_epoch_once_in_order(done: int, more: int, a
     assert {len(values) for values in history.history.values()} == {done + more}
     if not again:
         assert history.history == whole.history
+
+
+def test_defaults_are_kerass() -> None:
+    def defaults(callback: Any) -> dict[str, Any]:
+        return {name: p.default for name, p in inspect.signature(callback).parameters.items()}
+
+    common = {"monitor": "val_loss", "mode": "auto"}
+    assert defaults(train.EarlyStopping) == common | {
+        "min_delta": 0, "patience": 0, "baseline": None, "restore_best_weights": False, "start_from_epoch": 0,
+    }  # fmt: skip
+    assert defaults(train.ReduceLROnPlateau) == common | {
+        "factor": 0.1, "patience": 10, "min_delta": 1e-4, "cooldown": 0, "min_lr": 0.0,
+    }  # fmt: skip
+    stop = train.EarlyStopping()
+    assert (stop.best, stop.best_epoch, stop.stopped_epoch, stop.wait) == (None, 0, 0, 0)
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_table_that_begins_with_the_resumed_epoch_has_it_once(first: int, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    for _ in range(2):
+        model = nn.Linear(2, 1)
+        model.compile("sgd", "mse")
+        model.fit(X, Y, epochs=first + 2, initial_epoch=first, callbacks=train.CSVLogger(path, append=True), verbose=0)
+    assert [line.partition(",")[0] for line in path.read_text().splitlines()] == ["epoch", str(first), str(first + 1)]
