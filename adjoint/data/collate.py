@@ -10,6 +10,8 @@ from ..autograd import Tensor
 from ..autograd.creation import as_tensor, tensor
 from ..autograd.functions import stack
 
+__all__ = ["default_collate", "default_convert"]
+
 
 def combine(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any], tuples: Callable[[list[Any]], Any] = tuple) -> Any:
     """Map ``leaf`` over the leaves of several nested dicts, named tuples, tuples and lists of the same structure.

@@ -17,6 +17,8 @@ from ..autograd.random import Generator, randperm
 from .collate import combine
 from .sampler import sample_numbers
 
+__all__ = ["ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
+
 T_co = TypeVar("T_co", covariant=True)
 
 

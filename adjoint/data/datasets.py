@@ -12,6 +12,8 @@ from ..lazy import LazyModule, import_extra
 from .dataset import TensorDataset
 from .idx import read_idx
 
+__all__ = ["LabelledDataset", "digits", "fetch", "iris", "mnist"]
+
 hashlib: Any = LazyModule("hashlib", None)
 
 _RDATASETS = "https://vincentarelbundock.github.io/Rdatasets/csv/"

@@ -14,6 +14,8 @@ from ..nn.functional import one_hot
 from .table import Table
 from .transforms import standardize
 
+__all__ = ["Encoder"]
+
 TASKS = ("classification", "regression")
 
 

@@ -14,6 +14,8 @@ from ..autograd.creation import tensor
 from ..errors import FileFormatError
 from ..lazy import LazyModule
 
+__all__ = ["read_idx"]
+
 gzip: Any = LazyModule("gzip", None)
 
 #: By the format's code of an element type: the type code of Python's ``array``, and the dtype.

@@ -18,6 +18,8 @@ from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, sample_numbers
 from .workers import MapSource, StreamSource, load, start, stream, work
 
+__all__ = ["DataLoader"]
+
 futures: Any = LazyModule("concurrent.futures", None)
 multiprocessing: Any = LazyModule("multiprocessing", None)
 

@@ -13,6 +13,8 @@ from ..autograd.creation import arange, as_tensor
 from ..autograd.functions import concat
 from ..autograd.random import Generator, default_generator, multinomial, randint, randperm
 
+__all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler"]
+
 T_co = TypeVar("T_co", covariant=True)
 
 

@@ -12,6 +12,8 @@ from ..errors import nearest
 from ..lazy import LazyModule
 from .datasets import TABLES, fetch
 
+__all__ = ["Table", "read_csv"]
+
 csv: Any = LazyModule("csv", None)
 Value = int | float | str | None
 

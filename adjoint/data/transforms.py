@@ -14,6 +14,8 @@ from ..autograd.precision import wide_inside
 from ..autograd.random import Generator, randperm
 from ..nn.functional import one_hot
 
+__all__ = ["Standardized", "standardize", "to_categorical", "train_test_split"]
+
 
 class Standardized(NamedTuple):
     """The result of :func:`standardize`: the values, and the mean and std they were computed with."""

@@ -9,6 +9,8 @@ from typing import Any
 from ... import nn
 from ...errors import nearest
 
+__all__ = ["MOMENTS", "Callback", "CallbackList", "Logs"]
+
 Logs = Mapping[str, float]
 MOMENTS = (
     "on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end",

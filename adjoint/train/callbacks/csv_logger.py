@@ -10,6 +10,8 @@ from ...files import atomic_write
 from ...lazy import LazyModule
 from .base import Callback, Logs
 
+__all__ = ["CSVLogger"]
+
 csv: Any = LazyModule("csv", None)
 
 

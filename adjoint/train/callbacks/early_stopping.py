@@ -7,6 +7,8 @@ from typing import Any
 from .base import Callback, Logs
 from .monitor import Monitor
 
+__all__ = ["EarlyStopping"]
+
 
 class EarlyStopping(Callback):
     """End the training when a monitored value has not improved for ``patience`` epochs.

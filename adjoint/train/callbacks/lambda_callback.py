@@ -8,6 +8,8 @@ from typing import Any
 from ...errors import nearest
 from .base import MOMENTS, Callback
 
+__all__ = ["LambdaCallback"]
+
 
 class LambdaCallback(Callback):
     """Call functions at the moments they are named after: ``LambdaCallback(on_epoch_end=lambda epoch, logs: …)``.

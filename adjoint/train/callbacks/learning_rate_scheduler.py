@@ -9,6 +9,8 @@ from typing import Any
 
 from .base import Callback, Logs
 
+__all__ = ["LearningRateScheduler"]
+
 
 def _positional(function: Callable[..., Any]) -> list[Parameter]:
     """The function's positional parameters."""

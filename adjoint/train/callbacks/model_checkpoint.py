@@ -11,6 +11,8 @@ from ..checkpoint import save_checkpoint
 from .base import Callback, Logs
 from .monitor import Monitor
 
+__all__ = ["ModelCheckpoint"]
+
 
 class ModelCheckpoint(Callback):
     """Save a checkpoint after epochs or batches, atomically; :func:`adjoint.train.resume` continues from it.

@@ -7,6 +7,8 @@ import re
 
 from .base import Logs, require
 
+__all__ = ["Monitor"]
+
 
 class Monitor:
     """A monitored value: its name in the logs, and whether smaller or larger values are better.

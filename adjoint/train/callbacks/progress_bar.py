@@ -10,6 +10,8 @@ from typing import Any
 from ...lazy import import_extra
 from .base import Callback, Logs
 
+__all__ = ["ProgressBar", "ProgressLines", "progress"]
+
 LINES = 10  #: about how many lines are printed in all, unless one per epoch was asked for
 
 

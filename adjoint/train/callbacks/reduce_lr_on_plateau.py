@@ -7,6 +7,8 @@ from typing import Any
 from .base import Callback, Logs
 from .monitor import Monitor
 
+__all__ = ["ReduceLROnPlateau"]
+
 
 class ReduceLROnPlateau(Callback):
     """Multiply the learning rate by ``factor`` when a monitored value has not improved for ``patience`` epochs.

@@ -8,6 +8,8 @@ from typing import Any
 from ...lazy import import_extra
 from .base import Callback, Logs
 
+__all__ = ["TensorBoard"]
+
 
 class TensorBoard(Callback):
     """Write the logs of each epoch for TensorBoard, with the library tensorboardX.

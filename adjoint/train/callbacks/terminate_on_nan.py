@@ -6,6 +6,8 @@ import math
 
 from .base import Callback, Logs
 
+__all__ = ["TerminateOnNaN"]
+
 
 class TerminateOnNaN(Callback):
     """End the training at once after a batch whose loss is NaN or infinite."""

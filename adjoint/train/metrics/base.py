@@ -16,6 +16,8 @@ from ...autograd.creation import ones
 from ...backends.dtypes import float64
 from .. import losses
 
+__all__ = ["FunctionMetric", "Mean", "Metric"]
+
 FORMS = {
     "single": "single outputs with targets (N,) or (N, 1)",
     "alike": "targets of the output's shape",

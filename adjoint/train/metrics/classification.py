@@ -12,6 +12,11 @@ from ...backends.dtypes import float64
 from .. import losses
 from .base import Mean, Metric, arrange, quotient, weights_or_ones
 
+__all__ = [
+    "AUC", "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "ClassRatio", "ConfusionMatrix", "F1Score", "LogLoss", "Precision",
+    "Recall", "SparseCategoricalAccuracy", "TopKCategoricalAccuracy",
+]  # fmt: skip
+
 
 def true_classes(scores: Tensor, target: Tensor) -> Tensor:
     """The true class numbers, (M,); for single outputs whether the target is above 1/2."""

@@ -10,6 +10,8 @@ from ...backends.dtypes import float64
 from .. import losses
 from .base import Mean, Metric, arrange, weights_or_ones
 
+__all__ = ["MeanAbsoluteError", "MeanSquaredError", "R2Score", "RootMeanSquaredError"]
+
 
 class MeanSquaredError(Mean):
     """The mean of (output - target)^2, for targets of the output's shape."""
