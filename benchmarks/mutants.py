@@ -41,10 +41,10 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / ".mutants.jsonl"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 
-_AUTOGRAD = [f"tests/autograd/test_{name}.py" for name in (
-    "retain_grad", "graph", "inplace", "tensor", "primitive", "kept_graphs", "programs", "function", "checkpoint", "dtypes", "half",
-    "transforms", "testing", "namespace", "interop", "primitives",
-)]  # fmt: skip
+_AUTOGRAD = [*(f"tests/autograd/test_{name}.py" for name in (
+    "retain_grad", "graph", "inplace", "tensor", "declaring_primitives", "no_lost_graphs", "random_programs", "function",
+    "checkpoint", "dtypes", "precision", "transforms", "array_api_extensions", "interop", "primitives",
+)), "tests/testing"]  # fmt: skip
 _REPLAY = ["tests/replay", *[f"tests/capture/test_{name}.py" for name in (
     "program", "random_programs", "constants", "liveness", "lanes", "places", "layers", "optimizers",
 )], "tests/autograd/test_replays.py"]  # fmt: skip

@@ -8,7 +8,7 @@ which completes ``Tensor``. Start with ``primitive`` and ``rules/``.
 
 from typing import TYPE_CHECKING
 
-from ..lazy import attach
+from ..lazy import attach as _attach
 from . import methods, namespace  # noqa: F401 (methods completes Tensor)
 from .checkpoint import checkpoint
 from .gradients import backward, grad
@@ -27,4 +27,4 @@ if TYPE_CHECKING:
     from .tape import GradientTape
     from .transforms import value_and_grad
 else:
-    __getattr__, __dir__ = attach(globals(), {"Function": ".function", "GradientTape": ".tape", "value_and_grad": ".transforms"})
+    __getattr__, __dir__ = _attach(globals(), {"Function": ".function", "GradientTape": ".tape", "value_and_grad": ".transforms"})

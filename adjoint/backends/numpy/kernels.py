@@ -37,7 +37,7 @@ def getitem(x: Array, index: Index) -> Array:
     picked = x[index]
     if isinstance(picked, np.ndarray) or not isinstance(x, np.ndarray):
         return picked
-    return x[keeping_array(index)]  # a view of the element instead of its value
+    return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]  # a view of the element instead of its value
 
 
 def setitem(x: Array, value: Array, index: Index) -> None:

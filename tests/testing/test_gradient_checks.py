@@ -64,13 +64,13 @@ def test_what_can_not_be_checked_is_refused_rather_than_passed() -> None:
     for function, x, error, message in (
         (lambda x: 1.0, ad.ones(2), TypeError, "returned float, not a floating-point tensor"),
         (lambda x: x > 0, ad.ones(2), TypeError, "returned adjoint.bool, not a floating-point"),
-        (lambda x: x * 2.0, ad.tensor([1, 2]), TypeError, "nothing to differentiate by"),
-        (lambda x: ad.ones(2) * x, 3.0, TypeError, "nothing to differentiate by"),
+        (lambda x: x * 2.0, ad.tensor([1, 2]), TypeError, "no input is a floating-point tensor"),
+        (lambda x: ad.ones(2) * x, 3.0, TypeError, "no input is a floating-point tensor"),
         (lambda x: ad.log(x), ad.zeros(2), AssertionError, "result is not finite"),
         (lambda x: ad.where(x > 0, x, float("nan")), ad.tensor([1.0, 1e-4]), AssertionError, "numeric nan"),
         (lambda x: x.detach() * 2, ad.ones(2), AssertionError, "analytic 0, numeric "),
-        (lambda x: x * ad.rand(2, dtype="float64"), ad.ones(2), AssertionError, "another result at each call"),
-        (lambda x: x.abs(), ad.tensor([1.0, 1e-5]), AssertionError, r"element \(1,\).*is there a kink or a pole"),
+        (lambda x: x * ad.rand(2, dtype="float64"), ad.ones(2), AssertionError, "different results for equal inputs"),
+        (lambda x: x.abs(), ad.tensor([1.0, 1e-5]), AssertionError, r"element \(1,\).*is there a kink or pole"),
     ):
         with ad.backends.default().suppress_warnings(), pytest.raises(error, match=message):
             check_gradients(function, x)
