@@ -74,7 +74,7 @@ def test_what_can_not_be_checked_is_refused_rather_than_passed() -> None:
     ):
         with ad.backends.default().suppress_warnings(), pytest.raises(error, match=message):
             check_gradients(function, x)
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="at least 1"):
         check_gradients(lambda x: x, ad.ones(1), directions=0)
 
 
