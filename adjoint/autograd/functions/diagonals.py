@@ -28,16 +28,25 @@ def _moved_last(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, ...]:
 
 @reads_numbers
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of the matrices that axes ``dim1`` and ``dim2`` span, as the last axis; ``offset`` above the main one.
+    """The diagonal of matrices, as the last axis: a view, which can be written to.
 
-    It is a view, which can be written to.
+    Args:
+        x: the tensor.
+        offset: how far above the main diagonal.
+        dim1, dim2: the axes of the matrices.
     """
     return indexing.diagonal(shapes.permute_dims(x, axes=_moved_last("diagonal", x.ndim, dim1, dim2)), offset=offset)
 
 
 @reads_numbers
 def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A copy of ``x`` with ``src`` on that :func:`diagonal`."""
+    """A copy of ``x`` with ``src`` on a :func:`diagonal`.
+
+    Args:
+        x: the tensor.
+        src: in the shape of the diagonal; raises ``ValueError`` on another.
+        offset, dim1, dim2: as for :func:`diagonal`.
+    """
     order = _moved_last("diagonal_scatter", x.ndim, dim1, dim2)
     rows = shapes.permute_dims(x, axes=order)
     m, n = rows.shape[-2:]
@@ -51,7 +60,13 @@ def diagonal_scatter(x: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim
 
 @reads_numbers
 def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices, between the new axes ``dim1`` and ``dim2``, with the last axis of ``x`` on a diagonal and zeros elsewhere."""
+    """Matrices with the last axis of ``x`` on a diagonal and zeros elsewhere.
+
+    Args:
+        x: (..., n); raises ``ValueError`` on a 0-d tensor.
+        offset: how far above the main diagonal.
+        dim1, dim2: the new axes of the matrices.
+    """
     if not x.ndim:
         raise ValueError("diag_embed: takes at least 1 axis, not a 0-d tensor")
     n = x.shape[-1] + abs(offset)
@@ -63,7 +78,10 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
 
 @reads_numbers
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix; of a vector, the matrix that has it on the diagonal."""
+    """The diagonal of a matrix, ``diagonal`` above the main one; of a vector, the matrix with it.
+
+    Raises ``ValueError`` on more axes.
+    """
     if x.ndim not in (1, 2):
         raise ValueError(f"diag: takes a vector or a matrix, not shape {x.shape}")
     return diag_embed(x, diagonal) if x.ndim == 1 else _diagonal(x, diagonal)
@@ -74,12 +92,12 @@ _diagonal = diagonal  # the name of an argument of diag
 
 @reads_numbers
 def diagflat(x: Tensor, offset: int = 0) -> Tensor:
-    """The matrix with all elements of ``x`` on a diagonal."""
+    """The matrix with all elements of ``x`` on the diagonal ``offset`` above the main one."""
     return diag_embed(shapes.reshape(x, shape=(-1,)), offset)
 
 
 def trace(x: Tensor) -> Tensor:
-    """The sum of a matrix's diagonal."""
+    """The sum of a matrix's diagonal. Raises ``ValueError`` unless ``x`` is a matrix."""
     if x.ndim != 2:
         raise ValueError(f"trace: takes a matrix, not shape {x.shape}")
     return sum(diagonal(x))

@@ -176,10 +176,10 @@ def rsub(x: Any, other: Any, *, alpha: Number = 1) -> Tensor:
 
 
 def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """x / other, broadcast; with ``rounding_mode`` rounded to whole numbers ``"trunc"`` (towards 0) or ``"floor"`` (downwards).
+    """x / other, broadcast; with ``rounding_mode`` rounded to integers ``"trunc"`` (towards 0) or ``"floor"`` (downwards).
 
-    Rounded, whole numbers stay whole; the derivative is 0. Raises ``ValueError`` on
-    another ``rounding_mode``.
+    Rounded quotients of integers are integers; the derivative of rounded ones is 0. Raises ``ValueError`` on another
+    ``rounding_mode``.
     """
     if rounding_mode is None:
         return e.divide(x, other)
@@ -206,14 +206,26 @@ def reciprocal(x: Any) -> Tensor:
 
 @reads_numbers
 def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
-    """x + value tensor1 tensor2."""
+    """x + value tensor1 tensor2, broadcast.
+
+    Args:
+        x: the tensor added to.
+        tensor1, tensor2: the factors.
+        value: a number that scales their product.
+    """
     product = e.multiply(tensor1, tensor2)
     return e.add(x, product if value == 1 else e.multiply(product, value))
 
 
 @reads_numbers
 def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
-    """x + value tensor1 / tensor2. Raises ``TypeError`` where both of these are integers."""
+    """x + value tensor1 / tensor2, broadcast.
+
+    Args:
+        x: the tensor added to.
+        tensor1, tensor2: dividend and divisor; raises ``TypeError`` where both are integers.
+        value: the factor.
+    """
     if not any_floating(tensor1, tensor2):
         raise TypeError("addcdiv: divides floating-point tensors, not integers; convert with .float() first")
     quotient = e.divide(tensor1, tensor2)
@@ -253,8 +265,8 @@ def heaviside(x: Tensor, values: Any) -> Tensor:
 def pow(x: Any, exponent: Any) -> Tensor:
     """x to the power ``exponent``, elementwise; its derivative by x at exponent 0 is 0, at x = 0 too.
 
-    Raises ``ValueError`` where whole numbers are to be taken to a negative whole power; on a GPU, which would have to be waited
-    for, only where that power is a number, and elements that are 0 or fractions are undefined.
+    Raises ``ValueError`` where integers are raised to a negative integer power. Where that power is a tensor on a GPU, this is not
+    checked, since it would synchronize; such elements are undefined.
 
     >>> import adjoint as ad
     >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
@@ -299,7 +311,7 @@ def rsqrt(x: Any) -> Tensor:
 
 @reads_numbers
 def round(x: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number of ``decimals`` decimal places, the even one of two; of whole tens, hundreds, … where it is below 0."""
+    """Rounded to ``decimals`` decimal places, ties to even; to tens, hundreds, … where ``decimals`` is negative."""
     if decimals == 0:
         return e.round(x)
     scale = 10.0 ** builtin_abs(decimals)
@@ -361,19 +373,21 @@ def clamp_max(x: Tensor, max: Number | Tensor) -> Tensor:
 
 
 def fmax(x: Tensor, other: Tensor) -> Tensor:
-    """The larger of each pair; of a number and NaN the number. Of equals the gradient goes to ``x``."""
+    """The larger of ``x`` and ``other``, broadcast; of a number and NaN the number. Equals give the gradient to ``x``."""
     return where(e.logical_or(e.greater_equal(x, other), isnan(other)), x, other)
 
 
 def fmin(x: Tensor, other: Tensor) -> Tensor:
-    """The smaller of each pair; of a number and NaN the number. Of equals the gradient goes to ``x``."""
+    """The smaller of ``x`` and ``other``, broadcast; of a number and NaN the number. Equals give the gradient to ``x``."""
     return where(e.logical_or(e.less_equal(x, other), isnan(other)), x, other)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """x where ``condition`` holds, else y, broadcast; no gradient reaches the one not taken.
+    """``x`` where ``condition`` holds, else ``y``, broadcast; the one not chosen gets a gradient of 0.
 
-    Of a condition alone, the indices of its elements that are not 0: a vector for each axis.
+    Args:
+        condition: a boolean tensor. Without x and y, the indices of its nonzero elements are returned, a vector for each axis.
+        x, y: tensors or numbers.
 
     Raises ``TypeError`` where the condition is not boolean, or only one of x and y is given.
 
@@ -403,9 +417,12 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
 
 @reads_numbers
 def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """``nan`` for NaN, and for the infinities ``posinf`` and ``neginf``, where None the dtype's largest and lowest numbers.
+    """``x`` with NaN and infinities replaced; the derivative is 0 there.
 
-    The derivative is 0 where something was replaced.
+    Args:
+        x: a tensor; integers are returned unchanged.
+        nan: replaces NaN.
+        posinf, neginf: replace inf and -inf; where None, the dtype's largest and lowest numbers.
     """
     if x.dtype.kind != "float":
         return x
@@ -420,9 +437,12 @@ def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf:
 
 @reads_numbers
 def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether abs(x - other) <= atol + rtol abs(other), each of its own; infinities are close to themselves only.
+    """Whether abs(x - other) <= atol + rtol abs(other), elementwise; infinities are close to equal ones only.
 
-    Raises ``TypeError`` where the dtypes differ, ``ValueError`` on negative tolerances.
+    Args:
+        x, other: tensors of one dtype, broadcast; raises ``TypeError`` where the dtypes differ.
+        rtol, atol: the relative and the absolute tolerance; raises ``ValueError`` where one is negative.
+        equal_nan: NaN is close to NaN.
     """
     other = tensor_of("isclose", other)
     if x.dtype is not other.dtype:
@@ -444,12 +464,18 @@ def isclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, eq
 
 @reads_numbers
 def allclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all elements are close, in the sense of :func:`isclose`."""
+    """Whether all elements are close, in the sense of :func:`isclose`.
+
+    Args:
+        x, other: tensors of one dtype, broadcast.
+        rtol, atol: the relative and the absolute tolerance.
+        equal_nan: NaN is close to NaN.
+    """
     return bool(reductions.all(isclose(x, other, rtol, atol, equal_nan)))
 
 
 def equal(x: Tensor, other: Tensor) -> bool:
-    """Whether the two have one shape and the same elements; NaN equals nothing."""
+    """Whether ``x`` and ``other`` have one shape and the same elements; NaN equals nothing."""
     return x.shape == other.shape and bool(reductions.all(e.equal(x, other)))
 
 

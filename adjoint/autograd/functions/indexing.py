@@ -128,9 +128,13 @@ def tensor_like(x: Tensor, value: Any) -> Tensor:
 
 
 def index_put(x: Tensor, index: Any, value: Any, accumulate: bool = False) -> Tensor:
-    """A copy of ``x`` in which ``x[index]`` is ``value``, broadcast; or with ``accumulate``, in which it is added there.
+    """A copy of ``x`` in which ``x[index]`` is ``value``.
 
-    Added, an element counts as often as the index names its place; else the last value for a place remains, and its gradient.
+    Args:
+        x: the tensor.
+        index: slices, integers, masks and integer tensors, as in ``x[index]``.
+        value: a number or tensor, broadcast. Of repeated indices the last remains, and has the gradient.
+        accumulate: add it there instead; repeated indices add up.
     """
     first, *then = in_steps(plain_index(x, index))
     if accumulate:
@@ -204,7 +208,10 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of ``x`` along ``dim`` that the 1-d ``index`` names."""
+    """The slices of ``x`` along ``dim`` that the 1-d ``index`` names.
+
+    Raises ``IndexError`` where an index is out of range, ``ValueError`` where ``index`` is no vector.
+    """
     rows, along, places = slices_of("index_select", x, dim, index)
     if not x.ndim and places.numel() != 1:
         raise ValueError(f"index_select: a 0-d tensor has one element, and the index has {places.numel()}")

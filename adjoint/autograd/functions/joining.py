@@ -73,7 +73,7 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def block_diag(*tensors: Tensor) -> Tensor:
-    """Matrices (vectors as rows) along the diagonal, zeros elsewhere."""
+    """Matrices (vectors as rows) along the diagonal, zeros elsewhere. Raises ``ValueError`` on more than two axes."""
     blocks = [atleast_2d(tensor_of("block_diag", x)) for x in tensors]
     for block in blocks:
         if block.ndim > 2:
@@ -108,7 +108,10 @@ def broadcast_tensors(*tensors: Any) -> Tensors:
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Tensors:
-    """Each vector along an axis of its own of a common grid; with ``indexing="xy"`` the first two axes are exchanged."""
+    """Each vector along an axis of its own of a common grid; with ``indexing="xy"`` the first two axes are exchanged.
+
+    Raises ``ValueError`` on another ``indexing``, and on tensors that are no vectors.
+    """
     if indexing not in ("ij", "xy"):
         raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
     every = listed(tensors)
@@ -121,7 +124,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> Tensors:
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:
-    """All the ways to choose an element of each vector, a row each, the last changing fastest; of one vector, itself.
+    """All combinations of an element of each vector, a row each, the last changing fastest; of one vector, itself.
+
+    Raises ``ValueError`` on tensors that are no vectors.
 
     >>> import adjoint as ad
     >>> ad.cartesian_prod(ad.tensor([1, 2]), ad.tensor([3, 4]))
@@ -157,10 +162,15 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
 def repeat_interleave(
     x: Tensor, repeats: int | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
-    """Each slice along ``dim`` (each element, where None) repeated: so often, or as often as the vector says for each.
+    """Each slice along ``dim`` repeated.
 
-    With ``repeats`` alone, the index of each of them, so often: ``repeat_interleave(tensor([2, 1]))`` is 0, 0, 1. What they add
-    up to need not be read off the device where ``output_size`` says it.
+    Args:
+        x: the tensor; without ``repeats``, it is the repeats of the indices 0, 1, 2, …: (2, 1) gives 0, 0, 1.
+        repeats: an integer, or a vector with one for each slice.
+        dim: the axis; where None, the flattened tensor.
+        output_size: the sum of the repeats, which is then not read from the device.
+
+    Raises ``ValueError`` on negative repeats, or a vector of another length.
     """
     if repeats is None:
         x, repeats = arange(x.numel(), device=x.backend), x
@@ -188,7 +198,7 @@ def repeat_interleave(
 
 
 def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> Tensors:
-    """So many pieces along ``dim``, the first ones longer by one where they do not divide; or cut before the given indices."""
+    """Pieces along ``dim``, cut before the ``indices_or_sections``, or as many as these, the first ones longer by one if uneven."""
     return _cut("tensor_split", x, integers("tensor_split", "indices_or_sections", indices_or_sections), dim)
 
 
@@ -215,23 +225,35 @@ def _split_evenly(name: str, x: Tensor, indices_or_sections: int | Sequence[int]
 
 
 def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
-    """Cut along the second axis, a vector along its first: into equal sections, or before the given indices."""
+    """Cut along the second axis, a vector along its first: into ``indices_or_sections`` equal sections, or before these indices.
+
+    Raises ``ValueError`` where the axis does not divide.
+    """
     return _split_evenly("hsplit", x, indices_or_sections, min(x.ndim - 1, 1), 1)
 
 
 def vsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
-    """Cut along the first axis: into equal sections, or before the given indices."""
+    """Cut along the first axis: into ``indices_or_sections`` equal sections, or before these indices.
+
+    Raises ``ValueError`` where the axis does not divide.
+    """
     return _split_evenly("vsplit", x, indices_or_sections, 0, 2)
 
 
 def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
-    """Cut along the third axis: into equal sections, or before the given indices."""
+    """Cut along the third axis: into ``indices_or_sections`` equal sections, or before these indices.
+
+    Raises ``ValueError`` where the axis does not divide.
+    """
     return _split_evenly("dsplit", x, indices_or_sections, 2, 3)
 
 
 @reads_numbers
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of ``size`` along an axis, ``step`` apart, each along a new last axis: a view that can not be written to."""
+    """All windows of ``size`` along axis ``dimension``, ``step`` apart, along a new last axis: a view that can not be written to.
+
+    Raises ``ValueError`` where no window fits or ``step`` is below 1.
+    """
     rows, along = with_axis("unfold", x, dimension)
     if not 0 <= size <= rows.shape[along] or step < 1:
         raise ValueError(f"unfold: no windows of {size}, {step} apart, along axis {dimension} of shape {x.shape}")

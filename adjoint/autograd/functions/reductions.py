@@ -64,9 +64,13 @@ def var(
     x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Variance: the sum of squared distances from the mean over (n - correction), the correction 1 where None.
+    """The sum of squared distances from the mean over (n - correction).
 
-    ``unbiased`` is a correction of 1 or 0 by its older name. Raises ``ValueError`` where both are given.
+    Args:
+        x: a floating-point tensor.
+        dim: one axis or several; None is all.
+        correction: 1 where None.
+        unbiased: a correction of 1 or 0 by its older name. Raises ``ValueError`` where both are given.
     """
     if isinstance(dim, bool):  # var(unbiased), as PyTorch has it
         dim, unbiased = None, dim
@@ -83,7 +87,11 @@ def std(
     x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None,
     axis: Dims = None, keepdims: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Standard deviation, the square root of :func:`var`, at any scale; where it is 0 its gradient is 0."""
+    """Standard deviation, the square root of :func:`var`, at any scale; where it is 0 its gradient is 0.
+
+    Args:
+        x, dim, correction, unbiased: as for :func:`var`.
+    """
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     axes, x = reduced_of("std", x, dim, axis), floating("std", x)
@@ -111,7 +119,7 @@ def corrected(name: str, correction: float | None, unbiased: bool | None) -> flo
 def prod(
     x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, axis: int | None = None, keepdims: bool = False
 ) -> Tensor:
-    """The product over one axis, or over all. Multiplied pairwise, so that derivatives of every order hold at zeros too."""
+    """The product over one axis ``dim``, or over all. Multiplied pairwise, so that derivatives of every order hold at zeros too."""
     dim = dim if axis is None else axis
     keep = keepdim or keepdims
     x = widened(x) if dtype is None else x.to(dtype)

@@ -75,7 +75,14 @@ def cummin(x: Tensor, dim: int) -> ValuesIndices:
 
 @reads_numbers
 def diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
-    """The difference of each element from the one before it along ``dim``, taken ``n`` times; of booleans, whether they differ."""
+    """The difference of each element from the one before it; of booleans, whether they differ.
+
+    Args:
+        x: the tensor; raises ``ValueError`` on a 0-d one.
+        n: how many times differences are taken; raises ``ValueError`` where negative.
+        dim: the axis.
+        prepend, append: joined before and behind first.
+    """
     at = axis_of("diff", dim, x.ndim)
     if n < 0:
         raise ValueError(f"diff: n is at least 0, not {n}")
@@ -113,14 +120,28 @@ def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: i
 @reads_numbers
 @wide_inside
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
-    """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or ``dx`` apart."""
+    """The integral of ``y`` by the trapezoidal rule.
+
+    Args:
+        y: the values.
+        x: where they are, a vector or as ``y``.
+        dx: their distance, 1 where x is None too; raises ``ValueError`` where both are given.
+        dim: the axis.
+    """
     return sum(*_trapezoids("trapezoid", y, x, dx, dim))
 
 
 @reads_numbers
 @wide_inside
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1) -> Tensor:
-    """The running integral of ``y`` along ``dim`` by the trapezoidal rule, one element shorter than ``y``."""
+    """The running integral of ``y`` by the trapezoidal rule, one element shorter than ``y``.
+
+    Args:
+        y: the values.
+        x: where they are, a vector or as ``y``.
+        dx: their distance, 1 where x is None too; raises ``ValueError`` where both are given.
+        dim: the axis.
+    """
     return cumsum(*_trapezoids("cumulative_trapezoid", y, x, dx, dim))
 
 
@@ -132,10 +153,18 @@ def gradient(
     dim: Dims = None,
     edge_order: int = 1,
 ) -> tuple[Tensor, ...]:
-    """The slopes of ``x`` along each of ``dim`` (all axes where None), by second-order differences.
+    """The slopes of ``x`` along axes, by second-order differences.
 
-    ``spacing`` is the distance of neighbours, one for each axis, or the places themselves as vectors. The slope at the edges is
-    of order ``edge_order``, 1 or 2.
+    Args:
+        x: the values.
+        spacing: the distance of neighbours, one for each axis, or the positions themselves as vectors.
+        dim: one axis or several; None is all.
+        edge_order: 1 or 2, the order of the slope at the edges.
+
+    Returns:
+        A tensor in the shape of ``x`` for each axis.
+
+    Raises ``ValueError`` where the spacings do not match the axes, or an axis is too short.
     """
     chosen = axes_of("gradient", x, dim, None)
     axes = range(x.ndim) if dim is None else (chosen,) if isinstance(chosen, int) else chosen

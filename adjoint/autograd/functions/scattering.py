@@ -45,7 +45,15 @@ def _slices(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor) -> tu
 
 @reads_numbers
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """``x`` with alpha times each slice of ``source`` along ``dim`` added to the slice that ``index`` names."""
+    """``x`` with alpha times each slice of ``source`` added to the slice that ``index`` names; repeated indices add up.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: a vector of n integers.
+        source: the shape of ``x``, with n along ``dim``; raises ``ValueError`` on another.
+        alpha: the factor.
+    """
     if source.ndim != x.ndim:
         raise ValueError(f"index_add: a source of shape {source.shape} for shape {x.shape}; they must have as many axes")
     rows, slices, source = _slices("index_add", x, dim, index, source)
@@ -53,13 +61,27 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
 
 
 def index_copy(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """``x`` with the slices along ``dim`` that ``index`` names replaced by those of ``source``."""
+    """``x`` with slices replaced by those of ``source``.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: a vector of n integers, the slices.
+        source: the shape of ``x``, with n along ``dim``; raises ``ValueError`` on another.
+    """
     rows, slices, source = _slices("index_copy", x, dim, index, source)
     return shaped_like(x, index_put(rows, slices, source))
 
 
 def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """``x`` with ``value`` in the slices along ``dim`` that ``index`` names."""
+    """``x`` with ``value`` in some slices.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: a vector of integers, the slices.
+        value: a number or 0-d tensor.
+    """
     rows, along, places = slices_of("index_fill", x, dim, index)
     return shaped_like(x, index_put(rows, index_at(along, places), value))
 
@@ -70,13 +92,26 @@ def fill(x: Tensor, value: Any) -> Tensor:
 
 
 def select_scatter(x: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """A copy of ``x`` with ``src`` in place of slice ``index`` along ``dim``."""
+    """A copy of ``x`` with ``src`` in place of one slice.
+
+    Args:
+        x: the tensor.
+        src: in the shape of the slice.
+        dim, index: the axis and the slice along it.
+    """
     return _replaced("select_scatter", x, src, slice_at("select_scatter", x, dim, index))
 
 
 @reads_numbers
 def slice_scatter(x: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
-    """A copy of ``x`` with ``src`` in place of ``start:end:step`` along ``dim``."""
+    """A copy of ``x`` with ``src`` in place of ``start:end:step`` along ``dim``.
+
+    Args:
+        x: the tensor.
+        src: in the shape of that part.
+        dim: the axis.
+        start, end, step: the slice.
+    """
     return _replaced("slice_scatter", x, src, index_at(cut_along("slice_scatter", x, dim), slice(start, end, step)))
 
 
@@ -130,10 +165,16 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, reduce: 
 
 
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
-    """``x`` with each element of ``src``, or the number ``value``, at the place its ``index`` names along ``dim``.
+    """``x`` with each element of ``src`` at the position that ``index`` names along ``dim``.
 
-    ``reduce`` "add" or "multiply" combines it with what is there. Without it, the last of the elements for one place remains, and
-    it alone has a gradient.
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: integers of as many axes as ``x``.
+        src: a tensor that covers ``index``, or a number.
+        value: the number, by keyword.
+        reduce: ``"add"`` or ``"multiply"`` combines with what is there; raises ``ValueError`` on another. Where None, of repeated
+            indices the last remains, and it alone has a gradient.
     """
     if reduce not in (None, "add", "multiply"):
         raise ValueError(f"scatter: reduce is 'add' or 'multiply', not {reduce!r}")
@@ -143,16 +184,30 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any =
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """``x`` with each element of ``src`` added at the place its ``index`` names along ``dim``."""
+    """``x`` with each element of ``src`` added at the position that ``index`` names along ``dim``.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: integers of as many axes as ``x``.
+        src: a tensor that covers ``index``.
+    """
     return _scattered("scatter_add", x, dim, index, tensor_of("scatter_add", src), "sum")
 
 
 @wide_inside
 def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
-    """``x`` reduced with the elements of ``src`` whose ``index`` along ``dim`` names the same place.
+    """``x`` reduced with the elements of ``src`` whose ``index`` along ``dim`` names the same position.
 
-    ``reduce`` is "sum", "prod", "mean", "amax" or "amin"; equal extremes share the gradient evenly. Without ``include_self``
-    what is in ``x`` counts only where no index points.
+    Args:
+        x: the tensor.
+        dim: the axis.
+        index: integers of as many axes as ``x``.
+        src: a tensor that covers ``index``.
+        reduce: ``"sum"``, ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``; equal extremes share the gradient.
+        include_self: whether the elements of ``x`` count where an index points.
+
+    Raises ``ValueError`` on another ``reduce``, or where the shapes do not match.
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise ValueError(f"scatter_reduce: reduce is 'sum', 'prod', 'mean', 'amax' or 'amin', not {reduce!r}")
@@ -217,7 +272,10 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """``x`` with the first elements of ``source``, in order, where ``mask`` holds; the two broadcast."""
+    """``x`` with the elements of ``source``, in order, where ``mask`` holds; the two broadcast.
+
+    Raises ``ValueError`` where ``source`` has fewer elements than the mask selects.
+    """
     x, mask = _broadcast(x, mask)
     numbers = shapes.reshape(mask, shape=(-1,)).cumsum(0)
     if x.numel() and not x.backend.truth((numbers[-1] <= source.numel())._array):
@@ -238,7 +296,14 @@ def _broadcast(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """``x`` with the elements of ``source`` at the places ``index`` of the flattened tensor; added there, with ``accumulate``."""
+    """``x`` with elements replaced by index into the flattened tensor.
+
+    Args:
+        x: the tensor.
+        index: integers.
+        source: as many elements; raises ``ValueError`` on another number.
+        accumulate: add them instead.
+    """
     if index.numel() != source.numel():
         raise ValueError(f"put: {index.numel()} indices for {source.numel()} elements")
     flat, places = shapes.reshape(x, shape=(-1,)), (shapes.reshape(index, shape=(-1,)),)

@@ -47,7 +47,7 @@ def view(x: Tensor, *shape: Any) -> Tensor:
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The axes from ``start_dim`` to ``end_dim`` as one."""
+    """The axes from ``start_dim`` to ``end_dim`` as one. Raises ``ValueError`` where they are in the wrong order."""
     first, last = axis_of("flatten", start_dim, x.ndim, "start_dim"), axis_of("flatten", end_dim, x.ndim, "end_dim")
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
@@ -60,7 +60,7 @@ def ravel(x: Tensor) -> Tensor:
 
 
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Axis ``dim`` as several of the given sizes, of which one may be -1."""
+    """Axis ``dim`` as several of the given ``sizes``, of which one may be -1. Raises ``ValueError`` where it does not divide."""
     along, sizes = cut_along("unflatten", x, dim), sizes_of("unflatten", (sizes,), "sizes")
     n, others = x.shape[along], prod(size for size in sizes if size != -1)
     lengths = tuple(n // others if size == -1 and others else size for size in sizes)
@@ -104,7 +104,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
-    """Tiled ``sizes`` times along each axis, new axes first."""
+    """Tiled ``sizes`` times along each axis, new axes first. Raises ``ValueError`` where there are fewer sizes than axes."""
     times = sizes_of("repeat", sizes, "sizes")
     if len(times) < x.ndim:
         raise ValueError(f"repeat: {len(times)} sizes for {x.ndim} axes; give one an axis")
@@ -132,7 +132,10 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Axis ``source`` moved to ``destination``, the others in order; or several, each to its own."""
+    """Axis ``source`` moved to ``destination``, the others in order; or several, each to its own.
+
+    Raises ``ValueError`` where they are not as many, or one is named twice.
+    """
     axes = integers("movedim", "source", source), integers("movedim", "destination", destination)
     sources, destinations = ((dims,) if isinstance(dims, int) else dims for dims in axes)
     moved = {axis_of("movedim", b, x.ndim): axis_of("movedim", a, x.ndim) for a, b in zip(sources, destinations, strict=False)}
@@ -156,7 +159,7 @@ def adjoint(x: Tensor) -> Tensor:
 
 @also(dims="axis")
 def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
-    """In reverse order along ``dims``, given as numbers, one sequence, or by keyword."""
+    """In reverse order along ``dims``, given as numbers, one sequence, or by keyword. Raises ``TypeError`` unless given once."""
     if (dims is None) is (not axes):
         raise TypeError("flip: give the axes once, x.flip(0, 1) or x.flip(dims=(0, 1))")
     chosen = axes_of("flip", x, sizes_of("flip", axes, "dims") if dims is None else dims, None)
@@ -164,14 +167,14 @@ def flip(x: Tensor, *axes: Any, dims: Dims = None) -> Tensor:
 
 
 def fliplr(x: Tensor) -> Tensor:
-    """The second axis reversed."""
+    """The second axis reversed. Raises ``ValueError`` where there is none."""
     if x.ndim < 2:
         raise ValueError(f"fliplr: takes at least 2 axes, not shape {x.shape}")
     return flip(x, 1)
 
 
 def flipud(x: Tensor) -> Tensor:
-    """The first axis reversed."""
+    """The first axis reversed. Raises ``ValueError`` on a 0-d tensor."""
     if x.ndim < 1:
         raise ValueError("flipud: takes at least 1 axis, not a 0-d tensor")
     return flip(x, 0)
@@ -179,7 +182,10 @@ def flipud(x: Tensor) -> Tensor:
 
 @reads_numbers
 def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """Turned ``k`` times by 90 degrees in the plane of two axes, from the first to the second."""
+    """Rotated ``k`` times by 90 degrees in the plane of the two axes ``dims``, from the first to the second.
+
+    Raises ``ValueError`` where there are no two axes.
+    """
     if x.ndim < 2:
         raise ValueError(f"rot90: takes at least 2 axes, not shape {x.shape}")
     a, b = (axis_of("rot90", i, x.ndim, "dims") for i in dims)
@@ -194,7 +200,10 @@ def rot90(x: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 
 @also(shifts="shift", dims="axis")
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Shifted along ``dims``, what falls off coming in at the other end; along several, each by its own of ``shifts``."""
+    """Shifted along ``dims``, elements past the end entering at the start; along several, each by its own of ``shifts``.
+
+    Raises ``ValueError`` where there are not as many shifts as axes.
+    """
     shift = sizes_of("roll", (shifts,), "shifts")
     if dims is None:
         return shapes.roll.call(x, shift=shift[0] if len(shift) == 1 else shift, axis=None)
@@ -228,7 +237,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Tensors joined along an axis they have; empty vectors among tensors of more axes are left out, as in PyTorch.
+    """Tensors joined along axis ``dim``, which they have; empty vectors among tensors of more axes are ignored, as in PyTorch.
 
     Raises ``ValueError`` on an empty list, or where other axes differ.
     """
@@ -247,7 +256,7 @@ def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) 
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Tensors of one shape joined along a new axis."""
+    """Tensors of one shape joined along a new axis ``dim``. Raises ``ValueError`` on an empty list, or where shapes differ."""
     if not tensors:
         raise ValueError("stack: the list of tensors is empty")
     arrays = [tensor_of("stack", x) for x in tensors]
@@ -259,7 +268,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
 
 
 def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces along ``dim``: of that size each, the last one smaller, or of the given sizes."""
+    """Pieces along ``dim``: of size ``split_size_or_sections``, the last one smaller, or of these sizes.
+
+    Raises ``ValueError`` where they do not add up to the axis.
+    """
     return _split("split", x, integers("split", "split_size_or_sections", split_size_or_sections), dim)
 
 
@@ -282,7 +294,7 @@ def _split(name: str, x: Tensor, sections: int | tuple[int, ...], dim: int) -> t
 
 
 def split_with_sizes(x: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of the given sizes along ``dim``."""
+    """Pieces of ``split_sizes`` along ``dim``. Raises ``ValueError`` where they do not add up to the axis."""
     return _split("split_with_sizes", x, sizes_of("split_with_sizes", (split_sizes,), "split_sizes"), dim)
 
 
@@ -314,7 +326,10 @@ def sum_of(numbers: Sequence[int]) -> int:
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces of equal size along ``dim``, the last one smaller."""
+    """At most ``chunks`` pieces of equal size along ``dim``, the last one smaller.
+
+    Raises ``ValueError`` where ``chunks`` is below 1.
+    """
     chunks = integer("chunk", "chunks", chunks)
     if chunks < 1:
         raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
@@ -323,7 +338,13 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """``length`` elements along ``dim`` from ``start``."""
+    """A slice: a view.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        start, length: the first element, from the end where negative, and how many; raises ``IndexError`` where they do not fit.
+    """
     along = cut_along("narrow", x, dim)
     if type(start) is not int or type(length) is not int:
         start, length = integer("narrow", "start", start), integer("narrow", "length", length)

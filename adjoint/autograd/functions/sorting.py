@@ -34,12 +34,25 @@ def _ordered(name: str, x: Tensor, dim: int, descending: bool = False) -> tuple[
 
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
-    """The indices that sort ``x`` along ``dim``; always stable: equals keep their order. NaN counts as the largest."""
+    """The indices that sort ``x``; NaN counts as the largest.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        descending: largest first.
+        stable: sorting is always stable.
+    """
     return shaped_like(x, _ordered("argsort", x, dim, descending)[1])
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> ValuesIndices:
-    """``x`` sorted along ``dim``, and the indices that sort it; always stable. NaN counts as the largest.
+    """``x`` sorted, and the indices that sort it; NaN counts as the largest.
+
+    Args:
+        x: the tensor.
+        dim: the axis.
+        descending: largest first.
+        stable: sorting is always stable.
 
     >>> import adjoint as ad
     >>> values, indices = ad.sort(ad.tensor([2.0, 3.0, 1.0]))
@@ -57,7 +70,15 @@ def msort(x: Tensor) -> Tensor:
 
 @reads_numbers
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
-    """The ``k`` largest (or smallest) along ``dim``, in order, and where they stand."""
+    """The largest or smallest elements in order, and their indices.
+
+    Args:
+        x: the tensor.
+        k: how many; raises ``ValueError`` where out of range.
+        dim: the axis.
+        largest: the largest, else the smallest.
+        sorted: they are always in order.
+    """
     rows, order, at = _ordered("topk", x, dim, largest)
     if not 0 <= k <= rows.shape[at]:
         raise ValueError(f"topk: k = {k} of the {rows.shape[at]} elements along axis {dim} of shape {x.shape}")
@@ -68,7 +89,7 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = 
 
 @reads_numbers
 def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
-    """The ``k``-th smallest along ``dim``, counted from 1, and where it stands."""
+    """The ``k``-th smallest along ``dim``, counted from 1, and its index. Raises ``ValueError`` where ``k`` is out of range."""
     rows, order, at = _ordered("kthvalue", x, dim)
     if not 1 <= k <= rows.shape[at]:
         raise ValueError(f"kthvalue: k = {k} of the {rows.shape[at]} elements along axis {dim} of shape {x.shape}")
@@ -123,7 +144,7 @@ def _positions(like: Tensor, along: int) -> Tensor:
 
 
 def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
-    """The most frequent value along ``dim``, the smallest of several, and where it stands last."""
+    """The most frequent value along ``dim``, the smallest of several, and its last index. Raises ``ValueError`` on no elements."""
     rows, order, along = _ordered("mode", x, dim)
     n = rows.shape[along]
     if not n:
@@ -182,15 +203,25 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
 
 
 def quantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
-    """The value below which the part ``q`` of the elements along ``dim`` lies; of a vector of ``q``, one along a new first axis.
+    """The value below which a fraction ``q`` of the elements lies. NaN where there is one.
 
-    Between two elements ``interpolation`` chooses: "linear", "lower", "higher", "midpoint" or "nearest". NaN where there is one.
+    Args:
+        x: a floating-point tensor.
+        q: from 0 to 1, a number or a vector, which gives a new first axis.
+        dim: the axis; where None, the flattened tensor.
+        interpolation: between two elements: ``"linear"``, ``"lower"``, ``"higher"``, ``"midpoint"`` or ``"nearest"``.
+
+    Raises ``ValueError`` on other arguments or no elements, ``TypeError`` where q is of another dtype.
     """
     return _quantile("quantile", x, q, dim, keepdim, interpolation, False)
 
 
 def nanquantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
-    """:func:`quantile` of the elements that are not NaN."""
+    """:func:`quantile` of the elements that are not NaN.
+
+    Args:
+        x, q, dim, interpolation: as for :func:`quantile`.
+    """
     return _quantile("nanquantile", x, q, dim, keepdim, interpolation, True)
 
 
@@ -203,10 +234,16 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Where in the sorted sequence each value would go, before its equals, or behind them with ``right`` (or ``side="right"``).
+    """The index at which each value would be inserted into a sorted sequence: before its equals, or after them.
 
-    A sequence of more axes has a row for each row of ``input``, and they must agree in all axes but the last. With ``sorter``,
-    the indices that sort it (see :func:`argsort`), the sequence itself need not be sorted.
+    Args:
+        sorted_sequence: a vector, or rows that match those of ``input``: all axes but the last agree.
+        input: the values, a tensor or number.
+        out_int32: return int32, else int64.
+        right, side: after equals with ``right`` or ``side="right"``.
+        sorter: the indices that sort the sequence (see :func:`argsort`), which then need not be sorted.
+
+    Raises ``ValueError`` where the shapes do not match, or on another ``side``.
     """
     if side not in (None, "left", "right"):
         raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
@@ -229,8 +266,14 @@ def searchsorted(
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
-    """Which of the intervals between the sorted ``boundaries`` each value lies in; they end with their upper boundary,
-    or begin with their lower one where ``right``."""
+    """The interval between sorted boundaries that each value lies in.
+
+    Args:
+        input: a tensor or number.
+        boundaries: a sorted vector; raises ``ValueError`` on another shape.
+        out_int32: return int32, else int64.
+        right: intervals include their lower boundary, else their upper one.
+    """
     if boundaries.ndim != 1:
         raise ValueError(f"bucketize: the boundaries are a vector, not of shape {boundaries.shape}")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -261,9 +304,13 @@ def firsts(rows: Tensor, order: Tensor) -> Tensor:
 def unique(
     x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The different values in order; where asked for, also each element's place among them and how often each occurs.
+    """The distinct values in order; with a flag also each element's index among them, and how often each occurs.
 
-    With ``dim``, the different slices along that axis, in the order of their first difference.
+    Args:
+        x: the tensor.
+        sorted: they are always in order.
+        return_inverse, return_counts: return these too.
+        dim: distinct slices along this axis, in the order of their first difference.
 
     >>> import adjoint as ad
     >>> ad.unique(ad.tensor([3, 1, 3, 2]), return_counts=True)
@@ -273,9 +320,12 @@ def unique(
 
 
 def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """The first of each run of equals; where asked for, also which run each element is in and how long each is.
+    """The first of each run of equals; with a flag also each element's run, and the length of each.
 
-    With ``dim``, of equal slices along that axis.
+    Args:
+        x: the tensor.
+        return_inverse, return_counts: return these too.
+        dim: runs of equal slices along this axis.
 
     >>> import adjoint as ad
     >>> ad.unique_consecutive(ad.tensor([1, 1, 2, 1]), return_counts=True)
@@ -305,7 +355,13 @@ def _runs(name: str, order_of: Any, x: Tensor, return_inverse: bool, return_coun
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Which of ``elements`` are among ``test_elements``, or with ``invert`` are not. NaN never is."""
+    """Whether each element is among the test elements; NaN never is.
+
+    Args:
+        elements, test_elements: tensors or numbers.
+        assume_unique: ignored; for PyTorch's signature.
+        invert: whether each is not.
+    """
     elements, known = as_input("isin", elements), as_input("isin", test_elements)
     if type(known) in NUMBERS:
         found = elements == known

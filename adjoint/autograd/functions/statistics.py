@@ -40,13 +40,13 @@ def aminmax(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinM
 
 
 def nansum(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum of the elements that are not NaN."""
+    """The sum over ``dim`` of the elements that are not NaN."""
     return sum(where(x != x, 0, x), reduced_of("nansum", x, dim, None), keepdim, dtype=dtype)
 
 
 @wide_inside
 def nanmean(x: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean of the elements that are not NaN; NaN where there is none."""
+    """The mean over ``dim`` of the elements that are not NaN; NaN where there is none."""
     x = floating("nanmean", x if dtype is None else x.to(dtype))
     axes = reduced_of("nanmean", x, dim, None)
     n = sum(x == x, axes, keepdim).to(x.dtype)
@@ -62,7 +62,11 @@ def count_nonzero(x: Tensor, dim: Dims = None) -> Tensor:
 def var_mean(
     x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None
 ) -> Any:
-    """:func:`var` and :func:`mean` over ``dim``."""
+    """:func:`var` and :func:`mean` over ``dim``.
+
+    Args:
+        x, dim, correction, unbiased: as for :func:`var`.
+    """
     dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     axes = reduced_of("var_mean", x, dim, None)
     return var(x, axes, corrected("var_mean", correction, unbiased), keepdim), mean(x, axes, keepdim)
@@ -71,7 +75,11 @@ def var_mean(
 def std_mean(
     x: Tensor, dim: Dims = None, correction: float | None = None, keepdim: bool = False, *, unbiased: bool | None = None
 ) -> Any:
-    """:func:`std` and :func:`mean` over ``dim``."""
+    """:func:`std` and :func:`mean` over ``dim``.
+
+    Args:
+        x, dim, correction, unbiased: as for :func:`var`.
+    """
     dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     axes = reduced_of("std_mean", x, dim, None)
     return std(x, axes, corrected("std_mean", correction, unbiased), keepdim), mean(x, axes, keepdim)
@@ -80,9 +88,13 @@ def std_mean(
 @reads_numbers
 @wide_inside
 def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
-    """The covariance of the variables in the rows of ``x``, of which each column is an observation.
+    """The covariance of the variables in the rows of ``x``, of which each column is an observation. A vector is one variable.
 
-    ``fweights`` says how often each observation was made, ``aweights`` how much it weighs. A vector is one variable.
+    Args:
+        x: (variables, observations); raises ``ValueError`` on more axes.
+        correction: subtracted from the number of observations.
+        fweights: how often each observation occurred.
+        aweights: the weight of each.
     """
     if x.ndim > 2:
         raise ValueError(f"cov: takes at most 2 axes, not shape {x.shape}")
@@ -107,7 +119,10 @@ def cov(x: Tensor, *, correction: float = 1, fweights: Tensor | None = None, awe
 
 @wide_inside
 def corrcoef(x: Tensor) -> Tensor:
-    """The correlation coefficients of the variables in the rows of ``x``: :func:`cov` over both standard deviations."""
+    """The correlation coefficients of the variables in the rows of ``x``: :func:`cov` over both standard deviations.
+
+    Raises ``ValueError`` on more than two axes.
+    """
     if x.ndim > 2:
         raise ValueError(f"corrcoef: takes at most 2 axes, not shape {x.shape}")
     rows = shapes.reshape(x, shape=(1, -1)) if x.ndim < 2 else x
@@ -128,10 +143,15 @@ def dist(x: Tensor, other: Tensor, p: float = 2) -> Tensor:
 @reads_numbers
 @wide_inside
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
-    """The p-norms of the differences of all rows of ``x1``, (..., n, k), and ``x2``, (..., m, k): (..., n, m), the rest broadcast.
+    """The p-norms of the differences of all pairs of rows: (..., n, k) and (..., m, k) to (..., n, m), batch axes broadcast.
 
-    All differences are kept in memory, n m k numbers, so that close points lose no digits. ``"use_mm_for_euclid_dist"`` asks
-    for the product of matrices instead, x^2 + y^2 - 2 x y, of n m numbers, where p is 2. At equal points the gradient is 0.
+    Args:
+        x1, x2: the rows.
+        p: of the norm, at least 0.
+        compute_mode: by default all differences are kept in memory, n m k numbers, and close points lose no digits.
+            ``"use_mm_for_euclid_dist"`` computes x^2 + y^2 - 2 x y by a matrix product of n m numbers, where p is 2.
+
+    At equal points the gradient is 0. Raises ``ValueError`` on other shapes, modes, or a negative p.
     """
     modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
     if compute_mode not in modes:
@@ -150,7 +170,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
 
 def sum_to_size(x: Tensor, *size: Any) -> Tensor:
-    """``x`` summed over what broadcasting from ``size`` to its shape would repeat."""
+    """``x`` summed over the axes that broadcasting from ``size`` would repeat.
+
+    Raises ``ValueError`` where it does not broadcast.
+    """
     wanted = sizes_of("sum_to_size", size)
     lead = x.ndim - len(wanted)
     if lead < 0 or any(m not in (1, n) for m, n in zip(wanted, x.shape[lead:], strict=True)):
@@ -161,11 +184,11 @@ def sum_to_size(x: Tensor, *size: Any) -> Tensor:
 
 @reads_numbers
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each whole number from 0 to the largest occurs in the vector ``x``, or the sum of its ``weights``.
+    """How often each integer from 0 to the largest occurs in the vector ``x``, or the sum of its ``weights``.
 
-    Counts are int64; sums float32 of such weights, else float64. With ``minlength``, numbers up to it are counted at least.
+    Counts are int64; sums float32 for such weights, else float64. The result has at least ``minlength`` elements.
 
-    Raises ``TypeError`` where ``x`` is not of whole numbers, and ``ValueError`` where it is not a vector, has negative numbers,
+    Raises ``TypeError`` where ``x`` is not of integers, and ``ValueError`` where it is not a vector, has negative numbers,
     or ``weights`` is of another shape.
 
     >>> import adjoint as ad

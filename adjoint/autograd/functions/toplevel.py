@@ -61,7 +61,10 @@ def pinverse(x: Tensor, rcond: float = 1e-15) -> Tensor:
 
 @reads_numbers
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The powers N - 1 to 0 of each element of a vector in a row, or with ``increasing`` 0 to N - 1; N is its length where None."""
+    """The powers N - 1 to 0 of each element of a vector in a row, or with ``increasing`` 0 to N - 1; N is its length where None.
+
+    Raises ``ValueError`` on another shape.
+    """
     if x.ndim != 1:
         raise ValueError(f"vander: takes a vector, not shape {x.shape}")
     exponents = arange(x.shape[0] if N is None else N, device=x.backend)
@@ -70,8 +73,14 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 
 @reads_numbers
 def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """(sum of abs(x)^p)^(1/p) over ``dim``; the largest abs(x) where p is inf, the smallest where it is -inf, how many are
-    not 0 where it is 0. ``"fro"`` is 2, and ``"nuc"`` the sum of the singular values of matrices. At 0 the gradient is 0."""
+    """(sum of abs(x)^p)^(1/p) over ``dim``; at 0 its gradient is 0.
+
+    Args:
+        x: the tensor.
+        p: inf and -inf, the largest and the smallest abs(x); 0, the number of nonzero elements; ``"fro"``, 2; ``"nuc"``, the sum
+            of the singular values of matrices.
+        dim: one axis or several; None is all.
+    """
     x, axes = x if dtype is None else x.to(dtype), reduced_of("norm", x, dim, None)
     if p == "nuc":
         return norms.matrix_norm(x, "nuc", (-2, -1) if axes is None else axes, keepdim)
@@ -79,7 +88,7 @@ def norm(x: Tensor, p: float | str = "fro", dim: Dims = None, keepdim: bool = Fa
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:
-    """:func:`multi_dot` of matrices, of which there may be one."""
+    """:func:`multi_dot` of matrices, or one matrix itself. Raises ``ValueError`` on other shapes."""
     if any(x.ndim != 2 for x in matrices):
         raise ValueError(f"chain_matmul: takes matrices, not shapes {[x.shape for x in matrices]}")
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)

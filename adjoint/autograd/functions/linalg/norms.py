@@ -41,13 +41,16 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = Fal
 def matrix_norm(
     A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
-    """A norm of the matrices that two axes span.
+    """A norm of the matrices in the two axes ``dim``.
 
     Args:
+        A: (..., m, n), floating-point.
         ord: ``"fro"``, the root of the sum of squares; ``"nuc"``, the sum of the singular values; 2 and -2, the largest and
-            the smallest of these; inf and -inf, the largest and the smallest sum of sizes in a row; 1 and -1, in a column.
+            the smallest of these; inf and -inf, the largest and the smallest sum of absolute values of a row; 1 and -1,
+            of a column.
+        dim: the two axes.
 
-    Where several attain a largest or smallest sum they share the gradient evenly.
+    Equal extremes share the gradient. Raises ``ValueError`` on another ``ord``, or where ``dim`` names one axis twice.
     """
     A = floating("matrix_norm", A if dtype is None else cast(A, dtype))
     rows, columns = (axis_of("matrix_norm", i, A.ndim) for i in dim)
@@ -69,7 +72,10 @@ def matrix_norm(
 
 
 def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """:func:`matrix_norm` over two axes, :func:`vector_norm` over one, or over any where ``ord`` is None (the 2-norm)."""
+    """:func:`matrix_norm` over two axes, :func:`vector_norm` over one, or over any where ``ord`` is None (the 2-norm).
+
+    Raises ``ValueError`` where ``dim`` does not fit ``ord``.
+    """
     axes = axes_of("norm", A, dim, None)
     if axes == ():
         raise ValueError("norm: dim is one axis, two, or None for all, not ()")
@@ -107,7 +113,7 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
 
 @wide_inside
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """The sums of the products of elements along ``dim``, other axes broadcast."""
+    """The sums of the products of the elements of ``x`` and ``y`` along ``dim``, other axes broadcast."""
     products = e.multiply(x, y)
     return reductions.sum(products, axis=axes_of("vecdot", products, integer("vecdot", "dim", dim), None))
 
@@ -119,13 +125,22 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 @reads_numbers
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """:func:`adjoint.diagonal` of the matrices in the last two axes."""
+    """:func:`adjoint.diagonal` of the matrices in the last two axes.
+
+    Args:
+        A: (..., m, n).
+        offset: how far above the main diagonal.
+        dim1, dim2: the axes of the matrices.
+    """
     return diagonals.diagonal(A, offset, dim1, dim2)
 
 
 @reads_numbers
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
-    """The powers 0 to N - 1 of each element, along a new last axis; N is the length of the last where None."""
+    """The powers 0 to N - 1 of each element, along a new last axis; N is the length of the last where None.
+
+    Raises ``ValueError`` on a 0-d tensor.
+    """
     if not x.ndim:
         raise ValueError("vander: takes at least 1 axis, not a 0-d tensor")
     return pow(shapes.expand_dims(x, axis=-1), arange(x.shape[-1] if N is None else N, device=x.backend))

@@ -29,7 +29,7 @@ Labelled = tuple["Tensor", Labels]
 
 
 def matmul(x: Tensor, y: Tensor) -> Tensor:
-    """The matrix product, as ``@``: vectors with vectors give a number, matrices may have batch axes that broadcast.
+    """The matrix product ``x @ y``: vectors with vectors give a number, matrices may have batch axes that broadcast.
 
     Raises ``ValueError`` where the inner lengths differ or one of the two is 0-d.
 
@@ -61,32 +61,35 @@ def _of_axes(name: str, x: Tensor, y: Tensor, of_x: int, of_y: int) -> Tensor:
 
 
 def mm(x: Tensor, y: Tensor) -> Tensor:
-    """The product of two matrices."""
+    """The product of two matrices ``x`` and ``y``. Raises ``ValueError`` on other shapes."""
     return _of_axes("mm", x, y, 2, 2)
 
 
 def mv(x: Tensor, y: Tensor) -> Tensor:
-    """The product of a matrix and a vector."""
+    """The product of a matrix ``x`` and a vector ``y``. Raises ``ValueError`` on other shapes."""
     return _of_axes("mv", x, y, 2, 1)
 
 
 def bmm(x: Tensor, y: Tensor) -> Tensor:
-    """The products of two stacks of matrices."""
+    """The products of two stacks of matrices, ``x`` (b, n, m) and ``y`` (b, m, p). Raises ``ValueError`` on other shapes."""
     return _of_axes("bmm", x, y, 3, 3)
 
 
 def dot(x: Tensor, y: Tensor) -> Tensor:
-    """The sum of the products of two vectors' elements."""
+    """The sum of the products of the elements of two vectors ``x`` and ``y``. Raises ``ValueError`` on other shapes."""
     return _of_axes("dot", x, y, 1, 1)
 
 
 def outer(x: Tensor, y: Tensor) -> Tensor:
-    """The matrix x_i y_j."""
+    """The matrix x_i y_j of two vectors ``x`` and ``y``."""
     return e.multiply(shapes.expand_dims(x, axis=1), y)
 
 
 def inner(x: Tensor, other: Tensor) -> Tensor:
-    """The sums of products over the last axes of both, for all pairs of the other axes; with a 0-d tensor, the product."""
+    """The sums of products over the last axes of ``x`` and ``other``, for all pairs of the others; with a 0-d tensor, the product.
+
+    Raises ``ValueError`` where the last axes differ.
+    """
     x, other = tensor_of("inner", x), tensor_of("inner", other)
     if not x.ndim or not other.ndim:
         return e.multiply(x, other)
@@ -96,7 +99,10 @@ def inner(x: Tensor, other: Tensor) -> Tensor:
 
 
 def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
-    """The cross product of vectors of three elements along ``dim``; where None, the first axis of that length."""
+    """The cross product of vectors of three elements along ``dim`` of ``x`` and ``other``; where None, the first such axis.
+
+    Raises ``ValueError`` where there is none.
+    """
     if x.ndim != other.ndim:
         raise ValueError(f"cross: shapes {x.shape} and {other.shape} have different numbers of axes")
     if dim is None:
@@ -124,31 +130,61 @@ def _added(name: str, x: Tensor, product: Tensor, beta: Number, alpha: Number) -
 
 @reads_numbers
 def addmm(x: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """beta x + alpha mat1 mat2."""
+    """beta x + alpha mat1 mat2.
+
+    Args:
+        x: broadcasts to (n, p).
+        mat1, mat2: (n, m) and (m, p).
+        beta, alpha: factors; where beta is 0, x is ignored, NaN too.
+    """
     return _added("addmm", x, mm(mat1, mat2), beta, alpha)
 
 
 @reads_numbers
 def addmv(x: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """beta x + alpha times a matrix times a vector."""
+    """beta x + alpha mat vec.
+
+    Args:
+        x: broadcasts to (n,).
+        mat, vec: (n, m) and (m,).
+        beta, alpha: factors; where beta is 0, x is ignored, NaN too.
+    """
     return _added("addmv", x, mv(mat, vec), beta, alpha)
 
 
 @reads_numbers
 def addr(x: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """beta x + alpha times the matrix of products of two vectors' elements."""
+    """beta x + alpha vec1 vec2^T.
+
+    Args:
+        x: broadcasts to (n, m).
+        vec1, vec2: (n,) and (m,).
+        beta, alpha: factors; where beta is 0, x is ignored, NaN too.
+    """
     return _added("addr", x, outer(vec1, vec2), beta, alpha)
 
 
 @reads_numbers
 def baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """beta x + alpha times the products of two stacks of matrices."""
+    """beta x + alpha batch1[i] batch2[i] for each i.
+
+    Args:
+        x: broadcasts to (b, n, p).
+        batch1, batch2: (b, n, m) and (b, m, p).
+        beta, alpha: factors; where beta is 0, x is ignored, NaN too.
+    """
     return _added("baddbmm", x, bmm(batch1, batch2), beta, alpha)
 
 
 @reads_numbers
 def addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
-    """beta x + alpha times the sum of the products of two stacks of matrices."""
+    """beta x + alpha times the sum over i of batch1[i] batch2[i].
+
+    Args:
+        x: broadcasts to (n, p).
+        batch1, batch2: (b, n, m) and (b, m, p); raises ``ValueError`` on other shapes.
+        beta, alpha: factors; where beta is 0, x is ignored, NaN too.
+    """
     if batch1.ndim != 3 or batch2.ndim != 3:
         raise ValueError(f"addbmm: takes stacks of matrices, of 3 axes, not shapes {batch1.shape} and {batch2.shape}")
     return _added("addbmm", x, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
@@ -193,11 +229,12 @@ def einsum(*args: Any) -> Tensor:
     """The sum of products over labelled axes: ``einsum(equation, *operands)``.
 
     In ``"ij,jk->ik"`` each letter names an axis of an operand. A letter that the output lacks is summed over; one that an
-    operand has twice stands for its diagonal; ``...`` stands for the axes not named, which broadcast, as do axes of length 1.
+    operand has twice selects its diagonal; ``...`` stands for the axes not named, which broadcast, as do axes of length 1.
     Without ``->`` the output has the axes of ``...``, then the letters that occur once, in alphabetical order. Instead of an
     equation, lists of numbers can name the axes: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
 
-    Of more than two operands, those two whose product takes least memory beyond their own are multiplied first, and so on.
+    Of more than two operands, the pair whose product needs least memory beyond its own is multiplied first, and so on.
+    Raises ``ValueError`` where the equation does not match the operands.
 
     >>> import adjoint as ad
     >>> ad.einsum("ij,j->i", ad.ones(2, 3), ad.ones(3))
@@ -324,7 +361,7 @@ def _pair_product(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """The sum of products over the last ``dims`` axes of ``a`` and the first of ``b``, or over two lists of their axes.
 
-    The result has the other axes of ``a``, then those of ``b``.
+    The result has the other axes of ``a``, then those of ``b``. Raises ``ValueError`` where ``dims`` or the lengths do not match.
 
     >>> import adjoint as ad
     >>> ad.tensordot(ad.ones(2, 3, 4), ad.ones(4, 3), ([1, 2], [1, 0])).tolist()

@@ -29,14 +29,14 @@ __all__ = [
 
 
 class SignAndLog(NamedTuple):
-    """What :func:`slogdet` returns."""
+    """Result of :func:`slogdet`."""
 
     sign: Tensor
     logabsdet: Tensor
 
 
 class LeastSquares(NamedTuple):
-    """What :func:`lstsq` returns."""
+    """Result of :func:`lstsq`."""
 
     solution: Tensor
     residuals: Tensor
@@ -83,9 +83,12 @@ def _tolerance(name: str, A: Tensor, value: Any) -> Any:
 def matrix_rank(
     A: Tensor, tol: Tolerance = None, *, atol: Tolerance = None, rtol: Tolerance = None, hermitian: bool = False
 ) -> Tensor:
-    """How many singular values are above max(atol, rtol times the largest), in int64; tolerances as for :func:`pinv`.
+    """The number of singular values above max(atol, rtol times the largest), in int64.
 
-    ``tol`` is ``atol`` by its older name, with ``rtol`` 0.
+    Args:
+        A: (..., m, n).
+        tol: ``atol`` by its older name, with ``rtol`` 0.
+        atol, rtol, hermitian: as for :func:`pinv`.
     """
     A = matrices("matrix_rank", A.detach(), square=hermitian)
     atol, rtol = _tolerances("matrix_rank", A, atol, rtol) if tol is None else (_tolerance("matrix_rank", A, tol), 0.0)
@@ -100,8 +103,8 @@ def identity_like(like: Tensor) -> Tensor:
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The X of A X = B, or with ``left=False`` of X A = B, for square ``A``; batch axes broadcast.
 
-    ``B`` is taken as vectors where it has one axis, or the shape of ``A`` without its last axis. Raises ``LinAlgError``
-    where ``A`` is singular.
+    ``B`` is read as vectors where it has one axis, or the shape of ``A`` without its last axis. Raises ``LinAlgError``
+    where ``A`` is singular, ``ValueError`` where the shapes do not match.
 
     >>> import adjoint as ad
     >>> ad.linalg.solve(ad.tensor([[2.0, 0.0], [1.0, 4.0]]), ad.tensor([2.0, 9.0]))
@@ -121,11 +124,17 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
-    """The X of A X = B, or with ``left=False`` of X A = B, for triangular ``A`` and matrices ``B``; batch axes broadcast.
+    """The X of A X = B for triangular ``A``; batch axes broadcast.
 
-    The other triangle of ``A`` is not read, nor with ``unitriangular`` its diagonal, which is taken as ones. Done by
-    :func:`solve`, for want of a triangular solver in NumPy: n^3 / 3 multiplications more than there need be, and where the
-    diagonal has a 0, ``LinAlgError`` instead of inf.
+    Args:
+        A: (..., n, n); the other triangle is not read.
+        B: (..., n, k).
+        upper: A is upper triangular, else lower.
+        left: solve A X = B, else X A = B.
+        unitriangular: the diagonal is not read, and taken as ones.
+
+    Uses :func:`solve`, since NumPy has no triangular solver: n^3 / 3 multiplications more than needed, and where the diagonal has a
+    0, ``LinAlgError`` instead of inf. Raises ``ValueError`` where the shapes do not match.
     """
     A, B = matrices("solve_triangular", A, square=True), matrices("solve_triangular", B)
     inside = 1 if unitriangular else 0
@@ -151,13 +160,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     Args:
         A: (..., m, n).
         B: (..., m, k), or vectors (..., m).
-        rcond: singular values up to this part of the largest count as 0; where None, max(m, n) times the precision.
+        rcond: singular values up to this fraction of the largest count as 0; where None, max(m, n) times the precision.
         driver: PyTorch's name of a LAPACK driver. All give the same; with ``"gelsd"`` and ``"gelss"`` the singular values are
             returned, and with ``"gels"`` the rank is not.
 
     Returns:
-        The solution, by :func:`pinv`; the sums of squares that are left, (..., k), where m > n and all ranks are n, else
-        nothing; the ranks; the singular values. The last two have no derivative.
+        The solution, by :func:`pinv`; the residual sums of squares, (..., k), where m > n and all ranks are n, else empty;
+        the ranks; the singular values. The last two have no derivative.
+
+    Raises ``ValueError`` where the shapes do not match, or on another driver.
     """
     A, B = matrices("lstsq", A), tensor_of("lstsq", B)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -183,7 +194,10 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
 @reads_numbers
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of the mapping from the axes of ``A`` from ``ind`` on to those before: tensordot(tensorinv(A), A, ind) is 1."""
+    """The inverse of the mapping from the axes of ``A`` from ``ind`` on to those before: tensordot(tensorinv(A), A, ind) is 1.
+
+    Raises ``ValueError`` where the two hold different numbers of elements, or ``ind`` is below 1.
+    """
     if ind < 1:
         raise ValueError(f"tensorinv: ind is 1 or more, not {ind}")
     to, of = A.shape[:ind], A.shape[ind:]
@@ -195,7 +209,10 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
 
 def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
-    """The X of tensordot(A, X, X.ndim) = B, the axes ``dims`` of ``A`` first moved to its end."""
+    """The X of tensordot(A, X, X.ndim) = B, the axes ``dims`` of ``A`` first moved to its end.
+
+    Raises ``ValueError`` where there are not as many unknowns as equations.
+    """
     if dims is not None:
         A = movedim(A, tuple(dims), tuple(range(-len(dims), 0)))
     of = A.shape[B.ndim :]
@@ -228,7 +245,10 @@ def slogdet(A: Tensor) -> SignAndLog:
 
 @reads_numbers
 def matrix_power(A: Tensor, n: int) -> Tensor:
-    """The product of ``n`` times the square matrix; the identity where ``n`` is 0, and for ``n`` < 0 the inverse's power."""
+    """A^n; the identity where ``n`` is 0, and a power of the inverse where it is negative.
+
+    Raises ``ValueError`` unless ``A`` is square.
+    """
     A = tensor_of("matrix_power", A)
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise ValueError(f"matrix_power: takes square matrices, not shape {A.shape}")
