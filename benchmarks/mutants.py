@@ -54,6 +54,7 @@ TESTS = {
     "adjoint/autograd/versions.py": ["tests/autograd/test_inplace.py", "tests/optim/test_stale_graphs.py", *_AUTOGRAD],
     "adjoint/autograd/checkpoint.py": ["tests/autograd/test_checkpoint.py"],
     "adjoint/autograd/function.py": ["tests/autograd/test_function.py"],
+    "adjoint/autograd/gradients.py": [*_AUTOGRAD[:3], *_AUTOGRAD[5:8], "tests/optim/test_optimizer.py"],
     "adjoint/autograd/transforms.py": ["tests/autograd/test_transforms.py"],
     "adjoint/backends/cupy": ["tests/backends/test_cuda_indices.py", "tests/backends/test_cupy_replay.py"],
     "adjoint/backends/numpy": [
@@ -63,7 +64,7 @@ TESTS = {
         *_AUTOGRAD[-1:],
     ],
     "adjoint/capture": ["tests/capture"],
-    "adjoint/optim": ["tests/optim", "tests/capture/test_optimizers.py"],
+    "adjoint/optim": ["tests/optim", "tests/project/test_numbers.py", "tests/capture/test_optimizers.py"],
     "adjoint/replay": [*_REPLAY, "tests/backends/test_cupy_replay.py"],
     "adjoint/train": ["tests/train"],
     "adjoint/train/callbacks": ["tests/train/test_callback_rules.py", "tests/train/test_callbacks.py", "tests/train/test_fit.py"],
