@@ -138,7 +138,7 @@ class Methods:
         return f.clone(result) if copy and result is self else result
 
     def to_device(self: Any, device: Any, /, *, stream: Any = None) -> Tensor:
-        """:meth:`to` another device, under the standard's name."""
+        """:meth:`to` another device, under the standard's name; ``stream`` is ignored."""
         return self.to(device=device)
 
     def cpu(self: Any) -> Tensor:
@@ -146,7 +146,7 @@ class Methods:
         return self.to(device="cpu")
 
     def cuda(self: Any, index: Int | None = None) -> Tensor:
-        """The tensor on the GPU."""
+        """The tensor on the GPU, number ``index`` if there are several."""
         return self.to(device="cuda" if index is None else f"cuda:{index}")
 
     def type_as(self: Any, other: Tensor) -> Tensor:

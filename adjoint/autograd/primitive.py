@@ -66,7 +66,7 @@ class _Signature:
 
 
 class Primitive:
-    """A differentiable operation. Made by :func:`primitive`; called like a function of Tensors.
+    """A differentiable operation. :func:`primitive` creates it, with the same arguments; called like a function of Tensors.
 
     Attributes:
         name: the kernel's name, which is also its name in the differentiable namespace.
@@ -115,7 +115,7 @@ class Primitive:
     # --- declaring ---
 
     def source(self, name: str) -> tuple[str, Any]:
-        """Where a rule's argument called ``name`` comes from, as a kind and which one of it."""
+        """The source of a rule's argument ``name``: a kind, and which one of it. Raises ``TypeError`` on an unknown name."""
         if name in ("g", "out", "xp", "wanted") or (name == "kept" and self.keeps):
             return name, name
         if name in self.inputs:
@@ -128,13 +128,14 @@ class Primitive:
             return "shape", self.inputs.index(name[:-6])
         if self.variadic and name == f"{self.variadic}_shapes":
             return "shapes", None
-        known = ", ".join(("g", "out", "xp", *self.inputs, *self.parameters))
-        raise TypeError(f"{self.name}: a derivative rule asks for '{name}'; it may ask for {known}, or an input's shape as x_shape")
+        names = ", ".join(("g", "out", "xp", *self.inputs, *self.parameters))
+        raise TypeError(f"{self.name}: a derivative rule asks for '{name}'; it may ask for {names}, or an input's shape as x_shape")
 
     def vjp(self, joint: Kernel | None = None, /, **rules: Kernel) -> Primitive:
-        """Declare the derivative by each input named, or one ``joint`` rule that returns those of all inputs as a tuple.
+        """Declare a derivative rule per input, or one ``joint`` rule that returns the cotangents of all inputs as a tuple.
 
-        An input without a rule (an index, a condition) is refused where it requires a gradient.
+        An input without a rule (an index, a condition) is rejected if it requires a gradient. Raises ``TypeError`` on rules for
+        other names, or with unknown arguments.
         """
         self._plans.clear()
         if joint is not None:
@@ -146,7 +147,7 @@ class Primitive:
         return self
 
     def plan(self, mask: int) -> Plan:
-        """What a call saves in which the inputs of the bits set in ``mask`` need a gradient, and how to pull back through it."""
+        """The plan of a call in which the inputs whose bits are set in ``mask`` require a gradient."""
         plan = self._plans.get(mask)
         if plan is None:
             plan = self._plans[mask] = Plan(self, tuple(i for i in range(mask.bit_length()) if mask >> i & 1))
@@ -208,42 +209,51 @@ class Primitive:
         try:
             out = self.kernel(xp, *arrays, **params)
         except _FAULTS as error:
-            raise self.explained(error, backend, arrays, params) from error
+            raise self._explained(error, backend, arrays, params) from error
         if self.keeps:
             out, params["kept"] = out
         if self.moves:
             backend = params["target"]
         if mask and state.recording and self.differentiable:
-            made = Tensor(out, backend, self.node(mask, inputs, arrays, params, backend, out))
+            result = Tensor(out, backend, self.node(mask, inputs, arrays, params, backend, out))
         else:
-            made = Tensor(out, backend)
+            result = Tensor(out, backend)
         if self.views and (out is arrays[0] or backend.is_view(out)):
-            self.follow(made, inputs[0], arrays[0], params)
-        return made
+            self._follow(result, inputs[0], arrays[0], params)
+        return result
 
-    def follow(self, made: Any, x: Any, array: Array, params: dict[str, Any]) -> None:
-        """Have ``made`` be a view of ``x``, whose array was ``array``, where it shares its memory."""
-        out, backend = made._array, made.backend
+    def _follow(self, result: Any, x: Any, array: Array, params: dict[str, Any]) -> None:
+        """Make the result a view of ``x``, whose array was ``array``, if it shares the memory."""
+        out, backend = result._array, result.backend
         if out is not array and backend.owner(out) is not backend.owner(array):
             return
         if state.recording:
-            made._view = View(x, self, params)
+            result._view = View(x, self, params)
         else:
-            writes.exempt(backend, made)
+            writes.exempt(backend, result)
 
     def node(self, mask: int, inputs: Any, arrays: Any, params: dict[str, Any], backend: Backend, out: Array) -> Node:
-        """The node of a call of ``inputs``, those of the bits set in ``mask`` needing a gradient, that gave ``out``."""
+        """The node of a call.
+
+        Args:
+            mask: a bit for each input that requires a gradient.
+            inputs: the tensors and numbers.
+            arrays: their arrays.
+            params: the parameters.
+            backend: of the output.
+            out: the output's array.
+        """
         plan = self.plan(mask)
         edges = tuple([inputs[i]._node or inputs[i] for i in plan.at])
         return record(plan, edges, plan.save(arrays, out, params), backend, out)
 
     # --- what goes wrong ---
 
-    def explained(self, error: Exception, backend: Backend, arrays: Any, params: dict[str, Any]) -> Exception:
-        """The error of a kernel, with the operation and what it was given."""
+    def _explained(self, error: Exception, backend: Backend, arrays: Any, params: dict[str, Any]) -> Exception:
+        """The error of a kernel, with the operation and its arguments."""
         shown = [f"{a.shape} {backend.dtypes[a.dtype].name}" if hasattr(a, "dtype") else repr(a) for a in arrays]
-        given = "".join(f", {name}={value!r}" for name, value in params.items() if isinstance(value, (int, float, tuple, str)))
-        return type(error)(f"{self.name}: {error} (given {' and '.join(shown)}{given})")
+        settings = "".join(f", {name}={value!r}" for name, value in params.items() if isinstance(value, (int, float, tuple, str)))
+        return type(error)(f"{self.name}: {error} (given {' and '.join(shown)}{settings})")
 
     def _promote(self, backend: Backend, arrays: list[Any]) -> list[Any]:
         """The inputs that promote in the dtype PyTorch's rules give: dimensioned over 0-d over Python numbers, by category."""
@@ -279,8 +289,10 @@ class Primitive:
         return promoted
 
     def _mixed(self, inputs: tuple[Any, ...]) -> BackendError:
-        found = dict.fromkeys(f"'{x.device}' ({x.backend.name})" for x in inputs if isinstance(x, Tensor))
-        return BackendError(f"{self.name}: its tensors are on different devices, {' and '.join(found)}; move one with .to(device)")
+        devices = dict.fromkeys(f"'{x.device}' ({x.backend.name})" for x in inputs if isinstance(x, Tensor))
+        return BackendError(
+            f"{self.name}: its tensors are on different devices, {' and '.join(devices)}; move one with .to(device)"
+        )
 
 
 # --- the fast path -----------------------------------------------------------------------------------------------------------
@@ -353,7 +365,7 @@ def fast_path_source(primitive: Primitive) -> str:
     lines += [
         f"    except AttributeError: {in_full}",
         f"    try: _out = _kernel({', '.join(['_backend.xp, ' + arrays.rstrip(', '), *keywords])})",
-        f"    except _FAULTS as _error: raise _primitive.explained(_error, _backend, ({arrays}), {params}) from _error",
+        f"    except _FAULTS as _error: raise _primitive._explained(_error, _backend, ({arrays}), {params}) from _error",
     ]
     if primitive.keeps or primitive.views:
         lines.append(f"    _params = {params}")
@@ -378,7 +390,7 @@ def fast_path_source(primitive: Primitive) -> str:
     tensor = f"_result(_out, _backend{', _node' if primitive.differentiable else ''})"
     if primitive.views:
         lines.append(f"    _tensor = {tensor}")
-        lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive.follow(_tensor, {inputs[0]}, _a0, {params})")
+        lines.append(f"    if _out is _a0 or _backend.is_view(_out): _primitive._follow(_tensor, {inputs[0]}, _a0, {params})")
         tensor = "_tensor"
     return "\n".join([*lines, f"    return {tensor}", ""])
 
@@ -450,32 +462,32 @@ def primitive(
 def primitive(kernel: Kernel | None = None, /, **options: Any) -> Any:
     """Declare a primitive from its kernel. Used as ``@primitive``, or with options as ``@primitive(floating=True)``.
 
-    Options:
+    Args:
+        kernel: the forward, ``kernel(xp, *inputs, **parameters)``.
         promotes: bring all inputs to one dtype first, by PyTorch's rules (default True); or the names of those to bring.
-        floating: that dtype is float32 where it would be an integer or bool.
+        floating: that dtype is float32 instead of an integer or bool.
         views: the output may share the first input's memory.
-        differentiable: where False (a comparison, an index), the output never requires a gradient.
-        keeps: the kernel returns a pair: the output, and a tuple of arrays (or tuples of these) that its rule names as ``kept``, to
-            be spared computing them again. Where the derivative is itself recorded, they are computed again on tensors.
-        wide: float16 is computed in float32, the derivative too, and the result rounded to float16: for what adds up, counts or
-            normalizes, since float16's own range and precision are soon used up.
-        moves: the output is on the backend that the parameter ``target`` names, not on the inputs'.
+        differentiable: if False (a comparison, an index), the output never requires a gradient.
+        keeps: the kernel returns its output and a tuple of intermediate results, which its rule reads as ``kept``. They are
+            recomputed on tensors if the derivative is itself recorded.
+        wide: compute float16 in float32, including the derivative: for operations that sum, count or normalize.
+        moves: the output is on the backend of the parameter ``target``, not on the inputs'.
 
-    Declared again, as by running a notebook's cell twice, it takes its own former place. Raises ``ValueError`` where another
-    primitive has the name, ``TypeError`` where a parameter can be given by position.
+    Declaring it again, as by running a notebook's cell twice, replaces it. Raises ``ValueError`` if another primitive has the name,
+    ``TypeError`` if a parameter can be given by position.
     """
     if kernel is None:
         return lambda kernel: primitive(kernel, **options)
-    known = registry.get(kernel.__name__)
-    if known is not None and (known.__module__, known.kernel.__qualname__) != (kernel.__module__, kernel.__qualname__):
+    former = registry.get(kernel.__name__)
+    if former is not None and (former.__module__, former.kernel.__qualname__) != (kernel.__module__, kernel.__qualname__):
         raise ValueError(f"there is already a primitive '{kernel.__name__}'; give this one another name")
     if kernel.__defaults__:
         raise TypeError(
             f"{kernel.__name__}: parameters of a primitive are given by keyword, so they stand behind a star: (xp, x, *, k=2)"
         )
-    registry[kernel.__name__] = made = Primitive(kernel, **options)
-    setattr(differentiable, made.name, made)
-    return made
+    registry[kernel.__name__] = declared = Primitive(kernel, **options)
+    setattr(differentiable, declared.name, declared)
+    return declared
 
 
 def on(xp: Any, operation: Primitive) -> Callable[..., Any]:
