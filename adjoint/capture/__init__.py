@@ -1,9 +1,9 @@
 """Recording a function once, and replaying it as a straight program over arrays.
 
 To read it in order: ``captured`` (what users hold), ``recording`` and ``patches`` (how a call is recorded), ``recorder`` and
-``arrays`` (the log), ``expressions`` (numbers that change), ``following`` and ``attributes`` (everything of Python that the call
-reads), ``dependencies`` and ``guards`` (how that is compared at each replay), ``replays``; then :mod:`adjoint.replay`, which
-compiles the log.
+``arrays`` (the log), ``expressions`` (numbers that change), ``following``, ``lookups`` and ``attributes`` (everything of Python
+that the call reads), ``dependencies`` and ``guards`` (how that is compared at each replay), ``replays``; then
+:mod:`adjoint.replay`, which compiles the log.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class AttributeHooks:
         if self._is_over or kind in self._classes or kind.__flags__ & IMMUTABLE or not kind.__flags__ & HEAP:
             return
         self._classes[kind] = users_only
-        self._follower.follow_class(kind)
+        self._follower.lookups.follow_class(kind)
         for name, hook in zip(HOOKED, (self._getting, self._setting, self._deleting), strict=True):
             method = lookup(kind, name)[1]
             if id(method) not in self._hooks:  # otherwise a base's hook notes it
@@ -193,7 +193,7 @@ class AttributeHooks:
             return
         self._note(instance, Note("attribute", instance, name, value, path))
         for group in value if name == "param_groups" and self._is_users_only(type(instance)) else ():
-            self._follower.follow_space(group)
+            self._follower.lookups.follow_space(group)
         if id(instance) in self._follower.reached:
             self._follower.reach(value, path)
         elif is_open(type(value)):

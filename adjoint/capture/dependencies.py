@@ -70,14 +70,14 @@ class Dependencies:
         follower = self.follower
         for instance, name, value in restored:
             follower.note("attribute", instance, name, value, f"{type(instance).__name__}.{name}", is_restored=True)
-        if follower.read_after_scheduler:
-            refuse_after_scheduler(follower.read_after_scheduler)
+        if follower.lookups.read_after_scheduler:
+            refuse_after_scheduler(follower.lookups.read_after_scheduler)
         self.attributes.finish()
         self._note_assigned_attributes()
         self._note_assigned_names()
         for note in [note for note in follower.notes.values() if note.kind == "entries" and isinstance(note.owner, dict)]:
             self._note_assigned_entries(note)
-        follower.note_missing()
+        follower.lookups.note_missing()
         for cached, path in follower.caches:
             results = cached_results(cached)  # with those of this call
             follower.note("cached", cached, "", tuple(results), path)
@@ -85,7 +85,7 @@ class Dependencies:
                 follower.reach(result, path)
         self._note_arrays(is_live)
         for key, message in follower.refusals:
-            if key is None or follower.any_key or key in follower.words or key in follower.strings:
+            if key is None or follower.lookups.any_key or key in follower.lookups.words or key in follower.lookups.strings:
                 raise CaptureError(message)
         return self._compile(tensors)
 
@@ -153,11 +153,11 @@ class Dependencies:
     def _note_assigned_entries(self, note: Note) -> None:
         """The same of a dict's entries that nothing reads; the other entries are noted one by one then."""
         entries, (keys, values), follower = note.owner, note.value, self.follower
-        if follower.any_key or not same_items(entries, keys) or not all(type(key) is str for key in keys):
+        if follower.lookups.any_key or not same_items(entries, keys) or not all(type(key) is str for key in keys):
             return
         changed = {key: entries[key] for key, before in zip(keys, values, strict=True) if not same(entries[key], before)}
         for key, value in changed.items():
-            if key in follower.loaded or isinstance(value, Tensor) or not self._is_lasting(value):
+            if key in follower.lookups.loaded or isinstance(value, Tensor) or not self._is_lasting(value):
                 return
         if changed:
             del follower.notes["entries", id(entries), ""]

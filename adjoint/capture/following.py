@@ -11,10 +11,6 @@ partial's parts and the arguments. From there on
   class only if one was read of an object, or if that bytecode may read them of the class itself.
 
 Objects of libraries (NumPy, the standard library) are compared by identity alone.
-
-The names in bytecode and the hooks on attributes are both needed. Reading ``Config.rate`` of a class or a module, or a method by
-``super()``, calls no hook that could be set: ``type`` and ``module`` are closed. And bytecode does not tell what an object's
-``getattr(self, name)`` reads, which of many objects are read at all, or what was assigned before it was read.
 """
 
 from __future__ import annotations
@@ -33,8 +29,9 @@ from .. import backends
 from ..autograd import Tensor
 from ..errors import CaptureError
 from .attributes import FOLLOWED, AttributeHooks, is_followed_class
-from .bytecode import HEAP, LIBRARIES, MISSING, PACKAGE, Reads, is_open, lookup, origin_of, reads_of, top_of, value_of_name
-from .guards import HOOKED, PLAIN, Note, bytes_of, cached_results, module_classes, names_of
+from .bytecode import HEAP, LIBRARIES, MISSING, PACKAGE, is_open, lookup, origin_of, reads_of, top_of, value_of_name
+from .guards import PLAIN, Note, bytes_of, cached_results, module_classes
+from .lookups import Lookups
 
 #: NumPy arrays up to this size are compared by value.
 LARGEST = 1 << 20
@@ -43,24 +40,7 @@ MANY = 64
 
 _CACHED = type(functools.lru_cache(lambda: None))
 _ITERATORS: tuple[Any, ...] = (GeneratorType, type(iter([])), type(iter({})), type(iter(())), zip, map, filter, enumerate, reversed)
-#: Special methods that no operation on an existing object calls by itself.
-_EXPLICIT = frozenset({"__init__", "__new__", "__post_init__", "__repr__", "__init_subclass__", "__class_getitem__", "__del__"})
 _CONTAINERS = (Tensor, list, tuple, deque, dict, MappingProxyType, set, frozenset, threading.local, type, *PLAIN)
-#: Names in code that may read entries of a dict by keys which it does not name.
-_READS_ANY_KEY = frozenset(
-    {"items", "values", "get", "pop", "popitem", "setdefault", "dict", "copy", "deepcopy", "vars", "__dict__", "getattr", "asdict"}
-)
-#: Types of the functions in a class's namespace.
-_METHODS = (FunctionType, classmethod, staticmethod, property, functools.cached_property)
-#: Names by which a function gets the class of an object.
-_READS_CLASSES = frozenset({"type", "__class__", "__mro__", "mro", "__self_class__", "__thisclass__"})
-#: Names by which a function may ask for an attribute that does not exist.
-_ASKS = frozenset({"getattr", "hasattr"})
-
-
-def _is_function_class(kind: type) -> bool:
-    """Whether it is a user's :class:`~adjoint.autograd.Function`, whose forward and backward this package calls."""
-    return any(base.__module__ == f"{PACKAGE}.autograd.function" for base in kind.__mro__)
 
 
 class Follower:
@@ -73,6 +53,7 @@ class Follower:
 
     Attributes:
         attributes: the hooks on attributes of objects.
+        lookups: attributes of modules and classes that functions may read by name.
         notes: what was read, by kind, owner and name.
         names: the names that functions read: the globals or the cell, the name, and its value.
         stores: the same of names that functions assign.
@@ -80,12 +61,11 @@ class Follower:
         arrays: NumPy arrays: with a copy of the values of small ones, the path, and the key they were reached by.
         caches: each ``lru_cache`` with its path.
         refusals: errors to raise if functions read what they are about, each with the only key it can be read by.
-        words, strings, loaded, any_key: see :class:`~.bytecode.Reads`; of all functions together.
-        read_after_scheduler: the path of a hyperparameter that is read after a scheduler's step in the call.
     """
 
     def __init__(self, is_recording: Callable[[], bool], is_new: Callable[[Any], bool], patch: Callable[..., None]) -> None:
         self.attributes = AttributeHooks(self, is_recording, is_new, patch)
+        self.lookups = Lookups(self)
         self.notes: dict[tuple[str, int, str], Note] = {}
         self.names: list[tuple[Any, str, Any]] = []
         self.stores: list[tuple[Any, str, Any]] = []
@@ -93,17 +73,7 @@ class Follower:
         self.arrays: list[tuple[Any, bytearray | None, str, str | None]] = []
         self.caches: list[tuple[Any, str]] = []
         self.refusals: list[tuple[str | None, str]] = []
-        self.words: set[str] = set()
-        self.strings: set[str] = set()
-        self.loaded: set[str] = set()
-        self.any_key = False
-        self.read_after_scheduler = ""
         self._own_packages: set[str] = set()
-        self._spaces: list[Any] = []  # modules, classes and optimizers' groups, of which functions read attributes by name
-        self._asked: set[str] = set()  # names that getattr and its like may have been given
-        self._read_by_super: set[str] = set()
-        self._class_values: set[int] = set()  # classes that functions hold as values, so that they may read methods of them
-        self._any_class = False  # whether functions may hold any class
         self._queue: deque[tuple[Any, str, str | None]] = deque()
         self._key: str | None = None  # the key of a dict's entry by which the present value was reached
         self._keys: dict[int, set[str]] = {}  # of objects that were reached by such keys alone
@@ -179,7 +149,7 @@ class Follower:
                 self.reach(part, path)
         elif kind in (classmethod, staticmethod):
             if kind is classmethod:
-                self._read_any_class()
+                self.lookups.read_any_class()
             self.reach(value.__func__, path)
         elif kind is property:
             for part in (value.fget, value.fset):
@@ -192,10 +162,10 @@ class Follower:
             for result in cached_results(value):
                 self.reach(result, path)
         elif isinstance(value, type):
-            self.follow_class(value, as_value=True)
+            self.lookups.follow_class(value, as_value=True)
         elif kind is ModuleType:
             if self.follows(value.__name__):
-                self.follow_space(value)
+                self.lookups.follow_space(value)
         elif kind is weakref.ref:
             self.reach(value(), path)
         elif kind in weakref.ProxyTypes:
@@ -295,7 +265,7 @@ class Follower:
         """Follow the formula of an optimizer's class, which this package calls."""
         owner, _ = lookup(kind, "update")
         if owner is not None and is_open(owner):
-            self.read_by_name(owner, "update")
+            self.lookups.read_by_name(owner, "update")
 
     def _follow_array(self, array: Any, path: str) -> None:
         """Note the values of an array in main memory, which Python may read one by one."""
@@ -319,7 +289,7 @@ class Follower:
             if values_of_function:
                 self.reach(values_of_function, f"{function.__qualname__} (its defaults or attributes)")
         reads = reads_of(function.__code__)
-        self._read_words(reads)
+        self.lookups.add_words(reads)
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         read: list[tuple[Any, str]] = [(cell, name) for name, cell in cells.items() if name in reads.cells]
         for name in reads.globals:
@@ -348,112 +318,11 @@ class Follower:
         """Follow ``value.a.b.c`` as long as that reads attributes of modules."""
         for name in names:
             if type(value) is FunctionType and not vars(value):
-                self._note_names(value)
+                self.lookups.note_names(value)
             if type(value) is not ModuleType:
                 return
             if name not in vars(value):
                 if self.follows(value.__name__):
                     self.note("absent", vars(value), name, None, f"{value.__name__}.{name}")
                 return
-            value = self.read_by_name(value, name)
-
-    # --- classes and modules -------------------------------------------------------------------------------------------------
-
-    def read_by_name(self, space: Any, name: str) -> Any:
-        """Note and follow an attribute of a module or a class, or an entry of an optimizer's group."""
-        if isinstance(space, dict):
-            value, path = space[name], f"param_groups[{name!r}]"
-            if self.attributes.rates_changed and isinstance(value, (int, float)):
-                self.read_after_scheduler = path  # not refused here: one that is set by hand has its own message
-            self.note("entry", space, name, value, path)
-        else:
-            value, path = vars(space)[name], f"{space.__name__}.{name}"
-            self.note("class" if isinstance(space, type) else "attribute", space, name, value, path)
-        self.reach(value, path)
-        return value
-
-    def follow_class(self, kind: type, as_value: bool = False) -> None:
-        """Note what functions read of a user's class by name, and its special methods.
-
-        Args:
-            as_value: whether a function holds the class itself, rather than an object of it.
-        """
-        for owner in kind.__mro__:
-            if not is_open(owner):
-                continue
-            if as_value and id(owner) not in self._class_values:
-                self._class_values.add(id(owner))
-                self._look_up(owner, self.words, self.strings)
-            self.follow_space(owner)
-            for name, part in list(vars(owner).items()):
-                is_special = name.startswith("__") and name.endswith("__") and isinstance(part, (FunctionType, classmethod))
-                is_called = is_special or (as_value and _is_function_class(owner) and isinstance(part, staticmethod))
-                if is_called and name not in HOOKED and (as_value or name not in _EXPLICIT):
-                    self.read_by_name(owner, name)
-        metaclass: type = type(kind)
-        if is_open(metaclass):
-            self._class_values |= {id(owner) for owner in metaclass.__mro__}  # self is a class in their methods
-            self.follow_class(metaclass)
-        if as_value and is_open(kind):
-            self.attributes.hook(kind, is_followed_class(kind))
-
-    def follow_space(self, space: Any) -> None:
-        """Note what functions read by name of a module, a class or an optimizer's group."""
-        if not any(space is other for other in self._spaces):
-            self._spaces.append(space)
-            if isinstance(space, type):
-                self._note_names(space)
-            self._look_up(space, self.words, self.strings)
-
-    def _note_names(self, owner: Any) -> None:
-        """Note the names of all attributes of a class or a function."""
-        self.note("names", owner, "", names_of(vars(owner)), f"the attributes of {owner.__name__}")
-
-    def _read_words(self, reads: Reads) -> None:
-        """Note what a function with these names in its bytecode may read of all modules and classes."""
-        words, strings = reads.words - self.words, reads.strings - self.strings
-        self.words |= words
-        self.strings |= strings
-        if not reads.words.isdisjoint(_ASKS):
-            self._asked |= reads.strings
-        if "super" in reads.words:
-            self._read_by_super |= reads.words
-            words = reads.words
-        for space in list(self._spaces):
-            self._look_up(space, words, strings)
-        self.loaded |= reads.loaded | reads.words
-        self.any_key |= reads.any_key or not reads.words.isdisjoint(_READS_ANY_KEY)
-        if not reads.words.isdisjoint(_READS_CLASSES):
-            self._read_any_class()
-
-    def _read_any_class(self) -> None:
-        """From now on, functions may read the methods of any class."""
-        if not self._any_class:
-            self._any_class = True
-            for space in list(self._spaces):
-                self._look_up(space, self.words, self.strings)
-
-    def _look_up(self, space: Any, words: Iterable[str], strings: Iterable[str]) -> None:
-        """Note the attributes of a module or a class, or the entries of a group, that have one of these names."""
-        attributes = space if isinstance(space, dict) else vars(space)
-        for name in strings if attributes is space else {*words, *strings}:
-            if name in attributes and not name.startswith("__") and self._may_read(space, name, attributes[name]):
-                self.read_by_name(space, name)
-
-    def _may_read(self, space: Any, name: str, value: Any) -> bool:
-        """Whether functions may read an attribute of the module or the class itself; the hooks note methods read of objects."""
-        if not isinstance(value, _METHODS) or not isinstance(space, type) or name in self._read_by_super:
-            return True
-        return self._any_class or id(space) in self._class_values or is_followed_class(space)
-
-    def note_missing(self) -> None:
-        """Note that functions and modules do not have the attributes that were asked for in vain."""
-        if not self._asked:
-            return
-        for value in list(self.reached.values()):
-            if type(value) is FunctionType and not vars(value) and self.follows(value.__globals__.get("__name__")):
-                self._note_names(value)
-        for space in self._spaces:
-            if type(space) is ModuleType:
-                for name in self._asked.difference(vars(space)):
-                    self.note("absent", vars(space), name, None, f"{space.__name__}.{name}")
+            value = self.lookups.read_by_name(value, name)
