@@ -60,7 +60,7 @@ class Graph:
         return "\n".join([*lines, *(f"    n{source} -> n{target}" for source, target in self.edges), "}"])
 
     def _repr_svg_(self) -> str | None:
-        """Graphviz's picture, or None where it is not at hand."""
+        """Graphviz's picture, or None if it is not installed."""
         try:
             import graphviz
         except ImportError:

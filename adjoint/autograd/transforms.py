@@ -154,7 +154,7 @@ class _Call:
         return [gradient_of(x, pulled.get(edge), create_graph) for x, edge in zip(self.own, self.edges, strict=True)]
 
     def check_floating(self, out: Tensor) -> None:
-        """Raise ``TypeError`` on whole numbers, of which there is no derivative."""
+        """Raise ``TypeError`` on integers, which have no derivative."""
         if out.dtype.kind != "float":
             raise TypeError(f"{self.name}: the function returned {out.dtype}, of which there is no derivative")
 

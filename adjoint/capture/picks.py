@@ -23,7 +23,7 @@ class Picks:
         self._writes: Counter[Buffer] = Counter()
 
     def copy(self, xp: Namespace, picked: Any, x: RecordedArray, view: Array) -> Any:
-        """``picked``, copied from ``x``, in the memory layout of ``view``: sums depend on it to the bit."""
+        """``picked``, copied from ``x``, in the memory layout of ``view``: the bits of sums depend on it."""
         if picked.size:
             picked = laid_out(xp, picked, *self._strides(view))
         self._originals[picked.value.buffer] = x.value.buffer, self._writes[x.value.buffer]

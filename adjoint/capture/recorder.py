@@ -257,13 +257,13 @@ class Recorder:
 
     def run_parallel(self, function: Callable[[Any], Any], parts: Any) -> Any:
         """``xp.run_parallel``, one part after the other, each operation with the branch that it belongs to."""
-        halves = split_in_half(parts)
-        if len(halves) < 2 or self._branch is not None or not self.is_recording:
-            return [function(part) for part in halves]
+        branches = split_in_half(parts)
+        if len(branches) < 2 or self._branch is not None or not self.is_recording:
+            return [function(part) for part in branches]
         self._regions += 1
         results = []
         try:
-            for number, part in enumerate(halves):
+            for number, part in enumerate(branches):
                 self._branch = Branch(self._regions, number)
                 results.append(function(part))
         finally:

@@ -216,8 +216,8 @@ def _pinv(xp: Any, g: Any, out: Any, x: Any) -> Any:
     """For changes of ``x`` that leave its rank unchanged (Golub and Pereyra, 1973)."""
     t, mul = xp.matrix_transpose, xp.matmul
     by_columns, by_rows = mul(t(g), mul(out, t(out))), mul(mul(t(out), out), t(g))
-    outside = by_columns - mul(x, mul(out, by_columns)) + by_rows - mul(mul(by_rows, out), x)
-    return outside - mul(t(out), mul(g, t(out)))
+    projected = by_columns - mul(x, mul(out, by_columns)) + by_rows - mul(mul(by_rows, out), x)
+    return projected - mul(t(out), mul(g, t(out)))
 
 
 pinv.vjp(x=_pinv)

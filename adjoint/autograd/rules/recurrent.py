@@ -264,8 +264,8 @@ def gru(
 def _gru_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
-    """Back through the steps: the slopes of a step's blocks from the cotangent of its state, those of a and b but for n the same;
-    then that of the state before by weight_hh^T and by z; of many steps at a time a product for each weight and its bias.
+    """Backward through the steps: from the cotangent of a step's state, those of its blocks (a and b share all but n's), then that
+    of the state before, by weight_hh^T and z. The gradient of each weight and bias is one product over many steps.
     """
     (columns, *kept), n = kept, weight_hh.shape[1]
     back, order = xp.matrix_transpose(weight_hh), _steps(len(kept), not reverse)
