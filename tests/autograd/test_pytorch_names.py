@@ -174,7 +174,7 @@ def test_multinomial_refuses_what_it_can_not_draw_from(
 def test_what_can_not_be_done_is_refused() -> None:
     with pytest.raises(TypeError, match="where: takes"):
         ad.where(ad.ones(2) > 0, 1.0)
-    with pytest.raises(TypeError, match="bincount: counts whole numbers"):
+    with pytest.raises(TypeError, match="bincount: requires integers"):
         ad.bincount(ad.ones(2))
     with pytest.raises(ValueError, match="the least is -1"):
         ad.bincount(ad.tensor([-1]))

@@ -189,7 +189,7 @@ def divide(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         raise ValueError(f"div: rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
     if any_floating(x, other):
         return e.trunc(e.divide(x, other))
-    down = e.floor_divide(x, other)  # of whole numbers, exact; one too low where the signs differ and something is left
+    down = e.floor_divide(x, other)  # of integers, exact; one too low where the signs differ and there is a remainder
     left = e.subtract(x, e.multiply(down, other))
     return e.where(e.logical_and(e.not_equal(left, 0), e.less(down, 0)), e.add(down, 1), down)
 

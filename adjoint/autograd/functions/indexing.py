@@ -32,7 +32,7 @@ def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
         return index
     if getattr(index, "shape", None) == () and getattr(index.dtype, "kind", "") in ("int", "uint", "i", "u"):
         try:
-            return int(index)  # a whole number, whatever holds it: the result is a view
+            return int(index)  # an integer of any type: the result is a view
         except CaptureError as error:  # its value may not be read: the result is a copy
             error.dismiss()
             return _place(x, index, whole, at)
@@ -40,13 +40,13 @@ def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
         if index.backend is not x.backend:
             raise backends_differ(x, index)
         return index._array
-    found = backends.of_array(index)
-    host = backends.parse(index) if found is None else found.to_numpy(index)
-    if host.size == 0 and found is None:
+    owner = backends.of_array(index)
+    host = backends.parse(index) if owner is None else owner.to_numpy(index)
+    if host.size == 0 and owner is None:
         host = host.astype("int64")
     if host.dtype.kind == "f":
         raise IndexError(f"indexing: an index is {host.dtype}; it must be integers or booleans")
-    return x.backend.asarray(host, copy=found is not None)  # the caller may write to its array before backward reads it
+    return x.backend.asarray(host, copy=owner is not None)  # the caller may write to its array before backward reads it
 
 
 def _place(x: Tensor, index: Tensor, whole: tuple[Any, ...], at: int) -> Any:
@@ -70,7 +70,7 @@ def _axes(part: Any) -> int:
 
 
 def shown_index(index: Any) -> str:
-    """The index for a message, tensors by their shapes: what they hold may not be known."""
+    """The index for a message, with tensors by their shapes, since a recording must not read their values."""
     if isinstance(index, tuple):
         return ", ".join(map(shown_index, index))
     return f"tensor of shape {index.shape}" if hasattr(index, "_node") else repr(index)
@@ -84,9 +84,9 @@ def backends_differ(x: Tensor, index: Tensor) -> Exception:
 
 
 def in_steps(index: Any) -> list[Any]:
-    """The index as one that whole numbers are taken with, then one of its arrays, where it has both; else itself.
+    """The index in two steps, its integers and then its arrays, where it has both; else itself.
 
-    PyTorch takes whole numbers first. NumPy counts them among the arrays, which moves the arrays' axes to the front where a
+    PyTorch applies integers first. NumPy counts them among the arrays, which moves the arrays' axes to the front where a
     slice comes between.
     """
     parts = index if isinstance(index, tuple) else (index,)
@@ -114,7 +114,7 @@ def in_steps(index: Any) -> list[Any]:
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``: slices and whole numbers give a view; masks, integer arrays and lists a copy."""
+    """``x[index]``: slices and integers give a view; masks, integer arrays and lists a copy."""
     if not isinstance(index, tuple):
         return indexing.getitem.call(x, index=plain_index(x, index))
     for step in in_steps(plain_index(x, index)):

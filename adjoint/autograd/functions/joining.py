@@ -91,13 +91,13 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """The shape that these broadcast to. Raises ``ValueError`` where two lengths differ and neither is 1."""
     sized = [sizes_of("broadcast_shapes", (shape,), "a shape") for shape in shapes]
     ndim = max((len(shape) for shape in sized), default=0)
-    found = []
+    result = []
     for lengths in zip(*((1,) * (ndim - len(shape)) + shape for shape in sized), strict=True):
         several = {n for n in lengths if n != 1}
         if len(several) > 1:
             raise ValueError(f"broadcast_shapes: {' and '.join(map(str, sized))} do not broadcast")
-        found.append(several.pop() if several else 1)
-    return tuple(found)
+        result.append(several.pop() if several else 1)
+    return tuple(result)
 
 
 def broadcast_tensors(*tensors: Any) -> Tensors:

@@ -104,8 +104,8 @@ def std(
 
 def _length(x: Tensor, axes: Any, keepdim: bool, divisor: float = 1.0) -> Tensor:
     """sqrt(sum of x^2 / divisor) over the axes, at any scale."""
-    kept = normalization.root_mean_square.call(x, axis=axes, divisor=divisor, eps=0.0)
-    return kept if keepdim else shapes.squeeze(kept, axis=reductions.reduced_axes(x.ndim, axes))
+    length = normalization.root_mean_square.call(x, axis=axes, divisor=divisor, eps=0.0)
+    return length if keepdim else shapes.squeeze(length, axis=reductions.reduced_axes(x.ndim, axes))
 
 
 def corrected(name: str, correction: float | None, unbiased: bool | None) -> float:
@@ -126,19 +126,19 @@ def prod(
     shape = x.shape
     if dim is None:
         rows = shapes.reshape(x, shape=(-1,))
-        kept: tuple[int, ...] = (1,) * len(shape) if keep else ()
+        result_shape: tuple[int, ...] = (1,) * len(shape) if keep else ()
     else:
         x, at = with_axis("prod", x, dim)
         rows = movedim(x, at, 0)
-        kept = tuple(1 if i == at else n for i, n in enumerate(shape) if keep or i != at)
+        result_shape = tuple(1 if i == at else n for i, n in enumerate(shape) if keep or i != at)
     n = rows.shape[0]
     if n == 0:
-        return shapes.reshape(e.add(reductions.sum(rows, axis=0), 1), shape=kept)
+        return shapes.reshape(e.add(reductions.sum(rows, axis=0), 1), shape=result_shape)
     while n > 1:
         half, odd = divmod(n, 2)
         pairs = e.multiply(rows[:half], rows[half : 2 * half])
         rows, n = (concat([pairs, rows[2 * half :]]), half + 1) if odd else (pairs, half)
-    return shapes.reshape(rows, shape=kept)
+    return shapes.reshape(rows, shape=result_shape)
 
 
 def amax(x: Tensor, dim: Dims = None, keepdim: bool = False, *, axis: Dims = None, keepdims: bool = False) -> Tensor:
@@ -174,8 +174,7 @@ def _extreme(name: str, whole: Any, pairwise: Any, arg: Any, x: Tensor, dim: Any
 
 
 def picked(rows: Tensor, indices: Tensor, at: int, x: Tensor, keepdim: bool = True) -> ValuesIndices:
-    """The values at ``indices`` along axis ``at`` of ``rows``, and these, as a result for ``x``, of which :func:`with_axis` made
-    the rows."""
+    """The values at ``indices`` along axis ``at`` of ``rows``, which :func:`with_axis` returned for ``x``, and the indices."""
     values = along_axis(rows, indices, at)
     if keepdim and x.ndim:
         return ValuesIndices(values, indices)

@@ -291,8 +291,8 @@ def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 def _broadcast(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     if mask.dtype is not dtypes.bool_:
         raise TypeError(f"a mask is boolean, not {mask.dtype}")
-    found, spread = broadcast_tensors(x, mask)
-    return found, spread
+    x, mask = broadcast_tensors(x, mask)
+    return x, mask
 
 
 def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

@@ -171,11 +171,11 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
     if not q.backend.truth(all((q >= 0) & (q <= 1))._array):
         raise ValueError(f"{name}: q is from 0 to 1, not {' to '.join(map(str, ends(q)))}")
     if dim is None:
-        rows, kept = shapes.reshape(x, shape=(-1,)), (1,) * x.ndim
+        rows, shape = shapes.reshape(x, shape=(-1,)), (1,) * x.ndim
     else:
         rows, along = with_axis(name, x, dim)  # type: ignore[arg-type]
         rows = movedim(rows, along, -1)
-        kept = tuple(1 if i == along else n for i, n in enumerate(x.shape))
+        shape = tuple(1 if i == along else n for i, n in enumerate(x.shape))
     n = rows.shape[-1]
     if not n:
         raise ValueError(f"{name}: there is no element to choose from in shape {x.shape} along axis {dim}")
@@ -198,8 +198,8 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Dims, keepdim: bool, interpolat
         high = along_axis(values, e.ceil(ranks).to(dtypes.int64), rows.ndim - 1)
         weight = 0.5 if interpolation == "midpoint" else ranks - below
         low = low + weight * (high - low)
-    found = movedim(low, -1, 0)
-    return shapes.reshape(found, shape=(*q.shape, *(kept if keepdim else rows.shape[:-1])))
+    values = movedim(low, -1, 0)
+    return shapes.reshape(values, shape=(*q.shape, *(shape if keepdim else rows.shape[:-1])))
 
 
 def quantile(x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
@@ -254,15 +254,15 @@ def searchsorted(
             raise ValueError(f"searchsorted: a sorter of {sorter.shape} for a sequence of {sorted_sequence.shape}; they must agree")
         sorted_sequence = along_axis(sorted_sequence, sorter, sorted_sequence.ndim - 1)
     if sorted_sequence.ndim == 1:
-        found = sorting.searchsorted(sorted_sequence, values, side="right" if behind else "left")
+        index = sorting.searchsorted(sorted_sequence, values, side="right" if behind else "left")
     elif sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise ValueError(
             f"searchsorted: rows of {sorted_sequence.shape} for values of {values.shape}; all axes but the last must agree"
         )
     else:
         rows, each = unsqueeze(sorted_sequence, -2), unsqueeze(values, -1)
-        found = sum(rows <= each if behind else rows < each, -1)
-    return found.to(dtypes.int32 if out_int32 else dtypes.int64)
+        index = sum(rows <= each if behind else rows < each, -1)
+    return index.to(dtypes.int32 if out_int32 else dtypes.int64)
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
@@ -362,18 +362,18 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         assume_unique: ignored; for PyTorch's signature.
         invert: whether each is not.
     """
-    elements, known = as_input("isin", elements), as_input("isin", test_elements)
-    if type(known) in NUMBERS:
-        found = elements == known
+    elements, tests = as_input("isin", elements), as_input("isin", test_elements)
+    if type(tests) in NUMBERS:
+        result = elements == tests
     elif type(elements) in NUMBERS:
-        found = any(known == elements)
-    elif not known.numel():
-        found = e.less(elements, elements)
+        result = any(tests == elements)
+    elif not tests.numel():
+        result = e.less(elements, elements)
     else:
-        known = sort(shapes.reshape(known, shape=(-1,))).values
-        at = e.minimum(searchsorted(known, elements), known.shape[0] - 1)
-        found = getitem(known, at) == elements
-    return e.logical_not(found) if invert else found
+        tests = sort(shapes.reshape(tests, shape=(-1,))).values
+        at = e.minimum(searchsorted(tests, elements), tests.shape[0] - 1)
+        result = getitem(tests, at) == elements
+    return e.logical_not(result) if invert else result
 
 
 publish(globals())

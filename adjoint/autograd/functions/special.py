@@ -89,7 +89,7 @@ def logaddexp2(x: Tensor, other: Tensor) -> Tensor:
 def polygamma(n: int, x: Any) -> Tensor:
     """The derivative of order n + 1 of :func:`lgamma`, for n from 0 to 170.
 
-    At the poles, the whole numbers up to 0, it is infinite with the sign of (-1)^(n+1), but for n = 0 as in :func:`digamma`.
+    At the poles, the integers <= 0, it is infinite with the sign of (-1)^(n+1); for n = 0 it is as :func:`digamma`.
     Raises ``ValueError`` on another n.
 
     >>> import adjoint as ad

@@ -174,12 +174,12 @@ def sum_to_size(x: Tensor, *size: Any) -> Tensor:
 
     Raises ``ValueError`` where it does not broadcast.
     """
-    wanted = sizes_of("sum_to_size", size)
-    lead = x.ndim - len(wanted)
-    if lead < 0 or any(m not in (1, n) for m, n in zip(wanted, x.shape[lead:], strict=True)):
-        raise ValueError(f"sum_to_size: shape {wanted} does not broadcast to {x.shape}")
-    axes = tuple(i for i in range(x.ndim) if i < lead or (wanted[i - lead] == 1 and x.shape[i] != 1))
-    return shapes.reshape(reductions.sum(x, axis=axes), shape=wanted) if axes else x
+    shape = sizes_of("sum_to_size", size)
+    lead = x.ndim - len(shape)
+    if lead < 0 or any(m not in (1, n) for m, n in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"sum_to_size: shape {shape} does not broadcast to {x.shape}")
+    axes = tuple(i for i in range(x.ndim) if i < lead or (shape[i - lead] == 1 and x.shape[i] != 1))
+    return shapes.reshape(reductions.sum(x, axis=axes), shape=shape) if axes else x
 
 
 @reads_numbers
@@ -196,7 +196,7 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     tensor([0, 2, 0, 1])
     """
     if x.dtype.kind not in ("int", "uint"):
-        raise TypeError(f"bincount: counts whole numbers, not {x.dtype}")
+        raise TypeError(f"bincount: requires integers, not {x.dtype}")
     if x.ndim != 1 or (weights is not None and weights.shape != x.shape):
         given = "" if weights is None else f" and weights of shape {weights.shape}"
         raise ValueError(f"bincount: takes a vector, and weights like it, not one of shape {x.shape}{given}")

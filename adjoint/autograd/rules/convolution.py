@@ -103,8 +103,8 @@ def window_argmax(xp: Any, x: Array, out: Array, *, windows: Windows) -> Array:
 
 
 def _how_many_until(xp: Any, integers: Any, conditions: Iterable[Any]) -> Any:
-    """The number of conditions that hold before the first that does not."""
-    return reduce(xp.add, (xp.astype(prefix, integers) for prefix in accumulate(conditions, xp.logical_and)))
+    """How many of the conditions hold before the first that does not."""
+    return reduce(xp.add, (xp.astype(condition, integers) for condition in accumulate(conditions, xp.logical_and)))
 
 
 @primitive(promotes=("x",), wide=True)
@@ -156,7 +156,7 @@ window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(wide
 
 # Convolution is linear in its input x and in its weight w: with the cotangent g of its result, the sum of g convolution(x, w) is
 # linear in all three. Its derivatives by each are the three primitives below, and so the derivatives of these are each other.
-# All are matrix products with the windows as columns, which are computed when needed, for some samples at a time.
+# All are matrix products with the windows as columns, which are copied again each time, for a block of samples at a time.
 
 
 def _padded(xp: Any, x: Any, padding: Padding) -> Any:
@@ -192,9 +192,9 @@ def _as_matrix(xp: Any, weight: Any, groups: int) -> Any:
 
 def _reversed(xp: Any, weight: Any, groups: int) -> Any:
     """The weight of the transposed convolution: (O, C / groups, *window) to (C, O / groups, *window reversed)."""
-    outputs, taken, *window = weight.shape
-    each = xp.reshape(xp.flip(weight, axis=tuple(range(2, weight.ndim))), (groups, outputs // groups, taken, *window))
-    return xp.reshape(xp.permute_dims(each, (0, 2, 1, *range(3, each.ndim))), (groups * taken, outputs // groups, *window))
+    outputs, inputs, *window = weight.shape
+    each = xp.reshape(xp.flip(weight, axis=tuple(range(2, weight.ndim))), (groups, outputs // groups, inputs, *window))
+    return xp.reshape(xp.permute_dims(each, (0, 2, 1, *range(3, each.ndim))), (groups * inputs, outputs // groups, *window))
 
 
 @primitive
@@ -211,9 +211,9 @@ def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windo
     def multiply(parts: list[slice]) -> None:
         for part in parts:
             some = _padded(xp, xp.getitem(x, part), padding)
-            rows = xp.reshape(xp.matmul(matrix, _as_columns(xp, some, windows, groups)), (channels, some.shape[0], *count))
-            rows += bias
-            xp.setitem(result, xp.permute_dims(rows, (1, 0, *range(2, rows.ndim))), part)
+            block = xp.reshape(xp.matmul(matrix, _as_columns(xp, some, windows, groups)), (channels, some.shape[0], *count))
+            block += bias
+            xp.setitem(result, xp.permute_dims(block, (1, 0, *range(2, block.ndim))), part)
 
     _by_samples(xp, multiply, x, groups * matrix.shape[2] + channels, prod(count))
     return result

@@ -45,7 +45,7 @@ def root_mean_square(xp: Any, x: Array, *, axis: Axes, divisor: float, eps: floa
 
 
 def _root_mean_square(xp: Any, g: Any, x: Any, axis: Axes, divisor: float, eps: float) -> Any:
-    """The output is computed again rather than kept, so that it may be written to."""
+    """Recomputes the output, so that users may write to it in place."""
     out = xp.root_mean_square(x, axis=axis, divisor=divisor, eps=eps)
     none = out == 0
     return x * (1.0 / xp.where(none, 1.0, out)) * xp.where(none, 0.0, g / divisor)  # in this order, which no scale overflows
@@ -71,7 +71,7 @@ def standardize(xp: Any, x: Array, *, axis: Axes, eps: float) -> Array:
 def _without_mean_and_scale(xp: Any, g: Any, x: Any, axis: Axes, eps: float) -> Any:
     """(g - mean g - out mean(g out)) / deviation: the part of g that neither shifts nor scales the group.
 
-    The output is computed again rather than kept, so that it may be written to.
+    Recomputes the output, so that users may write to it in place.
     """
     centred, inverse = _with_inverse(xp, x, axis, eps)
     out = centred * inverse

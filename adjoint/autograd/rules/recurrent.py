@@ -50,8 +50,8 @@ def _taken_apart(xp: Any, matrix: Any, inputs: int) -> tuple[Any, Any, Any]:
 
 
 class _Slopes:
-    """What the slopes of the sums of all steps are wanted for: :attr:`by_matrix`, their products with the columns that the matrix
-    was multiplied with, added up, and their products with weight_ih, which are the cotangent of x.
+    """Accumulates what the cotangents of all steps' sums contribute: :attr:`by_matrix`, the sum of their products with the columns
+    that the matrix multiplied, and their products with weight_ih, which are the cotangent of x.
 
     Some steps at a time: the columns of these are joined while they are in the cache still.
     """
@@ -103,14 +103,14 @@ def rnn(xp: Any, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias: A
     (T, B, I), (B, H), (H, I), (H, H) and (H,) to (T, H, B). Elman, "Finding Structure in Time" (1990).
     """
     columns, matrix = _with_ones(xp, x, h), _side_by_side(xp, weight_ih, bias, weight_hh)
-    kept: list[Any] = [None] * x.shape[0]
+    saved: list[Any] = [None] * x.shape[0]
     h = xp.matrix_transpose(h)
     for t in _steps(x.shape[0], reverse):
         column = xp.concat([xp.getitem(columns, t), h], axis=0)
         a = xp.matmul(matrix, column)
         h = xp.maximum(a, 0) if relu else xp.tanh(a)
-        kept[t] = column, h
-    return xp.stack([h for _, h in kept]), tuple(kept)
+        saved[t] = column, h
+    return xp.stack([h for _, h in saved]), tuple(saved)
 
 
 def _rnn_back(
@@ -170,7 +170,7 @@ def _lstm(
     matrix = xp.concat([-_rows(xp, matrix, 0, n, 2), -_rows(xp, matrix, 3, n), _rows(xp, matrix, 2, n)], axis=0)
     columns, length = _with_ones(xp, x, h), x.shape[0]
     states: list[Any] = [None] * length
-    kept: list[Any] = [None] * length
+    saved: list[Any] = [None] * length
     h, c = xp.matrix_transpose(h), xp.matrix_transpose(c)
     for t in _steps(length, reverse):
         column = xp.concat([xp.getitem(columns, t), h], axis=0)
@@ -180,8 +180,8 @@ def _lstm(
         bent = xp.tanh(c)
         shown = _rows(xp, gates, 2, n) * bent
         states[t] = h = shown if weight_hr is None else xp.matmul(weight_hr, shown)
-        kept[t] = column, gates, new, before, bent, shown
-    return xp.concat([*states, c], axis=0), tuple(kept)
+        saved[t] = column, gates, new, before, bent, shown
+    return xp.concat([*states, c], axis=0), tuple(saved)
 
 
 def _lstm_back(
@@ -243,7 +243,7 @@ def gru(
     """
     n = h.shape[1]
     columns, length = _with_ones(xp, x, h), x.shape[0]
-    kept: list[Any] = [None] * length
+    saved: list[Any] = [None] * length
     matrix = _side_by_side(xp, weight_ih, bias_ih)
     sums = xp.matmul(xp.concat([-_rows(xp, matrix, 0, n, 2), _rows(xp, matrix, 2, n)], axis=0), columns)
     matrix = _side_by_side(xp, weight_hh, bias_hh)
@@ -257,8 +257,8 @@ def gru(
         new = xp.tanh(_rows(xp, a, 2, n) + _rows(xp, gates, 0, n) * inner)
         change = h - new
         h = new + _rows(xp, gates, 1, n) * change
-        kept[t] = column, gates, inner, new, change, h
-    return xp.stack([step[5] for step in kept]), (columns, *kept)
+        saved[t] = column, gates, inner, new, change, h
+    return xp.stack([step[5] for step in saved]), (columns, *saved)
 
 
 def _gru_back(
@@ -267,12 +267,12 @@ def _gru_back(
     """Backward through the steps: from the cotangent of a step's state, those of its blocks (a and b share all but n's), then that
     of the state before, by weight_hh^T and z. The gradient of each weight and bias is one product over many steps.
     """
-    (columns, *kept), n = kept, weight_hh.shape[1]
-    back, order = xp.matrix_transpose(weight_hh), _steps(len(kept), not reverse)
+    (columns, *steps), n = kept, weight_hh.shape[1]
+    back, order = xp.matrix_transpose(weight_hh), _steps(len(steps), not reverse)
     of_a, of_b = _Slopes(xp, reverse, weight_ih if "x" in wanted else None), _Slopes(xp, reverse)
     by_h: Any = None
     for t in order:
-        column, gates, inner, new, change, _ = kept[t]
+        column, gates, inner, new, change, _ = steps[t]
         r, z = _rows(xp, gates, 0, n), _rows(xp, gates, 1, n)
         by_h = xp.getitem(g, t) if by_h is None else xp.getitem(g, t) + by_h
         slope, straight = gates * (1.0 - gates), by_h * z

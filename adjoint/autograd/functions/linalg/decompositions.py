@@ -95,7 +95,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
 
 
 def empty_like(x: Tensor, dtype: Any = None) -> Tensor:
-    """What stands for a result that was not asked for: no elements."""
+    """An empty tensor, for a result that was not requested."""
     return zeros(0, dtype=dtype or x.dtype, device=x.backend)
 
 

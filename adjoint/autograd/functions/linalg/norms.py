@@ -67,8 +67,8 @@ def matrix_norm(
         total = shapes.squeeze((amax if float(ord) > 0 else amin)(sums, across, keepdim=True), axis=(along, across))
     else:
         raise ValueError(f"matrix_norm: ord is 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, not {ord!r}")
-    kept = tuple(1 if i in (rows, columns) else n for i, n in enumerate(A.shape))
-    return shapes.reshape(total, shape=kept) if keepdim else total
+    shape = tuple(1 if i in (rows, columns) else n for i, n in enumerate(A.shape))
+    return shapes.reshape(total, shape=shape) if keepdim else total
 
 
 def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:

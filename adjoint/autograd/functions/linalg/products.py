@@ -274,7 +274,7 @@ def _read(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Any]
 def _letters(part: str) -> Labels:
     before, ellipsis, behind = part.partition("...")
     if not all(letter.isascii() and letter.isalpha() for letter in before + behind):
-        raise ValueError(f"einsum: {part!r} is not made of the letters a to z and A to Z and at most one '...'")
+        raise ValueError(f"einsum: {part!r} must consist of the letters a to z and A to Z and at most one '...'")
     return (*before, *([...] if ellipsis else []), *behind)
 
 
@@ -323,14 +323,14 @@ def _distinct(name: str, x: Tensor, labels: Labels, sizes: dict[Any, int]) -> La
 def _growth(pair: tuple[Labelled, Labelled], pending: Sequence[Labelled], output: Labels, sizes: dict[Any, int]) -> int:
     """How many elements the pair's product has beyond its own."""
     elsewhere = {*output, *(label for x in pending if all(x is not y for y in pair) for label in x[1])}
-    kept = {label for _, labels in pair for label in labels if label in elsewhere}
-    return prod(sizes[label] for label in kept) - pair[0][0].numel() - pair[1][0].numel()
+    remaining = {label for _, labels in pair for label in labels if label in elsewhere}
+    return prod(sizes[label] for label in remaining) - pair[0][0].numel() - pair[1][0].numel()
 
 
-def _summed(operand: Labelled, kept: set[Any]) -> Labelled:
+def _summed(operand: Labelled, remaining: set[Any]) -> Labelled:
     x, labels = operand
-    axes = tuple(i for i, label in enumerate(labels) if label not in kept)
-    return (reductions.sum(x, axis=axes), tuple(k for k in labels if k in kept)) if axes else operand
+    axes = tuple(i for i, label in enumerate(labels) if label not in remaining)
+    return (reductions.sum(x, axis=axes), tuple(k for k in labels if k in remaining)) if axes else operand
 
 
 def _in_order(operand: Labelled, order: Labels) -> Tensor:
@@ -338,12 +338,12 @@ def _in_order(operand: Labelled, order: Labels) -> Tensor:
     return x if labels == order else shapes.permute_dims(x, axes=tuple(labels.index(label) for label in order))
 
 
-def _pair_product(a: Labelled, b: Labelled, kept: set[Any]) -> Labelled:
-    """The product, summed over the labels that are not kept: one matrix product for each element of those in both that are."""
-    a, b = _summed(a, kept | {*b[1]}), _summed(b, kept | {*a[1]})
+def _pair_product(a: Labelled, b: Labelled, remaining: set[Any]) -> Labelled:
+    """The product, summed over the labels that do not remain: one matrix product for each element of the shared ones that do."""
+    a, b = _summed(a, remaining | {*b[1]}), _summed(b, remaining | {*a[1]})
     of_a, of_b = a[1], b[1]
-    both = tuple(label for label in of_a if label in of_b and label in kept)
-    inner = tuple(label for label in of_a if label in of_b and label not in kept)
+    both = tuple(label for label in of_a if label in of_b and label in remaining)
+    inner = tuple(label for label in of_a if label in of_b and label not in remaining)
     rows, columns = (tuple(k for k in own if k not in other) for own, other in ((of_a, of_b), (of_b, of_a)))
     x, y = _in_order(a, both + rows + inner), _in_order(b, both + inner + columns)
     batch, high, wide = x.shape[: len(both)], x.shape[len(both) : len(both + rows)], y.shape[len(both + inner) :]
