@@ -50,7 +50,7 @@ def plain_index(x: Tensor, index: Any, whole: Any = (), at: int = 0) -> Any:
 
 
 def _place(x: Tensor, index: Tensor, whole: tuple[Any, ...], at: int) -> Any:
-    """The array of a 0-d index that can not be read, part ``at`` of a whole one. Raises ``IndexError`` where it is out of range."""
+    """The array of a 0-d index that cannot be read, part ``at`` of a whole one. Raises ``IndexError`` where it is out of range."""
     if index.backend is not x.backend:
         raise backends_differ(x, index)
     last = any(part is Ellipsis for part in whole[:at])

@@ -250,7 +250,7 @@ def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> Tensors:
 
 @reads_numbers
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of ``size`` along axis ``dimension``, ``step`` apart, along a new last axis: a view that can not be written to.
+    """All windows of ``size`` along axis ``dimension``, ``step`` apart, along a new last axis: a view that cannot be written to.
 
     Raises ``ValueError`` where no window fits or ``step`` is below 1.
     """

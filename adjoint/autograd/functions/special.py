@@ -74,8 +74,8 @@ def _times_log(log: Any, least: float, x: Any, other: Any) -> Tensor:
     elif type(other) in NUMBERS:
         x = tensor_of("xlogy", x)
         other = filled_like(x, other)
-    outside = e.logical_or(other <= least, other == float("inf"))  # there log has no finite value for 0 to multiply
-    none = e.logical_and(x == 0, outside)
+    infinite = e.logical_or(other <= least, other == float("inf"))  # there log has no finite value for 0 to multiply
+    none = e.logical_and(x == 0, infinite)
     return where(none, 0.0, e.multiply(x, log(where(none, 1.0, other))))
 
 

@@ -198,8 +198,8 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     if x.dtype.kind not in ("int", "uint"):
         raise TypeError(f"bincount: requires integers, not {x.dtype}")
     if x.ndim != 1 or (weights is not None and weights.shape != x.shape):
-        given = "" if weights is None else f" and weights of shape {weights.shape}"
-        raise ValueError(f"bincount: takes a vector, and weights like it, not one of shape {x.shape}{given}")
+        and_weights = "" if weights is None else f" and weights of shape {weights.shape}"
+        raise ValueError(f"bincount: takes a vector, and weights like it, not one of shape {x.shape}{and_weights}")
     if minlength < 0:
         raise ValueError(f"bincount: minlength is a length, from 0, not {minlength}")
     places = x.to(dtypes.int64)

@@ -74,10 +74,28 @@ def window_sum(xp: Any, x: Array, *, windows: Windows) -> Array:
     return _combined(xp.add, xp, x, windows)
 
 
+def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
+    """g added to every element of its window."""
+    each = xp.reshape(g, (*g.shape, *(1,) * len(windows.shape)))
+    return xp.overlap_add(xp.broadcast_to(each, (*g.shape, *windows.shape)), x_shape, *windows[1:])
+
+
+window_sum.vjp(x=_to_every_element)
+
+
+def _to_the_maximum(xp: Any, g: Any, x: Any, out: Any, windows: Windows) -> Any:
+    """g added to the first maximum of its window."""
+    which = on(xp, window_argmax)(x, out, windows=windows)
+    return on(xp, window_put)(wide(xp, g), which, shape=x.shape, windows=windows)
+
+
 @primitive(views=True)
 def window_max(xp: Any, x: Array, *, windows: Windows) -> Array:
     """The largest element of each window along the last axes, NaN where there is one: (…, *size) to (…, *count)."""
     return _combined(xp.maximum, xp, x, windows)
+
+
+window_max.vjp(x=_to_the_maximum)
 
 
 @primitive(differentiable=False)
@@ -127,6 +145,9 @@ def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Window
     return result
 
 
+window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
+
+
 @primitive(promotes=("x",))
 def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
     """The element ``which`` of each window of ``x``: the adjoint of :func:`window_put`."""
@@ -137,20 +158,8 @@ def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
     return result
 
 
-def _to_the_maximum(xp: Any, g: Any, x: Any, out: Any, windows: Windows) -> Any:
-    which = on(xp, window_argmax)(x, out, windows=windows)
-    return on(xp, window_put)(wide(xp, g), which, shape=x.shape, windows=windows)
-
-
-def _to_every_element(xp: Any, g: Any, x_shape: Shape, windows: Windows) -> Any:
-    each = xp.reshape(g, (*g.shape, *(1,) * len(windows.shape)))
-    return xp.overlap_add(xp.broadcast_to(each, (*g.shape, *windows.shape)), x_shape, *windows[1:])
-
-
-window_sum.vjp(x=_to_every_element)
-window_max.vjp(x=_to_the_maximum)
-window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
 window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(wide(xp, g), which, shape=x_shape, windows=windows))
+
 
 # --- convolution -------------------------------------------------------------------------------------------------------------
 
@@ -219,6 +228,17 @@ def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windo
     return result
 
 
+convolution.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution_transpose)(
+        g, weight, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        x, g, windows=windows, padding=padding, groups=groups
+    ),
+    bias=lambda xp, g: xp.sum(wide(xp, g), axis=(0, *range(2, g.ndim))),
+)
+
+
 @primitive
 def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each element's product with the weight, added up where :func:`convolution` has its windows: (N, O, *count) and
@@ -246,6 +266,16 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
     return result
 
 
+convolution_transpose.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(
+        g, weight, 0.0, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        g, x, windows=windows, padding=padding, groups=groups
+    ),
+)
+
+
 @primitive
 def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each window's product with the element of ``y`` that :func:`convolution` makes of it, added up over samples and windows:
@@ -264,23 +294,6 @@ def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding
     return xp.reshape(xp.matrix_transpose(xp.astype(total, x.dtype)), (channels, x.shape[1] // groups, *windows.shape))
 
 
-convolution.vjp(
-    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution_transpose)(
-        g, weight, windows=windows, padding=padding, groups=groups
-    ),
-    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
-        x, g, windows=windows, padding=padding, groups=groups
-    ),
-    bias=lambda xp, g: xp.sum(wide(xp, g), axis=(0, *range(2, g.ndim))),
-)
-convolution_transpose.vjp(
-    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(
-        g, weight, 0.0, windows=windows, padding=padding, groups=groups
-    ),
-    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
-        g, x, windows=windows, padding=padding, groups=groups
-    ),
-)
 convolution_weight.vjp(
     x=lambda xp, g, y, windows, padding, groups: on(xp, convolution_transpose)(
         y, g, windows=windows, padding=padding, groups=groups

@@ -1,7 +1,7 @@
-"""The primitives behind recurrent layers: one layer's walk over all steps, in one direction, and the walk back.
+"""Recurrent layers as primitives: one layer over all steps, in one direction, and backpropagation through time.
 
 Inside, a sample is a column: states are (H, B), and the gates of a step lie below each other in (4 H, B), so that each gate, and
-each group of them, is one stretch of memory, and a step is one product with the weight. The walk back has one product a step too;
+each group of them, is contiguous in memory, and a step is one product with the weight. Backward, a step is one product too;
 the gradients of the weights are products over the columns of many steps.
 
 A gate is 1 / (1 + exp(-a)), with the minus sign in the weight: an exponential, an addition and a division. Where the exponential
@@ -116,8 +116,8 @@ def rnn(xp: Any, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias: A
 def _rnn_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, relu: bool, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
-    """Back through the steps: the slope of a step's sum from the cotangent of its state, and that of the state before it by
-    weight_hh^T; of many steps at a time one product for both weights and the bias.
+    """Backpropagation through time: the cotangent of a step's sum from that of its state, then that of the previous state, by
+    weight_hh^T. Many steps at a time share one product for both weights and the bias.
     """
     back, slopes = xp.matrix_transpose(weight_hh), _Slopes(xp, reverse, weight_ih if "x" in wanted else None)
     order = _steps(len(kept), not reverse)
@@ -187,8 +187,8 @@ def _lstm(
 def _lstm_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
-    """Back through the steps: the slopes of a step's four blocks from the cotangents of h and c, then that of the h before by
-    weight_hh^T; of many steps at a time one product for both weights and the bias.
+    """Backpropagation through time: the cotangents of a step's four blocks from those of h and c, then that of the previous h, by
+    weight_hh^T. Many steps at a time share one product for both weights and the bias.
     """
     return _projected_lstm_back(xp, g, x, weight_ih, weight_hh, None, kept, reverse, wanted)[:-1]
 
@@ -264,8 +264,8 @@ def gru(
 def _gru_back(
     xp: Any, g: Any, x: Any, weight_ih: Any, weight_hh: Any, kept: Any, reverse: bool, wanted: tuple[str, ...]
 ) -> tuple[Any, ...]:
-    """Backward through the steps: from the cotangent of a step's state, those of its blocks (a and b share all but n's), then that
-    of the state before, by weight_hh^T and z. The gradient of each weight and bias is one product over many steps.
+    """Backpropagation through time: the cotangents of a step's blocks from that of its state, equal for a and b except n; then that
+    of the previous state, by weight_hh^T and by z. Many steps at a time share one product for each weight and its bias.
     """
     (columns, *steps), n = kept, weight_hh.shape[1]
     back, order = xp.matrix_transpose(weight_hh), _steps(len(steps), not reverse)

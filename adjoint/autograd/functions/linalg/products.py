@@ -110,8 +110,8 @@ def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     along = cut_along("cross", x, dim)
     if x.shape[along] != 3 or other.shape[along] != 3:
         raise ValueError(f"cross: axis {dim} of shapes {x.shape} and {other.shape} has three elements in both")
-    ahead, behind = ([roll(y, shift, along) for y in (x, other)] for shift in (-1, 1))
-    return e.multiply(ahead[0], behind[1]) - e.multiply(behind[0], ahead[1])
+    following, preceding = ([roll(y, shift, along) for y in (x, other)] for shift in (-1, 1))
+    return e.multiply(following[0], preceding[1]) - e.multiply(preceding[0], following[1])
 
 
 # --- products added to something ---------------------------------------------------------------------------------------------
@@ -240,10 +240,10 @@ def einsum(*args: Any) -> Tensor:
     >>> ad.einsum("ij,j->i", ad.ones(2, 3), ad.ones(3))
     tensor([3., 3.])
     """
-    given, output, operands = _read(args)
-    if len(given) != len(operands):
-        raise ValueError(f"einsum: the equation names {len(given)} operands, and there are {len(operands)}")
-    labelled = [(x, _named("einsum", labels, x)) for labels, x in zip(given, operands, strict=True)]
+    inputs, output, operands = _read(args)
+    if len(inputs) != len(operands):
+        raise ValueError(f"einsum: the equation names {len(inputs)} operands, and there are {len(operands)}")
+    labelled = [(x, _named("einsum", labels, x)) for labels, x in zip(inputs, operands, strict=True)]
     counts = Counter(label for _, labels in labelled for label in labels)
     unnamed = sorted(label for label in counts if _is_unnamed(label))
     if output is None:

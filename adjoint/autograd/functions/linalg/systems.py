@@ -66,11 +66,11 @@ def pinv(A: Tensor, rcond: Tolerance = None, *, atol: Tolerance = None, rtol: To
 
 
 def _tolerances(name: str, A: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
-    """``atol`` and ``rtol`` as they are where they were not given: numbers, or arrays to compare rows of singular values with."""
+    """``atol`` and ``rtol``, defaults filled in: numbers, or arrays that broadcast against rows of singular values."""
     absolute = _tolerance(name, A, 0.0 if atol is None else atol)
     if rtol is None:
-        given = hasattr(absolute, "shape") or absolute != 0.0
-        rtol = 0.0 if given else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
+        has_atol = hasattr(absolute, "shape") or absolute != 0.0
+        rtol = 0.0 if has_atol else max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
     return absolute, _tolerance(name, A, rtol)
 
 
