@@ -7,19 +7,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 __all__ = [
-    "bool_",
-    "finfo",
-    "float16",
-    "float32",
-    "float64",
-    "iinfo",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
+    "bool_", "finfo", "float16", "float32", "float64", "iinfo", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
     "uint64",
 ]  # fmt: skip
 
