@@ -1,7 +1,6 @@
 """Every public name and every primitive has a docstring that names its parameters, what it returns and what it raises.
 
-``python -m tests.project.test_docstrings [part of a path]`` prints what is missing, by file, and counts it; ``--write``
-lists the names in ``unwritten_docstrings.txt``, where they are excused.
+``python -m tests.project.test_docstrings [part of a path]`` prints what is missing, by file, and counts it.
 """
 
 from __future__ import annotations
@@ -22,9 +21,6 @@ import adjoint as ad
 from adjoint.autograd import Primitive, Tensor, registry
 
 ROOT = Path(ad.__file__).parent
-#: Names whose docstrings are still to be completed, one a line. It only ever gets shorter.
-UNWRITTEN = Path(__file__).with_name("unwritten_docstrings.txt")
-
 PUBLIC = [
     "adjoint", "adjoint.autograd", "adjoint.linalg", "adjoint.special", "adjoint.errors", "adjoint.backends",
     "adjoint.nn", "adjoint.nn.functional", "adjoint.nn.init", "adjoint.nn.utils", "adjoint.nn.utils.rnn",
@@ -220,17 +216,8 @@ def report(part: str = "") -> dict[str, dict[str, list[str]]]:
     return files
 
 
-def unwritten() -> set[str]:
-    return set(UNWRITTEN.read_text(encoding="utf-8").split("\n")) - {""} if UNWRITTEN.exists() else set()
-
-
-def short(name: str) -> str:
-    """``Linear``, ``Optimizer.step`` or ``primitive exp``: the name without its modules."""
-    return re.sub(r"^(?:[a-z_]+\.)+", "", name)
-
-
 def test_every_public_name_has_a_docstring_that_covers_its_call() -> None:
-    missing = {name: words for names in report().values() for name, words in names.items() if short(name) not in unwritten()}
+    missing = {name: words for names in report().values() for name, words in names.items()}
     assert not missing, "\n".join(f"{name} lacks {'; '.join(words)}" for name, words in missing.items())
 
 
@@ -265,11 +252,9 @@ def test_what_a_docstring_lacks_is_named() -> None:
 
 
 if __name__ == "__main__":
-    files = report("" if sys.argv[1:] == ["--write"] else "".join(sys.argv[1:]))
+    files = report("".join(sys.argv[1:]))
     for path, names in sorted(files.items()):
         print(f"{path}: {len(names)}")
         for name, words in names.items():
             print(f"    {name}: {'; '.join(words)}")
-    if sys.argv[1:] == ["--write"]:
-        UNWRITTEN.write_text("".join(f"{name}\n" for name in sorted({short(n) for names in files.values() for n in names})))
     print(f"{sum(map(len, files.values()))} of {len(list(public_names()))} public names and primitives")
