@@ -22,7 +22,7 @@ def capture(function: Callable[..., Any]) -> Captured:
 
     Capture a whole training step (forward, loss, backward, update), a part of one, or a model that only predicts. The first call
     with arguments of a form runs the function and records every operation on arrays. Later calls of that form copy their arguments
-    into the recorded program and run it. On NumPy the results are the function's own to the bit, including random numbers; only
+    into the recorded program and run it. On NumPy the results are the function's own bit for bit, including random numbers; only
     arguments with another memory layout than the first call's are copied to that layout, so that the last bit of a matrix product
     may differ.
 

@@ -124,7 +124,7 @@ class Dependencies:
     # --- what the call assigned ----------------------------------------------------------------------------------------------
 
     def _note_assigned_attributes(self) -> None:
-        """Have attributes that the call assigned before it read them assigned again; note those for which that can not be."""
+        """Have attributes that the call assigned before it read them assigned again; note those for which that cannot be."""
         for instance, name in self.attributes.assigned:
             value, path = getattr(instance, name, MISSING), f"{type(instance).__name__}.{name}"
             if self._is_lasting(value):

@@ -1,20 +1,16 @@
 """Names and phrases that this project does not use: each has a word of the field's in its place.
 
-``python -m tests.project.test_words`` prints where they are; ``--write`` lists their numbers in ``words_to_replace.txt``.
+``python -m tests.project.test_words`` prints where they are.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: How often each may still occur. It only ever gets shorter.
-CEILINGS = Path(__file__).with_name("words_to_replace.txt")
 
 #: Identifiers, with what they are called instead.
 NAMES = {
@@ -40,7 +36,7 @@ PHRASES = {
     r"\banew\b": "again, or say what is new",
     r"\bmend(s|ed)?\b": "fix",
     r"\blet(s|ting)? go of\b": "release, free",
-    r"\b(is|are) looked\b": "is checked",
+    r"\b(is|are) looked\b(?! up)": "is checked",
     r"\bnot to be had\b": "not available",
     r"\bat hand\b": "available",
     r"\bby turns\b": "alternating, interleaved",
@@ -82,21 +78,13 @@ def places() -> Iterator[tuple[str, str]]:
                     yield phrase, f"{path.relative_to(ROOT).as_posix()}:{text.count(chr(10), 0, match.start()) + 1}"
 
 
-def ceilings() -> Counter[str]:
-    lines = CEILINGS.read_text(encoding="utf-8").splitlines() if CEILINGS.exists() else []
-    return Counter({line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in lines})
+def listed() -> list[str]:
+    return [f"{place}: {word!r}; write {(NAMES | PHRASES)[word]}" for word, place in places()]
 
 
 def test_names_and_phrases_are_the_fields() -> None:
-    counts, allowed = Counter(word for word, _ in places()), ceilings()
-    more = {word for word in counts if counts[word] > allowed[word]}
-    assert not more, "\n".join(f"{place}: {word!r}; write {(NAMES | PHRASES)[word]}" for word, place in places() if word in more)
+    assert not (lines := listed()), "\n".join(lines)
 
 
 if __name__ == "__main__":
-    for word, place in sorted(places(), key=lambda pair: pair[1]):
-        print(f"{place}: {word}  ({(NAMES | PHRASES)[word]})")
-    counts = Counter(word for word, _ in places())
-    print(f"{sum(counts.values())} in all")
-    if sys.argv[1:] == ["--write"]:
-        CEILINGS.write_text("".join(f"{word} {counts[word]}\n" for word in sorted(counts)), encoding="utf-8")
+    print(*listed(), sep="\n")
