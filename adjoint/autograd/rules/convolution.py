@@ -145,9 +145,6 @@ def window_put(xp: Any, x: Array, which: Array, *, shape: Shape, windows: Window
     return result
 
 
-window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
-
-
 @primitive(promotes=("x",))
 def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
     """The element ``which`` of each window of ``x``: the adjoint of :func:`window_put`."""
@@ -158,6 +155,7 @@ def window_take(xp: Any, x: Array, which: Array, *, windows: Windows) -> Array:
     return result
 
 
+window_put.vjp(x=lambda xp, g, which, windows: on(xp, window_take)(g, which, windows=windows))
 window_take.vjp(x=lambda xp, g, x_shape, which, windows: on(xp, window_put)(wide(xp, g), which, shape=x_shape, windows=windows))
 
 
@@ -228,17 +226,6 @@ def convolution(xp: Any, x: Array, weight: Array, bias: Array, *, windows: Windo
     return result
 
 
-convolution.vjp(
-    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution_transpose)(
-        g, weight, windows=windows, padding=padding, groups=groups
-    ),
-    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
-        x, g, windows=windows, padding=padding, groups=groups
-    ),
-    bias=lambda xp, g: xp.sum(wide(xp, g), axis=(0, *range(2, g.ndim))),
-)
-
-
 @primitive
 def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each element's product with the weight, added up where :func:`convolution` has its windows: (N, O, *count) and
@@ -266,16 +253,6 @@ def convolution_transpose(xp: Any, x: Array, weight: Array, *, windows: Windows,
     return result
 
 
-convolution_transpose.vjp(
-    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(
-        g, weight, 0.0, windows=windows, padding=padding, groups=groups
-    ),
-    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
-        g, x, windows=windows, padding=padding, groups=groups
-    ),
-)
-
-
 @primitive
 def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding: Padding, groups: int) -> Array:
     """Each window's product with the element of ``y`` that :func:`convolution` makes of it, added up over samples and windows:
@@ -294,6 +271,23 @@ def convolution_weight(xp: Any, x: Array, y: Array, *, windows: Windows, padding
     return xp.reshape(xp.matrix_transpose(xp.astype(total, x.dtype)), (channels, x.shape[1] // groups, *windows.shape))
 
 
+convolution.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution_transpose)(
+        g, weight, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        x, g, windows=windows, padding=padding, groups=groups
+    ),
+    bias=lambda xp, g: xp.sum(wide(xp, g), axis=(0, *range(2, g.ndim))),
+)
+convolution_transpose.vjp(
+    x=lambda xp, g, weight, windows, padding, groups: on(xp, convolution)(
+        g, weight, 0.0, windows=windows, padding=padding, groups=groups
+    ),
+    weight=lambda xp, g, x, windows, padding, groups: on(xp, convolution_weight)(
+        g, x, windows=windows, padding=padding, groups=groups
+    ),
+)
 convolution_weight.vjp(
     x=lambda xp, g, y, windows, padding, groups: on(xp, convolution_transpose)(
         y, g, windows=windows, padding=padding, groups=groups
