@@ -24,7 +24,7 @@ __all__ = [
     "as_dtype", "default", "device_count", "get", "names", "of_array", "parse", "seed_global", "to_text", "use_backend",
 ]  # fmt: skip
 
-_BUILT_IN = {"numpy": ".numpy", "cupy": ".cupy", "strict": ".strict"}
+_BUILT_IN = {"numpy": ".numpy", "cupy": ".cupy.backend", "strict": ".strict"}
 _SYNONYMS = {"cpu": "numpy", "cuda": "cupy", "gpu": "cupy"}
 _created: dict[str, Backend] = {}
 _by_array_type: dict[type, Backend] = {}

@@ -11,8 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..lazy import LazyModule
+
 if TYPE_CHECKING:
+    from . import captured
     from .captured import Captured
+else:  # most programs record nothing
+    captured = LazyModule(".captured", __package__)
 
 __all__ = ["capture"]
 
@@ -66,8 +71,6 @@ def capture(function: Callable[..., Any]) -> Captured:
     >>> step.stats.programs, step.stats.replays
     (1, 99)
     """
-    from .captured import Captured  # a program that captures nothing does not load what records and replays
-
     if not callable(function):
         raise TypeError(f"capture: takes a function or a module, not a {type(function).__name__}")
-    return Captured(function)
+    return captured.Captured(function)

@@ -107,19 +107,15 @@ def test_no_modules_import_each_other() -> None:
 
 
 #: Modules of the standard library that are imported inside functions, since they are slow to import and most programs need none.
+#: The package's own modules are lazy by ``adjoint.lazy`` alone.
 SLOW = {
     "csv", "difflib", "gzip", "hashlib", "importlib.metadata", "inspect", "io", "json", "pickle", "queue", "random", "traceback",
     "zlib",
 }  # fmt: skip
 
-#: Files that still import modules of the package inside functions; everything else that is lazy goes by ``adjoint.lazy``.
-EXCEPTIONS = ("backends/", "capture/__init__.py")
-
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_import_inside_a_function_is_of_a_slow_or_optional_module(path: Path) -> None:
-    if str(path.relative_to(ROOT)).startswith(EXCEPTIONS):
-        return
     for statement, inside in statements(path):
         module = next(named(path, statement))
         if inside and module.split(".")[0] in {"adjoint", *sys.stdlib_module_names}:

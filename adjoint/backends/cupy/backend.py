@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from ...errors import BackendError
+from ...lazy import LazyModule
 from .. import special
 from ..base import Array, Index, RandomState
 from ..dtypes import ALL, DType
@@ -24,6 +25,8 @@ except ImportError as error:
         "the 'cupy' backend needs CuPy, which is not installed: pip install 'adjoint[cupy]' (CUDA 13) or 'adjoint[cupy12]'"
     ) from error
 import numpy as np
+
+emit: Any = LazyModule(".emit", __package__)  # imported with the first program
 
 #: The dtype in which integers are added up, by the code of their own: CuPy can scatter few.
 SCATTERED = {"q": np.dtype(np.uint64), "l": np.dtype(np.uint64)} | {code: np.dtype(np.int32) for code in "?bBhH"}
@@ -255,8 +258,6 @@ class CupyBackend:
         return bool(condition)
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        from . import emit  # with the first program
-
         return emit.compile(program, numbers)
 
     def scalar_for_message(self, array: Array) -> Any:

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import BackendError
+from ...lazy import LazyModule
 from ..base import Array, RandomState
 from ..dtypes import ALL, DType, uint64
 from .kernels import namespace
+
+emit: Any = LazyModule(".emit", __package__)  # imported with the first program
 
 #: Bytes of freed memory, and bytes of an array, up to which the C library keeps memory for the next arrays.
 KEPT, KEPT_ARRAY = 256 << 20, 16 << 20
@@ -107,8 +110,6 @@ class NumpyBackend:
         return bool(condition)
 
     def compile(self, program: Any, numbers: Any) -> Any:
-        from . import emit  # with the first program
-
         return emit.Replay(program, numbers)
 
     def scalar_for_message(self, array: Array) -> Any:
