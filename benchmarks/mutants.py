@@ -42,7 +42,7 @@ RESULTS = ROOT / ".mutants.jsonl"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 
 _AUTOGRAD = [*(f"tests/autograd/test_{name}.py" for name in (
-    "retain_grad", "graph", "inplace", "tensor", "declaring_primitives", "no_lost_graphs", "random_programs", "function",
+    "retain_grad", "gradients", "graph", "inplace", "tensor", "declaring_primitives", "no_lost_graphs", "random_programs", "function",
     "checkpoint", "dtypes", "precision", "transforms", "array_api_extensions", "interop", "primitives",
 )), "tests/testing"]  # fmt: skip
 _REPLAY = ["tests/replay", *[f"tests/capture/test_{name}.py" for name in (
@@ -54,7 +54,7 @@ TESTS = {
     "adjoint/autograd/versions.py": ["tests/autograd/test_inplace.py", "tests/optim/test_stale_graphs.py", *_AUTOGRAD],
     "adjoint/autograd/checkpoint.py": ["tests/autograd/test_checkpoint.py"],
     "adjoint/autograd/function.py": ["tests/autograd/test_function.py"],
-    "adjoint/autograd/gradients.py": [*_AUTOGRAD[:3], *_AUTOGRAD[5:8], "tests/optim/test_optimizer.py"],
+    "adjoint/autograd/gradients.py": [*_AUTOGRAD[:4], *_AUTOGRAD[6:9], "tests/optim/test_optimizer.py"],
     "adjoint/autograd/transforms.py": ["tests/autograd/test_transforms.py"],
     "adjoint/backends/cupy": ["tests/backends/test_cuda_indices.py", "tests/backends/test_cupy_replay.py"],
     "adjoint/backends/numpy": [
