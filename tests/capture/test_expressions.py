@@ -64,6 +64,16 @@ def test_each_expression_is_computed_once_and_shown_in_tracebacks() -> None:
     assert "/ x0" in "".join(linecache.getlines(code.co_filename))
 
 
+def test_constants_of_another_kind_or_sign_are_other_constants() -> None:
+    program = ScalarProgram()
+    lr = program.scalars(lambda: {"lr": -0.5}, {"lr": -0.5})["lr"]
+    symbols = [lr * 0.0, lr * -0.0, lr * 0, lr + 1, lr + 1.0]
+    results = program.compile([x.expression for x in symbols])(True)
+    assert results is not None
+    assert [repr(x) for x in results] == [repr(x.value) for x in symbols] == ["-0.0", "0.0", "-0.0", "0.5", "0.5"]
+    assert len({x.expression for x in symbols}) == len(symbols)
+
+
 def test_a_decision_that_comes_out_differently_is_no_replay() -> None:
     program = ScalarProgram()
     values: dict[str, Any] = {"lr": 0.5, "kept": ("m",)}
