@@ -60,10 +60,15 @@ def test_a_checkpoint_draws_the_same_numbers_again_in_a_replay(seed: int, layers
 
 def test_a_generator_that_is_put_elsewhere_in_the_call_is_refused() -> None:
     generator = ad.Generator().manual_seed(1)
-    before = generator.get_state()
+    other, before = ad.Generator().manual_seed(2), generator.get_state()
 
     def elsewhere() -> Any:
         generator.set_state(before)
+        return ad.rand(2, generator=generator)
+
+    def of_another_one() -> Any:
+        ad.rand(2, generator=other)
+        generator.set_state(other.get_state())
         return ad.rand(2, generator=generator)
 
     def left_behind() -> Any:
@@ -72,8 +77,9 @@ def test_a_generator_that_is_put_elsewhere_in_the_call_is_refused() -> None:
         generator.set_state(here)
         return x
 
-    with pytest.raises(CaptureError, match="given another state"):
-        ad.capture(elsewhere)()
+    for function in (elsewhere, of_another_one):
+        with pytest.raises(CaptureError, match="given another state"):
+            ad.capture(function)()
     with pytest.raises(CaptureError, match="restored inside the function but not advanced again"):
         ad.capture(left_behind)()
 
