@@ -58,6 +58,23 @@ def test_a_checkpoint_draws_the_same_numbers_again_in_a_replay(seed: int, layers
         assert found[0] == found[1]
 
 
+def test_a_write_to_numbers_is_not_seen_when_they_are_drawn_again() -> None:
+    generator = ad.Generator()
+
+    def function() -> Any:
+        state = generator.get_state()
+        x = ad.rand(3, generator=generator)
+        x.mul_(2.0)
+        generator.set_state(state)
+        return x, ad.rand(3, generator=generator)
+
+    captured = ad.capture(function)
+    for _ in range(3):
+        doubled, again = captured()
+        assert doubled.tolist() == (again * 2.0).tolist()
+    assert captured.stats.replays == 2
+
+
 def test_a_generator_that_is_put_elsewhere_in_the_call_is_refused() -> None:
     generator = ad.Generator().manual_seed(1)
     other, before = ad.Generator().manual_seed(2), generator.get_state()
