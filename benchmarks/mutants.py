@@ -42,11 +42,11 @@ RESULTS = ROOT / ".mutants.jsonl"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 
 _AUTOGRAD = [*(f"tests/autograd/test_{name}.py" for name in (
-    "retain_grad", "gradients", "graph", "inplace", "tensor", "declaring_primitives", "no_lost_graphs", "random_programs", "function",
-    "checkpoint", "dtypes", "precision", "transforms", "array_api_extensions", "interop", "primitives",
+    "retain_grad", "gradients", "graph", "inplace", "tensor", "declaring_primitives", "no_lost_graphs", "random_programs",
+    "function", "checkpoint", "dtypes", "precision", "transforms", "array_api_extensions", "interop", "primitives",
 )), "tests/testing"]  # fmt: skip
 _REPLAY = ["tests/replay", *[f"tests/capture/test_{name}.py" for name in (
-    "program", "random_programs", "constants", "liveness", "lanes", "places", "layers", "optimizers",
+    "program", "random_programs", "constants", "branches", "picks", "layers", "optimizers",
 )], "tests/autograd/test_replays.py"]  # fmt: skip
 #: The tests that concern a file: those of the longest entry that its path begins with, in the order in which they run.
 TESTS = {
@@ -61,7 +61,7 @@ TESTS = {
         *_REPLAY,
         "tests/backends/test_numpy_threads.py",
         "tests/backends/test_conformance.py",
-        *_AUTOGRAD[-1:],
+        "tests/autograd/test_primitives.py",
     ],
     "adjoint/capture": ["tests/capture"],
     "adjoint/optim": ["tests/optim", "tests/project/test_numbers.py", "tests/capture/test_optimizers.py"],
@@ -186,7 +186,9 @@ def tests_of(path: str) -> list[str]:
     entry = max((prefix for prefix in TESTS if path.startswith(prefix)), key=len, default=None)
     if entry is None:
         raise SystemExit(f"no tests are listed for {path}; add an entry to TESTS in {Path(__file__).name}")
-    return [test for test in TESTS[entry] if (ROOT / test).exists()]
+    if missing := [test for test in TESTS[entry] if not (ROOT / test).exists()]:
+        raise SystemExit(f"{', '.join(missing)}: no such tests; correct TESTS in {Path(__file__).name}")
+    return TESTS[entry]
 
 
 class Runner:
