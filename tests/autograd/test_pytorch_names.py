@@ -203,7 +203,7 @@ def test_gumbel_softmax_chooses_as_often_as_softmax_says(dim: int) -> None:
     (of_hard,) = ad.autograd.grad((hard * weight).sum(), [logits])
     (of_soft,) = ad.autograd.grad((soft * weight).sum(), [logits])
     np.testing.assert_allclose(of_hard.tolist(), of_soft.tolist())
-    with pytest.raises(ValueError, match="gumbel_softmax: tau"):
+    with pytest.raises(ValueError, match="gumbel_softmax: the temperature tau"):
         F.gumbel_softmax(logits, 0.0)
 
 
