@@ -329,7 +329,7 @@ def _first_call(*args: Any, **kwargs: Any) -> Any:
 
 
 def declared(primitive: Primitive) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The parameters that can be given by position, and those behind a default that have none and all after them."""
+    """The parameters by position, and from the first without a default after one with a default on, those by keyword only."""
     names = primitive.parameters
     optional = [name in primitive.defaults for name in names]
     end = next((i for i, (before, here) in enumerate(pairwise(optional), 1) if before and not here), len(names))

@@ -174,7 +174,7 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """A tensor over the same memory, without the graph."""
-        detached = Tensor(self._make_writable(), self.backend)
+        detached = result(self._make_writable(), self.backend)
         writes.exempt(self.backend, detached)
         return detached
 
