@@ -28,7 +28,7 @@ Hook = Callable[["Tensor"], "Tensor | None"]
 
 
 def result(array: Array, backend: Backend, node: Node | None = None) -> Tensor:
-    """The tensor that an operation returns: ``Tensor(array, backend, node)`` in half the time."""
+    """``Tensor(array, backend, node)`` for the result of an operation: a function, which is a little faster."""
     tensor = _new(Tensor)
     tensor._array, tensor.backend, tensor._node, tensor._requires_grad = array, backend, node, node is not None
     tensor.grad = tensor._grad_buffer = tensor._hooks = tensor._view = tensor._was = None
