@@ -228,7 +228,7 @@ def test_a_list_of_parameters_is_its_owners() -> None:
     assert list(ours.named.keys()) == list(theirs.named.keys())
     assert ("a" in ours.named, "b" in ours.named, len(ours.several), len(ours.named)) == (True, False, 5, 2)
     assert ours.several[-1] is list(ours.several)[4]
-    with pytest.raises(TypeError, match="ParameterList: holds parameters, not int"):
+    with pytest.raises(TypeError, match="ParameterList: a value must be a tensor, not int"):
         ours.several.append(3)
     with pytest.raises(IndexError, match="no parameter 9"):
         ours.several[9]
