@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     Tolerance: TypeAlias = float | Tensor | None
 
 __all__ = [
-    "LeastSquares", "SignAndLog", "cholesky_solve", "det", "inv", "lstsq", "matrix_power", "matrix_rank", "pinv", "slogdet", "solve", "solve_triangular",
+    "LeastSquares", "SignAndLog",
+    "cholesky_solve", "det", "inv", "lstsq", "matrix_power", "matrix_rank", "pinv", "slogdet", "solve", "solve_triangular",
     "tensorinv", "tensorsolve",
 ]  # fmt: skip
 
