@@ -7,10 +7,7 @@
 tensor([2., 4.])
 """
 
-from math import e as e
-from math import inf as inf
-from math import nan as nan
-from math import pi as pi
+from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING
 
 # First, so that NumPy is imported from few imports deep: where its calls cross the end of a chunk of CPython's stack, that chunk is
@@ -18,21 +15,20 @@ from typing import TYPE_CHECKING
 from . import backends as backends
 
 # isort: split
-from . import autograd as autograd
-from . import errors as errors
-from .autograd import Tensor as Tensor
-from .autograd import checkpoint as checkpoint
-from .autograd import detect_anomaly as detect_anomaly
-from .autograd import enable_grad as enable_grad
-from .autograd import is_grad_enabled as is_grad_enabled
-from .autograd import no_grad as no_grad
-from .autograd import primitive as primitive
-from .autograd import set_grad_enabled as set_grad_enabled
-from .autograd.arguments import promote_types as promote_types
-from .autograd.arguments import result_type as result_type
+from . import autograd as autograd, errors as errors
+from .autograd import (
+    Tensor as Tensor,
+    checkpoint as checkpoint,
+    detect_anomaly as detect_anomaly,
+    enable_grad as enable_grad,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    primitive as primitive,
+    set_grad_enabled as set_grad_enabled,
+)
+from .autograd.arguments import promote_types as promote_types, result_type as result_type
 from .autograd.creation import *
-from .autograd.functions import linalg as linalg
-from .autograd.functions import special as special
+from .autograd.functions import linalg as linalg, special as special
 from .autograd.functions.activations import *
 from .autograd.functions.diagonals import *
 from .autograd.functions.elementwise import *
@@ -47,9 +43,7 @@ from .autograd.functions.sorting import *
 from .autograd.functions.statistics import *
 from .autograd.functions.toplevel import *
 from .autograd.random import *
-from .autograd.tensor import is_floating_point as is_floating_point
-from .autograd.tensor import is_tensor as is_tensor
-from .autograd.tensor import numel as numel
+from .autograd.tensor import is_floating_point as is_floating_point, is_tensor as is_tensor, numel as numel
 from .backends import use_backend as use_backend
 from .backends.dtypes import *
 from .capture import capture as capture
@@ -58,15 +52,16 @@ from .lazy import attach as _attach
 if TYPE_CHECKING:
     from .autograd.drawing import graph as graph
     from .autograd.tape import GradientTape as GradientTape
-    from .autograd.transforms import grad as grad
-    from .autograd.transforms import hessian as hessian
-    from .autograd.transforms import hvp as hvp
-    from .autograd.transforms import jacobian as jacobian
-    from .autograd.transforms import jvp as jvp
-    from .autograd.transforms import value_and_grad as value_and_grad
-    from .autograd.transforms import vjp as vjp
-    from .files import load as load
-    from .files import save as save
+    from .autograd.transforms import (
+        grad as grad,
+        hessian as hessian,
+        hvp as hvp,
+        jacobian as jacobian,
+        jvp as jvp,
+        value_and_grad as value_and_grad,
+        vjp as vjp,
+    )
+    from .files import load as load, save as save
 
 cat, concatenate, clip, div, mul, sub = concat, concat, clamp, divide, multiply, subtract
 moveaxis, row_stack, swapaxes, swapdims = movedim, vstack, transpose, transpose
@@ -78,11 +73,7 @@ float, int, short, bool = float32, int32, int16, bool_  # last, as they hide Pyt
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import data as data
-    from . import nn as nn
-    from . import optim as optim
-    from . import testing as testing
-    from . import train as train
+    from . import data as data, nn as nn, optim as optim, testing as testing, train as train
 else:
     __getattr__, __dir__ = _attach(
         globals(),

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .. import backends
 from ..backends.standard import VERSIONS
 from ..lazy import LazyModule
-from . import creation, gradients, random
-from . import functions as f
+from . import creation, functions as f, gradients, random
 from .arguments import NUMBERS, cut_along, destination, reads_numbers, sizes_of
 from .graph import differentiable
 from .modes import state

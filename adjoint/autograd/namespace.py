@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from .. import backends
 from ..backends import DType, as_dtype, dtypes
 from ..backends.standard import VERSIONS, constants
-from . import arguments, creation, graph
-from . import functions as f
+from . import arguments, creation, functions as f, graph
 from .functions.linalg import decompositions as factors
 from .functions.sorting import firsts, in_order
 from .rules import elementwise, reductions, shapes

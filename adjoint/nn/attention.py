@@ -6,8 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from ..autograd import Tensor
-from ..autograd import functions as f
+from ..autograd import Tensor, functions as f
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty
 from . import functional, init

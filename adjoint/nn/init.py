@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd import Tensor, no_grad
-from ..autograd import functions as f
+from ..autograd import Tensor, functions as f, no_grad
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import eye
 from ..autograd.random import Generator, rand, randn

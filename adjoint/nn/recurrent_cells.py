@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import Tensor
-from ..autograd import functions as f
+from ..autograd import Tensor, functions as f
 from ..autograd.arguments import reads_numbers
 from ..autograd.creation import empty, zeros
 from .parameter import Parameter

@@ -11,8 +11,7 @@
 True
 """
 
-from ..nn.utils import clip_grad_norm_ as clip_grad_norm_
-from ..nn.utils import clip_grad_value_ as clip_grad_value_
+from ..nn.utils import clip_grad_norm_ as clip_grad_norm_, clip_grad_value_ as clip_grad_value_
 from . import lr_scheduler as lr_scheduler
 from .adagrad import *
 from .adam import *

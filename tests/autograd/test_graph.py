@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import adjoint as ad
-from adjoint.autograd import backward
-from adjoint.autograd import grad as torch_style_grad
+from adjoint.autograd import backward, grad as torch_style_grad
 from adjoint.errors import BackendError, GraphError
 from adjoint.testing import assert_close
 

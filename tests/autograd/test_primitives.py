@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, find, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, assume, find, given, settings, strategies as st
 from hypothesis.errors import NoSuchExample
 
 import adjoint as ad

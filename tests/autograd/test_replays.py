@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from capture.steps import alike, arrays
 from capture.test_random_programs import tiles
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 import adjoint as ad
 from adjoint.autograd.primitive import registry

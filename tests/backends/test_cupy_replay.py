@@ -13,8 +13,7 @@ from autograd.test_primitives import BUILT_IN
 from autograd.test_replays import REFUSED, calls, near
 from capture.growing import PROGRAMS, bytecodes
 from capture.test_random_programs import SQUARE_PROGRAMS, check_square
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import adjoint as ad

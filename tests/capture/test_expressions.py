@@ -6,8 +6,7 @@ import linecache
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import adjoint as ad
 from adjoint import optim

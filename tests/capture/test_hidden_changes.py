@@ -9,8 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import adjoint as ad
 from adjoint import nn, optim

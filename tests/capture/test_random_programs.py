@@ -11,13 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from hypothesis import event, given, settings
-from hypothesis import strategies as st
+from hypothesis import event, given, settings, strategies as st
 
 import adjoint as ad
 from adjoint.backends import Backend
-from adjoint.backends.numpy import threads
-from adjoint.backends.numpy import tiles as numpy_tiles
+from adjoint.backends.numpy import threads, tiles as numpy_tiles
 from adjoint.errors import CaptureError, GraphError
 
 from .steps import alike, arrays

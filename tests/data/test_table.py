@@ -6,8 +6,7 @@ import csv
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from adjoint.data import Table, read_csv
 

@@ -9,8 +9,7 @@ import numpy as np
 import adjoint as ad
 from adjoint import data, nn, optim
 from adjoint.autograd import transforms
-from adjoint.nn import functional, init
-from adjoint.nn import utils as nn_utils
+from adjoint.nn import functional, init, utils as nn_utils
 from adjoint.nn.utils import rnn
 from adjoint.optim import lr_scheduler
 

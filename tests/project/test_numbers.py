@@ -15,8 +15,7 @@ import adjoint as ad
 from adjoint import data, nn, optim
 from adjoint.autograd import transforms
 from adjoint.errors import CaptureError
-from adjoint.nn import functional
-from adjoint.nn import utils as nn_utils
+from adjoint.nn import functional, utils as nn_utils
 from adjoint.optim import lr_scheduler
 
 from .calls import TABLES, Call

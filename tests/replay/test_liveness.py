@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from capture.steps import alike, arrays
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import adjoint as ad
 from adjoint.backends import Backend

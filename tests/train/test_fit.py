@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from capture.steps import alike, arrays
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import adjoint as ad
 from adjoint import data, nn, optim, train

@@ -7,14 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 import adjoint as ad
 from adjoint import nn
 from adjoint.nn import functional as F
-from adjoint.train import losses
-from adjoint.train import metrics as m
+from adjoint.train import losses, metrics as m
 
 oracle = pytest.importorskip("sklearn.metrics", reason="scikit-learn is in the data extra")
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.filterwarnings("ignore:.*:UserWarning:sklearn")]

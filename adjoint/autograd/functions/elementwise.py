@@ -10,8 +10,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, Number, floating, in_floats, number, plain, publish, reads_numbers, tensor_of, widened
 from ..creation import full, tensor
 from ..primitive import as_input, astype
-from ..rules import elementwise as e
-from ..rules import reductions, shapes, special
+from ..rules import elementwise as e, reductions, shapes, special
 from .indexing import nonzero
 
 if TYPE_CHECKING:

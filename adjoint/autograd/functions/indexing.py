@@ -9,8 +9,7 @@ from ...errors import BackendError, CaptureError
 from ..arguments import NUMBERS, cut_along, index_at, integer, publish, shaped_like, with_axis
 from ..creation import arange, full
 from ..primitive import as_input
-from ..rules import elementwise as e
-from ..rules import indexing, reductions, shapes, sorting
+from ..rules import elementwise as e, indexing, reductions, shapes, sorting
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

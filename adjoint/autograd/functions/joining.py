@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import cut_along, index_at, integer, integers, publish, reads_numbers, sizes_of, tensor_of, with_axis
 from ..creation import arange, zeros
-from ..rules import elementwise as e
-from ..rules import indexing, shapes
+from ..rules import elementwise as e, indexing, shapes
 from .indexing import getitem
 from .reductions import cumsum
 from .shapes import broadcast_to, concat, movedim, repeat, stack, transpose, unsqueeze

@@ -19,8 +19,7 @@ from ..arguments import (
     with_axis,
 )
 from ..precision import wide_inside
-from ..rules import elementwise as e
-from ..rules import normalization, reductions, shapes
+from ..rules import elementwise as e, normalization, reductions, shapes
 from .elementwise import cast, isfinite, maximum, minimum, pow, where
 from .indexing import along_axis
 from .shapes import concat, movedim

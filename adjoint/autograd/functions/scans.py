@@ -9,8 +9,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, Dims, axes_of, axis_of, plain, publish, reads_numbers, shaped_like, widened, with_axis
 from ..creation import full
 from ..precision import wide_inside
-from ..rules import elementwise as e
-from ..rules import shapes, sorting
+from ..rules import elementwise as e, shapes, sorting
 from .elementwise import logical_xor, where
 from .indexing import along_axis
 from .reductions import ValuesIndices, cumsum, sum

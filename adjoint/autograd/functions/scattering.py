@@ -8,8 +8,7 @@ from ...backends import dtypes
 from ..arguments import cut_along, index_at, number, publish, reads_numbers, shaped_like, tensor_of, with_axis
 from ..creation import arange, ones_like
 from ..precision import wide_inside
-from ..rules import elementwise as e
-from ..rules import indexing, shapes, sorting
+from ..rules import elementwise as e, indexing, shapes, sorting
 from .elementwise import cast, clone, where
 from .indexing import check_range, getitem, index_put, mesh, plain_index, slice_at, slices_of, tensor_like
 from .joining import broadcast_tensors

@@ -8,8 +8,7 @@ from ...backends import dtypes
 from ..arguments import NUMBERS, Dims, cut_along, floating, number, publish, reads_numbers, shaped_like, with_axis
 from ..creation import arange, full
 from ..primitive import as_input
-from ..rules import elementwise as e
-from ..rules import shapes, sorting
+from ..rules import elementwise as e, shapes, sorting
 from .elementwise import where
 from .indexing import along_axis, ends, getitem, index_put
 from .reductions import ValuesIndices, all, any, argmax, cumsum, mean, picked, sum

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends.special import polynomial
 from ..arguments import NUMBERS, in_floats, publish, reads_numbers, tensor_of
-from ..rules import elementwise as e
-from ..rules import special as s
+from ..rules import elementwise as e, special as s
 from .activations import log_softmax, softmax
 from .elementwise import clamp, filled_like, pow, round, where
 from .reductions import logsumexp

@@ -8,8 +8,7 @@ from ...backends import dtypes
 from ..arguments import Dims, axes_of, floating, integer, nonempty, publish, reads_numbers, reduced_of, sizes_of
 from ..creation import ones, zeros
 from ..precision import wide_inside
-from ..rules import elementwise as e
-from ..rules import normalization, reductions, shapes
+from ..rules import elementwise as e, normalization, reductions, shapes
 from .elementwise import clamp, where
 from .linalg.products import matmul
 from .reductions import amax, amin, corrected, mean, p_norm, std, sum, var

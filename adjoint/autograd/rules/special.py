@@ -5,9 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from ...backends import Array
-from ...backends import gamma as gamma_kernels
-from ...backends import special as kernels
+from ...backends import Array, gamma as gamma_kernels, special as kernels
 from ..primitive import on, primitive
 from .declare import binary
 from .elementwise import TWO_OVER_SQRT_PI, minus_quotient, zero

@@ -18,8 +18,7 @@ from ...replay.loop import Loop
 from ...replay.memory import plan
 from ...replay.program import Buffer, Op, Program, Value, mapped, may_overlap, values_in
 from ..special import is_basic, keeping_array, may_repeat
-from . import cublas
-from . import source as cuda
+from . import cublas, source as cuda
 from .cublas import Product
 from .expressions import COPIES, ELEMENTWISE, FILLED, REDUCTIONS, Unsupported, c_type
 from .source import Elementwise, Kernel, Operand

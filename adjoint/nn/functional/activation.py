@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import axis_of, cut_along, number, reads_numbers
 from ...autograd.random import rand
 from ...autograd.rules import activations

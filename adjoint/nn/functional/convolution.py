@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import integers, reads_numbers, tensor_of
-from ...autograd.rules import convolution as rules
-from ...autograd.rules import shapes
+from ...autograd.rules import convolution as rules, shapes
 from ...autograd.rules.convolution import Windows
 from .padding import constant_pad
 

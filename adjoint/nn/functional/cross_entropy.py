@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import reads_numbers
 from ...autograd.functions.indexing import ends
 from ...autograd.precision import wide_inside
-from ...autograd.rules import activations, indexing, reductions
-from ...autograd.rules import losses as rules
+from ...autograd.rules import activations, indexing, losses as rules, reductions
 from ...errors import BackendError
 from .loss import check_elementwise, check_reduction, reduce
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import axes_of, integer, reads_numbers, reduced_of
 from ...autograd.precision import wide_inside
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ...autograd import Tensor, no_grad
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f, no_grad
 from ...autograd.arguments import reads_numbers
 from ...autograd.creation import arange, tensor
 from ...autograd.functions.indexing import check_range

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.rules import linalg
 
 __all__ = ["bilinear", "linear"]

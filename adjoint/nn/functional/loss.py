@@ -9,14 +9,12 @@ from collections.abc import Callable
 from math import log, pi
 from typing import Any
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import reads_numbers
 from ...autograd.creation import arange, full_like
 from ...autograd.functions.indexing import check_range
 from ...autograd.precision import wide_inside
-from ...autograd.rules import losses as rules
-from ...autograd.rules import normalization, reductions
+from ...autograd.rules import losses as rules, normalization, reductions
 from .activation import softplus
 from .distance import pairwise_distance
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ...autograd import Tensor, no_grad
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f, no_grad
 from ...autograd.arguments import number, reads_numbers, sizes_of
 from ...autograd.creation import zeros
 from ...autograd.graph import differentiable

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import index_at, reads_numbers, tensor_of
 from ...autograd.creation import full
 from ...autograd.rules import indexing

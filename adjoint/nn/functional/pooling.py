@@ -7,13 +7,11 @@ from functools import reduce
 from math import prod
 from typing import Any
 
-from ...autograd import Tensor, no_grad
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f, no_grad
 from ...autograd.arguments import floating, index_at, optional_integers
 from ...autograd.creation import arange, tensor, zeros
 from ...autograd.precision import wide_inside
-from ...autograd.rules import convolution as rules
-from ...autograd.rules import indexing
+from ...autograd.rules import convolution as rules, indexing
 from ...autograd.rules.convolution import Windows
 from .convolution import Sizes, batched, check_fit, over_axes, per_axis
 from .padding import constant_pad

@@ -8,8 +8,7 @@ from functools import lru_cache
 from math import ceil, floor, prod
 from typing import Any
 
-from ...autograd import Tensor
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f
 from ...autograd.arguments import index_at, reads_numbers
 from ...autograd.creation import tensor
 from ...autograd.precision import wide_inside

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...autograd import Tensor, no_grad
-from ...autograd import functions as f
+from ...autograd import Tensor, functions as f, no_grad
 from ...autograd.arguments import reads_numbers
 from ...autograd.creation import tensor, zeros
 from ...autograd.precision import wide

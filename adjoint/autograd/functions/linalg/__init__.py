@@ -6,6 +6,5 @@ All work on the matrices in the last two axes. Those that factor or invert take 
 
 from .decompositions import *
 from .norms import *
-from .products import matmul as matmul
-from .products import multi_dot as multi_dot
+from .products import matmul as matmul, multi_dot as multi_dot
 from .systems import *

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...arguments import Dims, axes_of, axis_of, floating, integer, nonempty, publish, reads_numbers, reduced_of
 from ...creation import arange
 from ...precision import wide_inside
-from ...rules import elementwise as e
-from ...rules import reductions, shapes
+from ...rules import elementwise as e, reductions, shapes
 from .. import diagonals
 from ..elementwise import cast, pow, where
 from ..reductions import amax, amin, p_norm, sum

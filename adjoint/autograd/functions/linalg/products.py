@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arguments import Number, also, cut_along, integer, integers, publish, reads_numbers, tensor_of, widened
 from ...primitive import as_input
-from ...rules import elementwise as e
-from ...rules import linalg, reductions, shapes
+from ...rules import elementwise as e, linalg, reductions, shapes
 from ..diagonals import diagonal
 from ..elementwise import cast
 from ..shapes import roll

@@ -10,8 +10,7 @@ from ....backends import dtypes
 from ...arguments import number, reads_numbers, tensor_of
 from ...creation import eye
 from ...primitive import as_input
-from ...rules import elementwise as e
-from ...rules import linalg, reductions, shapes
+from ...rules import elementwise as e, linalg, reductions, shapes
 from ..reductions import sum
 from ..shapes import movedim
 from .decompositions import empty_like, matrices, mirrored, svdvals
