@@ -27,7 +27,7 @@ INTRODUCTION = """# Operations
 
 Every primitive operation with its derivative, from the source. `g` is the cotangent of the output, `out` the output, and the other
 names are the operation's inputs and parameters. The engine then sums each cotangent over broadcast axes and casts it to its input's
-dtype. If a rule is a named function, its description is given. [How gradients are proven](gradients.md) describes the method.
+dtype. If a rule is a named function, its description is given. [How gradients are tested](gradients.md) describes the method.
 
 ## Checks
 Each primitive is checked as below, on samples that hypothesis generates: shapes of up to three axes (more for images) of length 0
