@@ -33,12 +33,12 @@ class _Switch:
     holder: Any = state
     attribute = ""
     value: Any = True
-    _before: list[Any]
 
     def __new__(cls, function: Any = None, **options: Any) -> Any:
-        switch = super().__new__(cls)
-        switch._before = []
-        return switch(function) if callable(function) else switch  # @no_grad without parentheses
+        return cls()(function) if callable(function) else super().__new__(cls)  # @no_grad without parentheses
+
+    def __init__(self) -> None:
+        self._before: list[Any] = []
 
     def again(self) -> _Switch:
         """Another one like this, for one call of the function it decorates."""
@@ -98,6 +98,7 @@ class set_grad_enabled(_Switch):
     attribute = "recording"
 
     def __init__(self, mode: bool) -> None:
+        super().__init__()
         self._before.append(state.recording)
         self.value = state.recording = bool(mode)
 
