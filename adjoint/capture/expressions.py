@@ -123,25 +123,32 @@ class ScalarProgram:
             if expression in needed:
                 by_source[expression.source].append(expression)
         lines, effects = ["def scalars(effects):"], False
+        tests: list[str] = []
+
+        def write_tests() -> None:
+            for at in range(0, len(tests), 8):
+                lines.append(f"    if not ({' and '.join(tests[at : at + 8])}):")
+                lines.extend(["        if effects: raise changed()"] if effects else [])
+                lines.append("        return None")
+            tests.clear()
+
         for step in self.steps[: len(self.steps) - len(self.trailing_effects())]:
             if not isinstance(step, DynamicScalars):
                 lines.append(f"    if effects: {_symbol(namespace, 'effect', step)}()")
                 effects = True
                 continue
             lines.append(f"    fields = {_symbol(namespace, 'source', step.function)}()")
-            tests = []
             for expression in by_source[step.number]:
                 is_field = expression.operator == "field"
                 code = f"fields[{expression.operands[0]!r}]" if is_field else expression.code(name)
                 if expression in self.decisions:
                     tests.append(code if self.decisions[expression] else f"not {code}")
                 else:
+                    if not is_field:
+                        write_tests()  # which it may rely on, as a quotient on a divisor that is not 0
                     names[expression] = f"x{len(names)}"
                     lines.append(f"    {names[expression]} = {code}")
-            for at in range(0, len(tests), 8):
-                lines.append(f"    if not ({' and '.join(tests[at : at + 8])}):")
-                lines += ["        if effects: raise changed()"] if effects else []
-                lines.append("        return None")
+            write_tests()
         lines.append(f"    return ({''.join(f'{names[number]}, ' for number in numbers)})")
         scalars = compile_function("\n".join(lines), "scalars", namespace, "scalars of a replay")
         del namespace["scalars"]  # or it would hold itself

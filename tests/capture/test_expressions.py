@@ -86,6 +86,16 @@ def test_a_decision_that_comes_out_differently_is_no_replay() -> None:
         assert scalars(True) is None
 
 
+def test_a_decision_is_made_before_what_python_computes_after_it() -> None:
+    program, rate = ScalarProgram(), 2.0
+    temperature = program.scalars(lambda: {"temperature": rate}, {"temperature": rate})["temperature"]
+    assert temperature != 0
+    scalars = program.compile([(1.0 / temperature).expression])
+    assert scalars(True) == (0.5,)
+    rate = 0.0
+    assert scalars(True) is None
+
+
 def test_a_decision_after_a_side_effect_is_foreseen_and_else_refused() -> None:
     program, effects = ScalarProgram(), []
     values = {"n": 1.0}
