@@ -242,6 +242,7 @@ class CopyElision:
 
     def __init__(self, program: Program, last: dict[Buffer, float], elementwise: Container[str]) -> None:
         self._backend, self._ops, self._last, self._elementwise = program.backend, program.ops, last, elementwise
+        self._prologue = program.prologue
         self._at = {op: i for i, op in enumerate(self._ops)}
         self._makers = {op.out: op for op in self._ops if op.out is not None}
         self._writers: dict[Buffer, list[Op]] = {}
@@ -275,6 +276,8 @@ class CopyElision:
         No operation may use that memory from ``op`` to the write, except those of its fusion group up to ``op``, in place.
         """
         out, number = op.result, self._at[op]
+        if number < self._prologue:  # a guard may fail, and nothing may have changed then
+            return None
         writers = self._writers.get(out.buffer, [])
         if len(writers) != 1 or self._last[out.buffer] != self._at[writers[0]]:
             return None
