@@ -276,14 +276,12 @@ def check_names(names: list[tuple[Any, str, Any]]) -> None:
     for space, name, value in names:
         now = value_of_name(space, name)
         if not same(now, value):
+            plain = isinstance(value, PLAIN) and isinstance(now, PLAIN)
+            change = f"from {value!r} to {now!r}" if plain else f"to another {type(now).__name__}"
             raise CaptureError(
-                f"capture: '{name}', which the function reads, was {_described(value)} when it was recorded and is now "
-                f"{_described(now)}; pass it as an argument (a number that changes as a 0-d tensor), or call reset()"
+                f"capture: '{name}', which the function reads, was rebound {change} after it was recorded; pass it as an argument "
+                "(a number that changes as a 0-d tensor), or call reset()"
             )
-
-
-def _described(value: Any) -> str:
-    return repr(value) if isinstance(value, PLAIN) else f"another {type(value).__name__}"
 
 
 def refuse_changed_number(path: str, before: Any, now: Any) -> None:
