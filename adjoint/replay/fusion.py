@@ -66,10 +66,11 @@ def fuse(program: Program, key_of: Callable[[Op], Hashable], is_transparent: Cal
         if is_transparent(op):
             continue
         key = key_of(op)
-        if key is None:
+        alone = None if key is None else Group(key, i, op)
+        if alone is None or not alone.accepts(op):  # x += x.T meets its own result
             group = None
         elif group is None or group.key != key or len(group.ops) >= limit or not group.accepts(op):
-            group = Group(key, i, op)
+            group = alone
             groups.append(group)
         else:
             group.add(op, i)

@@ -5,6 +5,7 @@ Each program is called eagerly, captured and on PyTorch, small, tile by tile, an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ torch = pytest.importorskip("torch", reason="the PyTorch oracle is in the dev ex
 WRITES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "read between result and write": lambda m, x, w: (new := w * x, s := w.sum(0), w.copy_(new), s)[1],
     "a slice read between": lambda m, x, w: (new := w * x, s := w[1:].sum(0), w.copy_(new), s)[1],
+    "written to by a boolean index": lambda m, x, w: (w.__setitem__(True, x * 2.0), w.sum())[1],
+    "a scalar that is written to later": lambda m, x, w: (s := w.sum().round(), s.add_(1.0), w.copy_(x), s)[3],
     "another part read between": lambda m, x, w: (new := w[:2] * x[:2], s := w[2:].sum(0), w[:2].copy_(new), s)[1],
     "copied between": lambda m, x, w: (new := w * x, s := w.clone(), w.copy_(new), s)[1],
     "a view read between, of rows": lambda m, x, w: (new := x + 1.0, s := w[::2] * 2.0, w.copy_(new), s)[1],
@@ -163,3 +166,24 @@ def test_a_state_that_a_program_writes_to_is_read_before_and_not_after(name: str
 def test_an_operand_keeps_its_memory_while_a_view_of_it_is_read(name: str, n: int) -> None:
     with ad.use_backend("numpy"):
         check(VIEWS[name], n, False)
+
+
+#: Kernels that write to an array from an overlapping view of it.
+OVERLAPPING: dict[str, Callable[[Any, Any], Any]] = {
+    "its transpose": lambda xp, a: operator.iadd(a, xp.permute_dims(a, (1, 0))),
+    "its first row": lambda xp, a: operator.iadd(a, a[0]),
+    "the rows before": lambda xp, a: operator.iadd(a[1:], a[:-1]),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_an_operation_that_overlaps_its_own_result_is_not_done_tile_by_tile(name: str, n: int) -> None:
+    def kernel(x: ad.Tensor) -> ad.Tensor:
+        xp = x.backend.xp
+        written = OVERLAPPING[name](xp, xp.asarray(x._array, copy=True))
+        return ad.Tensor(written * 2.0 + 1.0, x.backend)
+
+    with ad.use_backend("numpy"):
+        captured, x = ad.capture(kernel), ad.randn(n, n)
+        for _ in range(3):
+            assert captured(x).tolist() == kernel(x).tolist()
