@@ -208,7 +208,9 @@ def index_put(xp: Any, x: Any, value: Any, index: Any) -> Any:
 def is_basic(index: Any) -> bool:
     """Whether indexing by ``index`` gives a view, without repetitions: it has integers, slices, ``None`` and ``...`` only."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+    return all(
+        part is None or part is Ellipsis or (isinstance(part, (int, slice)) and not isinstance(part, bool)) for part in parts
+    )
 
 
 def keeping_array(index: Any) -> Any:
