@@ -283,15 +283,15 @@ class Writer:
             call = f"{self._bound(op.function)}({', '.join(parts)})"
         if op.out is None:
             return call
+        if not op.result.shape and op.result.buffer in self._written:
+            call = f"{self._bound(np.asarray)}({call})"  # not NumPy's scalar, which cannot be written to
         self._assigned.append(self._name(op.out))
         return f"{self._assigned[-1]} = {call}"
 
     def _takes(self, op: Op) -> bool:
-        """Whether ``x.take(index, 0)`` gives the same, in the same layout: it gives a scalar for one element."""
+        """Whether ``x.take(index, 0)`` gives the same, in the same layout."""
         index = op.args[1]
-        if not isinstance(index, Value) or op.is_view or index.dtype.kind == "b" or not model(op.result).flags.c_contiguous:
-            return False
-        return bool(op.result.shape) or op.result.buffer not in self._written
+        return isinstance(index, Value) and not op.is_view and index.dtype.kind != "b" and model(op.result).flags.c_contiguous
 
     def _in_rows(self, x: Value, index: Any) -> tuple[str, str] | None:
         """For ``x[rows, columns]``, an element of each row: the names of ``x`` flattened and of the flat indices; else None."""
