@@ -78,13 +78,13 @@ def _operator(name: str, function: Callable[..., Any], reflected: bool = False) 
 
 def _in_place(name: str, function: Callable[..., Any], new: Callable[..., Any]) -> Any:
     def method(self: RecordedArray, other: Any) -> Any:
-        recorder, before = self.recorder, self.value
+        recorder, before, operand = self.recorder, self.value, self.recorder.valued(other)
         function(self.array, recorder.real(other))
         if recorder.is_unshared(self, other):  # as good as a new array, which passes can do more with
             self.value = Value("computed", self.array)
-            recorder.log(Op(name, new, (before, recorder.valued(other)), {}, self.value))
+            recorder.log(Op(name, new, (before, operand), {}, self.value))
         else:
-            recorder.write(Op(name, function, (before, recorder.valued(other)), {}, writes=before))
+            recorder.write(Op(name, function, (before, operand), {}, writes=before))
         return self
 
     return method

@@ -170,6 +170,8 @@ def test_an_operand_keeps_its_memory_while_a_view_of_it_is_read(name: str, n: in
 
 #: Kernels that write to an array from an overlapping view of it.
 OVERLAPPING: dict[str, Callable[[Any, Any], Any]] = {
+    "itself": lambda xp, a: operator.iadd(a, a),
+    "itself, times": lambda xp, a: operator.imul(a, a),
     "its transpose": lambda xp, a: operator.iadd(a, xp.permute_dims(a, (1, 0))),
     "its first row": lambda xp, a: operator.iadd(a, a[0]),
     "the rows before": lambda xp, a: operator.iadd(a[1:], a[:-1]),
