@@ -26,7 +26,7 @@ def compile_function(source: str, name: str, namespace: dict[str, Any], title: s
     filename = f"<adjoint {title or name} {_number()}>"
     namespace.setdefault("__name__", __name__)  # by which modes.user_line tells that it is the library's
     exec(compile(source, filename, "exec"), namespace)
-    function: Callable[..., Any] = namespace[name]
+    function: Callable[..., Any] = namespace.pop(name)  # or it would hold itself
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     weakref.finalize(function.__code__, linecache.cache.pop, filename, None).atexit = False
     return function

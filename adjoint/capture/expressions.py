@@ -150,9 +150,7 @@ class ScalarProgram:
                     lines.append(f"    {names[expression]} = {code}")
             write_tests()
         lines.append(f"    return ({''.join(f'{names[number]}, ' for number in numbers)})")
-        scalars = compile_function("\n".join(lines), "scalars", namespace, "scalars of a replay")
-        del namespace["scalars"]  # or it would hold itself
-        return scalars
+        return compile_function("\n".join(lines), "scalars", namespace, "scalars of a replay")
 
 
 def _symbol(namespace: dict[str, Any], kind: str, value: Any) -> str:

@@ -235,9 +235,7 @@ class GuardSource:
         lines = ["def hold(own_alone=False):", "    try:", *_each(own, "False"), "        if own_alone: return True"]
         lines += [*_each(others, "False"), "    except Exception: return False"]
         lines += ["    try:", *_each(reads, "None"), "        return True", "    except Exception: return None"]
-        hold = compile_function("\n".join(lines), "hold", self.namespace, "guards of a recording")
-        del self.namespace["hold"]  # or it would hold itself
-        return hold
+        return compile_function("\n".join(lines), "hold", self.namespace, "guards of a recording")
 
 
 def _each(tests: list[str], otherwise: str) -> list[str]:

@@ -45,15 +45,15 @@ class Replay(Writer):
 
     def prologue(self, arrays: list[Any]) -> bool:
         """Take the arguments' arrays, and return whether all guards hold that are not deferred."""
-        result: bool = self._names["prologue"](*arrays)
+        result: bool = self._prologue(*arrays)
         return result
 
     def body(self, numbers: tuple[float, ...]) -> Any:
         """Run the rest with these numbers, and return the outputs as new arrays."""
         if not self._shared:
-            return self._names["body"](numbers)
+            return self._body(numbers)
         with blas_alone:  # once for all products
-            return self._names["body"](numbers)
+            return self._body(numbers)
 
     # --- memory ---------------------------------------------------------------------------------------------------------------
 
@@ -134,7 +134,8 @@ class Replay(Writer):
         everywhere = [f"global {', '.join(shared)}"] if shared else []
         lines = [f"def prologue({arguments}):", *everywhere, *prologue, "return True\n\ndef body(numbers):", *numbers, *body]
         self.source = "\n    ".join([*lines, f"return [{outputs}]"])
-        compile_function(self.source, "body", self._names, "replay")
+        self._body = compile_function(self.source, "body", self._names, "replay")
+        self._prologue = self._names.pop("prologue")
 
     def _lines(self, ops: Iterable[Op]) -> list[str]:
         """The lines of operations, in order."""
