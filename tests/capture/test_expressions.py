@@ -6,7 +6,7 @@ import linecache
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 import adjoint as ad
 from adjoint import optim
@@ -28,17 +28,18 @@ def test_expressions_are_evaluated_as_python_does(steps: list[Any], first: tuple
         results = [a, b]
         for name, i, j in steps:
             x, y = results[i % len(results)], results[j % len(results)]
-            try:
-                results.append(OPERATIONS[name](x, y))
-            except (OverflowError, ZeroDivisionError):
-                results.append(x)
+            results.append(OPERATIONS[name](x, y))
         return results
 
+    try:
+        expected = compute(*first)
+    except (OverflowError, ZeroDivisionError):
+        assume(False)
     values = {"a": first[0], "b": first[1]}
     program = ScalarProgram()
     numbers = program.scalars(lambda: values, values)
     symbols = compute(numbers["a"], numbers["b"])
-    assert [repr(x.value) for x in symbols] == [repr(x) for x in compute(*first)]
+    assert [repr(x.value) for x in symbols] == [repr(x) for x in expected]
     scalars = program.compile([x.expression for x in symbols])
     values = {"a": later[0], "b": later[1]}
     try:
