@@ -120,7 +120,7 @@ def _stream(generator: Generator | None, device: Any) -> tuple[Any, Backend]:
         generator = default_generator(device)
     elif device is not None and backends.get(device) is not generator.backend:
         target = backends.get(device).device
-        raise ValueError(f"random: the generator is on '{generator.backend.device}' and the tensor is target for on '{target}'")
+        raise ValueError(f"random: the generator is on '{generator.backend.device}' and the tensor is to be on '{target}'")
     return generator.stream, generator.backend
 
 
