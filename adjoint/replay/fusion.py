@@ -49,6 +49,11 @@ class Group:
         return {value.buffer for op in self.ops for value in op.values() if value.base is not None}
 
 
+def overlaps_itself(op: Op) -> bool:
+    """Whether an element of the result depends on other elements that the operation itself writes, as in ``x += x.T``."""
+    return not Group(None, 0, op).accepts(op)
+
+
 def fuse(program: Program, key_of: Callable[[Op], Hashable], is_transparent: Callable[[Op], bool], limit: int) -> list[Group]:
     """The fusion groups of a program.
 
@@ -65,12 +70,11 @@ def fuse(program: Program, key_of: Callable[[Op], Hashable], is_transparent: Cal
             group = None
         if is_transparent(op):
             continue
-        key = key_of(op)
-        alone = None if key is None else Group(key, i, op)
-        if alone is None or not alone.accepts(op):  # x += x.T meets its own result
+        key = None if overlaps_itself(op) else key_of(op)
+        if key is None:
             group = None
         elif group is None or group.key != key or len(group.ops) >= limit or not group.accepts(op):
-            group = alone
+            group = Group(key, i, op)
             groups.append(group)
         else:
             group.add(op, i)

@@ -13,7 +13,7 @@ from typing import Any
 import cupy as cp
 import numpy as np
 
-from ...replay.fusion import Group, fuse
+from ...replay.fusion import fuse, overlaps_itself
 from ...replay.loop import Loop
 from ...replay.memory import plan
 from ...replay.program import Buffer, Op, Program, Value, mapped, may_overlap, values_in
@@ -272,7 +272,7 @@ def supported(op: Op) -> None:
         raise Unsupported(f"there is no kernel for {op.name} with {', '.join(op.kwargs)}")
     if op.writes is not None and op.name not in ELEMENTWISE and op.name != "setitem":
         raise Unsupported(f"there is no kernel for {op.name} in place")
-    if not Group((), 0, op).accepts(op):
+    if overlaps_itself(op):
         raise Unsupported(f"{op.name} writes to memory that it reads elsewhere")
     if op.name in REDUCTIONS and len(op.args) > 1:
         raise Unsupported(f"there is no kernel for {op.name} of {len(op.args)} arguments")
