@@ -121,10 +121,8 @@ def namespace() -> Namespace:
         """``value`` for ``x[index]``, each element replaced by the last one for its place, since CuPy writes in any order."""
         places, count = special.places(xp, x.shape, index)
         long = [axis for axis, n in enumerate(places.shape) if n > 1]
-        last, shape = (
-            cp.full(count, -1, np.int32),
-            x[index].shape,
-        )  # of the integers with a sign, those that CuPy finds the largest of
+        shape = x[index].shape
+        last = cp.full(count, -1, np.int32)  # the signed integers for which CuPy has maximum.at
         cp.maximum.at(last, places.reshape(-1), cp.arange(places.size, dtype=np.int32))
         lead, end = (long[0], long[-1] + 1) if long else (0, 0)
         spread = cp.broadcast_to(value.reshape(value.shape[max(value.ndim - len(shape), 0) :]), shape)
