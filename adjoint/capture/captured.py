@@ -108,7 +108,8 @@ class Captured:
         if active() is not None:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        replays = None if kwargs or self._last is None else self._last.replays_of(args)
+        last = self._last  # another thread may reset it
+        replays = None if kwargs or last is None else last.replays_of(args)
         if replays is not None:
             tensors = list(args)
             arrays = [tensor._array for tensor in tensors]
